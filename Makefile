@@ -1,0 +1,31 @@
+# Every target does its own set-up; git, make and Python 3.11 or newer are all that it needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install bench test check report clean
+
+install: .venv/installed  ## the environment in .venv, from the lock file
+
+bench: install  ## measure all scenarios and draw the report (about 6 minutes)
+	$(BIN)/twinbench run
+
+test: install  ## units, parity of the twins, a smoke run
+	$(BIN)/pytest
+
+check: install  ## format, lint, types
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+report: install  ## tables, charts and page of the newest run again, from its raw data
+	$(BIN)/twinbench report
+
+clean:  ## everything that can be made again; results stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "twinbench needs Python 3.11 or newer, $(PYTHON) is older: try make PYTHON=python3.13")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) comes without venv: install it (Debian: python3-venv)"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m harness` is `twinbench`."""
+
+from harness.cli import main
+
+main()

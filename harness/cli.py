@@ -1,0 +1,400 @@
+"""The commands: read arguments, call the layer below, map errors to exit codes. Nothing else.
+
+What a command needs is imported inside it, so that `--help` and `list` answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from harness import __version__
+from harness.errors import BadInput, TwinbenchError
+from harness.plan import DEFAULT_PROFILE, PROFILES, PROJECT, STACKS_FILE
+
+if TYPE_CHECKING:
+    from harness.models import Analysis, Stack
+
+EXIT_INVALID = 1
+EXIT_INTERRUPTED = 130
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _out_option(function: _F) -> _F:
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        envvar="TWINBENCH_OUT",
+        help="Folder of all runs.",
+    )(function)
+
+
+def _json_option(function: _F) -> _F:
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, nothing else."
+    )(function)
+
+
+def _stacks_file_option(function: _F) -> _F:
+    return click.option(
+        "--stacks-file",
+        type=click.Path(path_type=Path),
+        default=STACKS_FILE,
+        help="The contenders, in place of apps/stacks.toml.",
+    )(function)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="twinbench")
+def cli() -> None:
+    """Flask and FastAPI side by side: measured in turn, with intervals and verdicts.
+
+    \b
+    Example:
+      twinbench run hello weather
+    """
+
+
+# ------------------------------------------------------------------------------ run
+
+
+@cli.command()
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
+@click.option(
+    "--stack", "stacks", multiple=True, metavar="NAME",
+    help="A contender; may be repeated, the first is the baseline. The same one twice is A against A.",
+)  # fmt: skip
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default=DEFAULT_PROFILE,
+    show_default=True,
+    help="How much measuring.",
+)
+@click.option("--users", type=int, metavar="N", help="Connections per stack.")
+@click.option("--rounds", type=int, metavar="N", help="Fresh starts of all servers.")
+@click.option("--slice", "slice_s", type=float, metavar="S", help="Seconds of one turn.")
+@click.option("--seed", type=int, metavar="N", help="Decides every order; drawn when not given.")
+@_stacks_file_option
+@_out_option
+@_json_option
+def run(
+    scenarios: tuple[str, ...],
+    stacks: tuple[str, ...],
+    profile: str,
+    users: int | None,
+    rounds: int | None,
+    slice_s: float | None,
+    seed: int | None,
+    stacks_file: Path,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Measure scenarios (all when none is named) and draw the report.
+
+    \b
+    Exit codes: 0 all valid, 1 a cell is invalid, 2 bad input, 3 the environment failed,
+    130 interrupted (what was measured is kept).
+
+    \b
+    Examples:
+      twinbench run
+      twinbench run hello --profile smoke --json
+      twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
+      twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn
+    """
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from harness import plan, progress, runner, store
+    from harness.interrupts import interrupts
+    from harness.stacks import load_stacks
+
+    todo = plan.make_plan(
+        scenarios=plan.load_scenarios(),
+        stacks=load_stacks(stacks_file),
+        profile=PROFILES[profile],
+        seed=secrets.randbelow(1_000_000) if seed is None else seed,
+        chosen_scenarios=scenarios,
+        chosen_stacks=stacks,
+        users=users,
+        rounds=rounds,
+        slice_s=slice_s,
+    )
+    console = Console(stderr=True)
+    folder = store.create_run(out, todo.profile, datetime.now(UTC))
+    console.print(
+        f"{len(todo.cells)} scenarios, {len(todo.stacks)} stacks, {todo.rounds} rounds, "
+        f"seed {todo.seed} → {folder}",
+        highlight=False,
+    )
+    try:
+        with interrupts.installed(), progress.showing(todo, console) as listener:
+            runner.run(todo, folder, listener)
+    except TwinbenchError as error:
+        kept = len(store.read_run(folder).rounds)
+        if kept:
+            console.print(
+                f"kept what was measured ({kept} round{'s' if kept > 1 else ''}, the last maybe "
+                f"in part): 'twinbench report {folder}' draws it",
+                highlight=False,
+            )
+        else:
+            store.remove_run(folder)
+        raise error
+    console.print("drawing the report", highlight=False)
+    analysis = _derive(folder)
+    _show(analysis, folder, as_json=as_json)
+    if not analysis.valid:
+        sys.exit(EXIT_INVALID)
+
+
+@cli.command()
+@click.argument("run_name", metavar="[RUN]", required=False)
+@_out_option
+@_json_option
+def report(run_name: str | None, out: Path, as_json: bool) -> None:
+    """Make tables, charts and page again from a run's raw data (the newest when none is named).
+
+    \b
+    Example:
+      twinbench report results/20260101-120000-quick
+    """
+    from harness import store
+
+    folder = store.find_run(out, run_name)
+    analysis = _derive(folder)
+    _show(analysis, folder, as_json=as_json)
+    if not analysis.valid:
+        sys.exit(EXIT_INVALID)
+
+
+def _derive(folder: Path) -> Analysis:
+    """Raw data -> tables, charts and page."""
+    from harness import report, store
+    from harness.analysis import analyse
+
+    record = store.read_run(folder)
+    if not record.rounds:
+        raise BadInput(f"{folder}: no scenario was measured to its end, there is nothing to show")
+    analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    store.write_tables(folder, analysis)
+    report.write(analysis, folder / "report")
+    return analysis
+
+
+def _show(analysis: Analysis, folder: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from harness import store
+    from harness.report import tables
+
+    page = folder / "report" / "index.html"
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "run": str(folder),
+                    "report": str(page),
+                    "valid": analysis.valid,
+                    "seed": analysis.run.plan.seed,
+                    "profile": analysis.run.plan.profile,
+                    "summary": store.summary_rows(analysis),
+                    "comparisons": store.comparison_rows(analysis),
+                }
+            )
+        )
+        return
+    console = Console()
+    console.print(tables.terminal_table(analysis))
+    console.print(f"\nReport: {page}", highlight=False)
+
+
+# ----------------------------------------------------------------------------- list
+
+
+@cli.command(name="list")
+@click.argument("what", type=click.Choice(["stacks", "scenarios", "runs"]))
+@_stacks_file_option
+@_out_option
+@_json_option
+def list_(what: str, stacks_file: Path, out: Path, as_json: bool) -> None:
+    """Show what there is: stacks, scenarios or runs. Starts nothing.
+
+    \b
+    Example:
+      twinbench list stacks
+    """
+    from harness import plan, store
+    from harness.stacks import load_stacks
+
+    rows: list[dict[str, Any]]
+    if what == "stacks":
+        rows = [
+            {"name": stack.name, "twin": stack.twin, "server": stack.server,
+             "isolates": stack.isolates}
+            for stack in load_stacks(stacks_file).values()
+        ]  # fmt: skip
+    elif what == "scenarios":
+        rows = [
+            {"name": scenario.name, "kind": str(scenario.kind), "question": scenario.question,
+             "stacks": list(scenario.stacks)}
+            for scenario in plan.load_scenarios().values()
+        ]  # fmt: skip
+    else:
+        rows = [{"name": name} for name in store.list_runs(out)]
+    if as_json:
+        print(json.dumps({what: rows}))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        rest = row.get("isolates") or row.get("question") or ""
+        click.echo(f"{row['name']:<{width}}  {rest}".rstrip())
+
+
+# -------------------------------------------------------------------- serve and check
+
+
+@cli.command()
+@click.argument("stack_name", metavar="STACK")
+@_stacks_file_option
+def serve(stack_name: str, stacks_file: Path) -> None:
+    """Start one stack with its services until Ctrl-C; prints `ready URL` when it answers.
+
+    \b
+    Example:
+      twinbench serve fastapi-uvicorn
+    """
+    import signal
+
+    from harness.interrupts import interrupts
+
+    stack = _find_stack(stack_name, stacks_file)
+    with interrupts.installed(), _stacks_up([stack]) as urls:
+        print(f"ready {urls[stack.label]}", flush=True)
+        while True:
+            signal.pause()
+
+
+@cli.command()
+@click.option("--stack", "stacks", multiple=True, metavar="NAME", help="All when not given.")
+@_stacks_file_option
+@_json_option
+def check(stacks: tuple[str, ...], stacks_file: Path, as_json: bool) -> None:
+    """Send the contract's requests to every stack and compare the replies with its promises.
+
+    \b
+    Example:
+      twinbench check --stack flask-gthread --stack fastapi-uvicorn
+    """
+    from apps import contract
+    from harness import parity
+    from harness.interrupts import interrupts
+    from harness.stacks import load_stacks
+
+    names = stacks or tuple(load_stacks(stacks_file))
+    chosen = [_find_stack(name, stacks_file) for name in dict.fromkeys(names)]
+    differences: list[dict[str, str]] = []
+    sent = 0
+    with interrupts.installed(), _stacks_up(chosen) as urls:
+        for label, url in urls.items():
+            samples = contract.samples(unique=secrets.token_hex(6))
+            sent += len(samples)
+            differences.extend(
+                {
+                    "stack": label,
+                    "sample": found.sample,
+                    "problem": found.problem,
+                    "reply": found.reply,
+                }
+                for found in parity.check_stack(url, samples)
+            )
+    if as_json:
+        print(json.dumps({"stacks": list(urls), "requests": sent, "differences": differences}))
+    else:
+        for one in differences:
+            click.echo(f"{one['stack']}: {one['sample']}: {one['problem']}\n  {one['reply']}")
+        click.echo(f"{sent} requests to {len(urls)} stacks, {len(differences)} differences")
+    if differences:
+        sys.exit(EXIT_INVALID)
+
+
+def _find_stack(name: str, stacks_file: Path) -> Stack:
+    from harness.errors import UnknownName
+    from harness.stacks import load_stacks
+
+    stacks = load_stacks(stacks_file)
+    if name not in stacks:
+        raise UnknownName("stack", name, stacks)
+    return stacks[name]
+
+
+@contextmanager
+def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
+    """Stacks with their services, outside any run: label -> URL."""
+    import tempfile
+
+    from harness import placement, plan, services
+    from harness.servers import serving
+
+    cores = placement.usable_cores()
+    with (
+        tempfile.TemporaryDirectory(prefix="twinbench-logs-") as logs,
+        services.running(
+            upstream_latency=plan.UPSTREAM_LATENCY,
+            seed=0,
+            cores=cores,
+            logs=Path(logs),
+            folder=PROJECT,
+        ) as around,
+        serving(
+            stacks,
+            workers=1,
+            environment=around.environment,
+            cores=cores,
+            start_cores=cores,
+            logs=Path(logs),
+            folder=PROJECT,
+        ) as servers,
+    ):
+        yield {label: server.url for label, server in servers.items()}
+
+
+# ----------------------------------------------------------------------------- main
+
+
+def main() -> NoReturn:
+    """Run a command; every error is one clear line and the right exit code."""
+    from harness import processes
+
+    try:
+        code = cli.main(standalone_mode=False) or 0
+    except TwinbenchError as error:
+        _complain(str(error), error.detail)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        code = EXIT_INTERRUPTED
+    finally:
+        processes.stop_everything()
+    sys.exit(code)
+
+
+def _complain(message: str, detail: str = "") -> None:
+    click.echo(f"twinbench: {message}", err=True)
+    for line in detail.splitlines():
+        click.echo(f"    {line}", err=True)

@@ -1,0 +1,88 @@
+"""What can go wrong, and the exit code that each kind maps to.
+
+TwinbenchError
+├── BadInput                exit 2: the user asked for something that can't be done
+│   ├── UnknownName         no such scenario, stack or run (with the near matches)
+│   └── StacksFileError     stacks.toml is malformed (file, line, what is wrong)
+├── EnvironmentFailed       exit 3: the machine did not give what a run needs
+│   ├── ServerFailed        a stack did not start (its last lines shown)
+│   ├── ServiceFailed       PostgreSQL or the upstream did not start
+│   ├── LoadFailed          the load process died
+│   └── ResultsUnwritable   the results folder can't be written
+└── Interrupted             exit 130: Ctrl-C or SIGTERM; what was measured is kept
+
+A message is one line that says what, where and what to do; `detail` holds lines that
+came from elsewhere, such as the end of a server's log.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TwinbenchError(Exception):
+    """Base of every error that the command line turns into one line and an exit code."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
+
+
+class BadInput(TwinbenchError):
+    """The user asked for something that can't be done."""
+
+    exit_code = 2
+
+
+class UnknownName(BadInput):
+    """A name that is not in the list; the message names the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        if near:
+            hint = f"did you mean {' or '.join(near)}?"
+        else:
+            hint = f"known: {', '.join(names) or 'none'}"
+        super().__init__(f"unknown {kind} '{name}': {hint}")
+        self.near = near
+
+
+class StacksFileError(BadInput):
+    """stacks.toml can't be read: which file, which line, what is wrong."""
+
+    def __init__(self, path: object, line: int | None, problem: str) -> None:
+        where = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{where}: {problem}")
+        self.line = line
+
+
+class EnvironmentFailed(TwinbenchError):
+    """The machine did not give what a run needs."""
+
+    exit_code = 3
+
+
+class ServerFailed(EnvironmentFailed):
+    """A stack's server did not start; `detail` holds its last lines."""
+
+
+class ServiceFailed(EnvironmentFailed):
+    """PostgreSQL or the upstream did not start; `detail` holds its last lines."""
+
+
+class LoadFailed(EnvironmentFailed):
+    """The load process died or said something that can't be understood."""
+
+
+class ResultsUnwritable(EnvironmentFailed):
+    """The results folder can't be written."""
+
+
+class Interrupted(TwinbenchError):
+    """The user or the system asked for an end; what was measured is kept."""
+
+    exit_code = 130

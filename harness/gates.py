@@ -1,0 +1,87 @@
+"""When a cell is invalid, and says so: pure functions, each with its figure and its bound.
+
+A gate does not ask whether a result is nice, only whether the measurement was one: that the
+servers answered rightly, that the load side was not what was measured, that things had settled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness import stats
+from harness.models import GateResult
+
+#: More failures than this and the requests that were answered are no fair sample.
+MAX_ERROR_SHARE = 0.001
+#: Above this a load process delays the replies that it measures.
+MAX_LOAD_BUSY = 0.85
+#: The cores of load and services together: beyond, they wait for each other.
+MAX_SERVICE_CORES_BUSY = 0.95
+#: |N − X·R| / N: users that were neither waiting for a reply nor sending.
+MAX_LITTLE_GAP = 0.05
+#: First against second half of the rounds.
+MAX_HALVES_RATIO = 0.05
+#: Below this there is no interval at all.
+MIN_ROUNDS = 2
+
+
+def errors(requests: int, failed: int, example: str = "") -> GateResult:
+    """Requests that did not get the promised reply."""
+    share = failed / requests if requests else 1.0
+    figure = f"{failed:,} of {requests:,} requests failed"
+    if example:
+        figure += f" ({example})"
+    return GateResult(
+        "errors", share <= MAX_ERROR_SHARE, figure, f"at most {MAX_ERROR_SHARE:.1%}"
+    )
+
+
+def load_busy(cpu_s: float, wall_s: float) -> GateResult:
+    """CPU of the load process while it loaded this cell."""
+    share = cpu_s / wall_s if wall_s else 0.0
+    return GateResult(
+        "load process busy",
+        share <= MAX_LOAD_BUSY,
+        f"{share:.0%} of its core",
+        f"at most {MAX_LOAD_BUSY:.0%}",
+    )
+
+
+def service_cores_busy(cpu_s: float, wall_s: float, cores: int) -> GateResult:
+    """CPU of load, PostgreSQL and upstream together on the cores that they share."""
+    share = cpu_s / (wall_s * cores) if wall_s and cores else 0.0
+    return GateResult(
+        "service cores busy",
+        share <= MAX_SERVICE_CORES_BUSY,
+        f"{share:.0%} of {cores} core{'s' if cores != 1 else ''}",
+        f"at most {MAX_SERVICE_CORES_BUSY:.0%}",
+    )
+
+
+def little(users: int, in_flight: float) -> GateResult:
+    """Little's law: in closed load, all users are in flight all the time (N = X·R).
+
+    Args:
+        users: N.
+        in_flight: X·R, which is the average number of requests in flight.
+    """
+    gap = abs(users - in_flight) / users
+    return GateResult(
+        "Little's law",
+        gap <= MAX_LITTLE_GAP,
+        f"{in_flight:.1f} of {users} users in flight, {gap:.1%} off",
+        f"at most {MAX_LITTLE_GAP:.0%}",
+    )
+
+
+def settled(halves: Sequence[float]) -> GateResult:
+    """Second ÷ first half of each round's throughput."""
+    ok, mean = stats.settled(halves, tolerance=MAX_HALVES_RATIO)
+    figure = "too few rounds to say" if math.isnan(mean) else f"second ÷ first half {mean:.3f}"
+    return GateResult("settled", ok, figure, f"within {MAX_HALVES_RATIO:.0%} or its noise")
+
+
+def rounds(count: int) -> GateResult:
+    """How many rounds were finished."""
+    return GateResult("rounds", count >= MIN_ROUNDS, f"{count} measured", f"at least {MIN_ROUNDS}")

@@ -1,0 +1,46 @@
+"""Become another program: with another user's rights, and bound to the life of the parent.
+
+Run as a script by a bare interpreter (`python -I -S launch.py …`), so that it starts in a few
+milliseconds and needs nothing of the project. Doing this between fork and exec in the parent
+instead (`preexec_fn`) can deadlock as soon as the parent has threads.
+
+Usage: launch.py PARENT_PID DEATH_SIGNAL UID:GID CORES PROGRAM [ARGUMENT…]
+    DEATH_SIGNAL  what the program gets when the parent is gone (Linux only)
+    UID:GID       whose rights to take, `-` to keep one's own
+    CORES         comma-separated cores to be pinned to, `-` for no pinning
+"""
+
+import os
+import sys
+
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def main(arguments: list[str]) -> None:
+    """Drop rights, ask to die with the parent, pin, exec."""
+    parent, death_signal, rights, cores, *command = arguments
+    libc = None
+    if sys.platform == "linux":
+        import ctypes  # now: the other user may not reach the standard library
+
+        libc = ctypes.CDLL(None, use_errno=True)
+    if rights != "-":
+        uid, gid = map(int, rights.split(":"))
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+    if libc is not None:
+        # After setuid: a change of rights clears the request.
+        libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
+        if os.getppid() != int(parent):  # it died before we could ask
+            sys.exit(0)
+        if cores != "-":
+            os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        sys.exit(f"{command[0]}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,152 @@
+"""The Locust users: what a scenario file subclasses, and how such users take turns.
+
+Run by Locust itself (`locust -f scenarios/hello.py --host URL`), each user is a greenlet with
+one connection and its requests show in Locust's own statistics. Run by the harness, there is
+one user per stack; it drives all its connections in one loop, but only when it is its turn.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import gevent
+from gevent.queue import Queue
+from locust import User, task
+
+from harness.load.client import Connection, Failure, Outcome, Request, address, requests_for
+from harness.load.fleet import Fleet
+from harness.load.recorder import Recorder
+from harness.models import Slice
+
+if TYPE_CHECKING:
+    from apps.contract import Sample
+
+_TIMEOUT_S = 10.0
+
+
+class ScenarioUser(User):
+    """What every scenario file subclasses.
+
+    The class attributes without a value are the scenario's declaration. They are written as
+    literals: the planning side reads them from the source, since importing Locust there would
+    patch the standard library under its feet.
+    """
+
+    abstract = True
+
+    question: ClassVar[str]
+    kind: ClassVar[str]
+    stacks: ClassVar[tuple[str, ...]]
+    users: ClassVar[int]
+    slice_s: ClassVar[float]
+    settle_s: ClassVar[float]
+    #: What is sent, each as often as the others. Not a literal: it comes from the contract.
+    samples: ClassVar[Sequence[Sample]]
+
+    def on_start(self) -> None:
+        """Prepare this user's requests and its connection."""
+        requests = requests_for(self.samples, self.host or "")
+        random.shuffle(requests)
+        self._requests: Iterator[Request] = itertools.cycle(requests)
+        self._connection: Connection | None = None
+
+    @task
+    def exchange(self) -> None:
+        """One request, as Locust counts them."""
+        request = next(self._requests)
+        start = time.perf_counter()
+        try:
+            self._connection = self._connection or self._connect()
+            outcome = self._connection.exchange(request)
+        except OSError as error:
+            outcome = Outcome(0, 0, Failure.REFUSED, f"{request.name}: {error}")
+        if not outcome.status and self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self.environment.events.request.fire(
+            request_type=request.method,
+            name=request.name,
+            response_time=(time.perf_counter() - start) * 1000,
+            response_length=outcome.size,
+            exception=None if outcome.good else AssertionError(outcome.example),
+            context=self.context(),
+        )
+        if not outcome.status:
+            gevent.sleep(0.1)  # a server that is gone is not to be asked in a tight loop
+
+    def _connect(self) -> Connection:
+        host, port, _ = address(self.host or "")
+        sock = socket.create_connection((host, port), timeout=_TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Connection(sock)
+
+
+class Seat:
+    """Where a stack's user waits for its turn, and where it says what came of it."""
+
+    def __init__(self, label: str, connections: int, drain_s: float, seed: str) -> None:
+        self.label = label
+        self.connections = connections
+        self.drain_s = drain_s
+        self.seed = seed
+        self.fleet: Fleet | None = None
+        self._orders: Queue[tuple[int, float, float]] = Queue()
+        self._done: Queue[Slice | BaseException] = Queue()
+
+    def play(self, cycle: int, seconds: float, settle_s: float) -> Slice:
+        """Let the user load its stack for one slice, and wait until it has drained."""
+        self._orders.put((cycle, seconds, settle_s))
+        result = self._done.get()
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    @property
+    def recorder(self) -> Recorder:
+        """What its user has recorded so far."""
+        assert self.fleet is not None
+        return self.fleet.recorder
+
+    def forget_warmup(self) -> None:
+        """Record afresh; connections stay open."""
+        assert self.fleet is not None
+        self.fleet.forget()
+
+    def serve_one(self) -> None:
+        """The user's side of `play`."""
+        assert self.fleet is not None
+        order = self._orders.get()
+        try:
+            self._done.put(self.fleet.run_slice(*order))
+        except Exception as error:  # it belongs to whoever waits for the slice
+            self._done.put(error)
+
+
+def seated(scenario: type[ScenarioUser], seat: Seat, base_url: str, origin_ns: int) -> type[User]:
+    """The scenario's user as one that drives all connections to one stack, in turns."""
+
+    def on_start(self: ScenarioUser) -> None:
+        requests = requests_for(self.samples, base_url)
+        seat.fleet = Fleet(
+            base_url,
+            requests,
+            seat.connections,
+            drain_s=seat.drain_s,
+            seed=seat.seed,
+            origin_ns=origin_ns,
+        )
+
+    def take_turn(self: ScenarioUser) -> None:
+        seat.serve_one()
+
+    name = f"{scenario.__name__} on {seat.label}"
+    user: type[User] = type(
+        name, (scenario,), {"host": base_url, "fixed_count": 1, "on_start": on_start}
+    )
+    user.tasks = [take_turn]  # in place of the scenario's own, one request at a time
+    return user

@@ -1,0 +1,192 @@
+"""Scenarios, stacks, profile and seed -> a Plan. Pure but for reading files: no process, no clock."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput, UnknownName
+from harness.models import CellPlan, Kind, Load, Plan, Profile, Scenario, Stack
+
+#: The folder that holds apps, scenarios and harness.
+PROJECT = Path(__file__).resolve().parent.parent
+STACKS_FILE = PROJECT / "apps" / "stacks.toml"
+SCENARIOS_FOLDER = PROJECT / "scenarios"
+
+PROFILES: Mapping[str, Profile] = {
+    # For tests and a first look: two rounds give no verdict.
+    "smoke": Profile("smoke", rounds=2, cell_s=0.4, warmup_s=0.2, slice_scale=0.4),
+    # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
+    "quick": Profile("quick", rounds=8, cell_s=2.0, warmup_s=0.3),
+    "full": Profile("full", rounds=16, cell_s=4.0, warmup_s=1.0),
+}
+DEFAULT_PROFILE = "quick"
+UPSTREAM_LATENCY = "constant:50"
+#: Fewer slices than this in a round and the stacks hardly take turns.
+_MIN_CYCLES = 2
+#: A slice that is asked for must leave something to count after settling.
+_MIN_SLICE_S = 0.02
+_MAX_USERS = 10_000
+
+_DECLARED = ("question", "kind", "stacks", "users", "slice_s", "settle_s")
+
+
+def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
+    """Every scenario's declaration, read from its source without importing Locust.
+
+    Raises:
+        BadInput: a scenario file does not declare what it must.
+    """
+    scenarios = [
+        _read_scenario(path) for path in sorted(folder.glob("*.py")) if path.name[0] != "_"
+    ]
+    order = list(Kind)
+    scenarios.sort(key=lambda scenario: order.index(scenario.kind))
+    return {scenario.name: scenario for scenario in scenarios}
+
+
+def _read_scenario(path: Path) -> Scenario:
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadInput(f"{path}: can't be read as Python: {error}") from error
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+    if len(classes) != 1:
+        raise BadInput(f"{path}: a scenario file has one user class, this has {len(classes)}")
+    values: dict[str, Any] = {}
+    for node in classes[0].body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in _DECLARED:
+                try:
+                    values[name] = ast.literal_eval(node.value)
+                except ValueError:
+                    raise BadInput(f"{path}:{node.lineno}: '{name}' must be a literal") from None
+    missing = [name for name in _DECLARED if name not in values]
+    if missing:
+        raise BadInput(f"{path}: the class lacks {', '.join(missing)}")
+    try:
+        values["kind"] = Kind(values["kind"])
+    except ValueError:
+        known = ", ".join(f"'{kind}'" for kind in Kind)
+        raise BadInput(f"{path}: kind '{values['kind']}' is not one of: {known}") from None
+    values["stacks"] = tuple(values["stacks"])
+    return Scenario(name=path.stem.replace("_", "-"), file=str(path), **values)
+
+
+def make_plan(
+    *,
+    scenarios: Mapping[str, Scenario],
+    stacks: Mapping[str, Stack],
+    profile: Profile,
+    seed: int,
+    workers: int = 1,
+    chosen_scenarios: Sequence[str] = (),
+    chosen_stacks: Sequence[str] = (),
+    users: int | None = None,
+    rounds: int | None = None,
+    slice_s: float | None = None,
+    upstream_latency: str = UPSTREAM_LATENCY,
+) -> Plan:
+    """Everything that decides what a run does.
+
+    Args:
+        scenarios: what there is.
+        stacks: what there is.
+        profile: how much measuring.
+        seed: decides every order.
+        workers: worker processes of each server.
+        chosen_scenarios: names; all when empty.
+        chosen_stacks: names, the first is the baseline; each scenario's own when empty. A
+            name that is given twice is compared with itself.
+        users: connections in place of the scenario's own.
+        rounds: in place of the profile's.
+        slice_s: in place of the scenario's own.
+        upstream_latency: how the weather service behaves.
+
+    Raises:
+        UnknownName: no such scenario or stack.
+        BadInput: a number makes no sense.
+    """
+    if users is not None and not 1 <= users <= _MAX_USERS:
+        raise BadInput(f"--users {users}: give between 1 and {_MAX_USERS:,} users")
+    if rounds is not None and rounds < 1:
+        raise BadInput(f"--rounds {rounds}: give at least 1 round (5 for a verdict)")
+    if slice_s is not None and slice_s < _MIN_SLICE_S:
+        raise BadInput(f"--slice {slice_s}: give at least {_MIN_SLICE_S} seconds")
+    for name in chosen_scenarios:
+        if name not in scenarios:
+            raise UnknownName("scenario", name, scenarios)
+    wanted = list(dict.fromkeys(chosen_scenarios)) or list(scenarios)
+    if chosen_stacks:
+        contenders = _with_labels(chosen_stacks, stacks)
+        labels = {name: tuple(stack.label for stack in contenders) for name in wanted}
+    else:
+        names = dict.fromkeys(name for s in wanted for name in scenarios[s].stacks)
+        contenders = _with_labels(list(names), stacks)
+        labels = {name: scenarios[name].stacks for name in wanted}
+    cells = tuple(
+        _cell(scenarios[name], labels[name], profile, users=users, slice_s=slice_s)
+        for name in wanted
+    )
+    return Plan(
+        profile=profile.name,
+        seed=seed,
+        rounds=rounds or profile.rounds,
+        stacks=tuple(contenders),
+        cells=cells,
+        workers=workers,
+        upstream_latency=upstream_latency,
+    )
+
+
+def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stack]:
+    result: list[Stack] = []
+    for position, name in enumerate(names):
+        if name not in stacks:
+            raise UnknownName("stack", name, stacks)
+        before = list(names[:position]).count(name)
+        label = name if not before else f"{name}#{before + 1}"
+        result.append(dataclasses.replace(stacks[name], label=label))
+    return result
+
+
+def _cell(
+    scenario: Scenario,
+    labels: tuple[str, ...],
+    profile: Profile,
+    *,
+    users: int | None,
+    slice_s: float | None,
+) -> CellPlan:
+    length_s = slice_s or scenario.slice_s * profile.slice_scale
+    # Whatever the slice, the same share of it is for settling.
+    settle_s = scenario.settle_s * length_s / scenario.slice_s
+    return CellPlan(
+        scenario=scenario,
+        stacks=labels,
+        load=Load(users=users or scenario.users),
+        slice_s=length_s,
+        settle_s=settle_s,
+        cycles=max(_MIN_CYCLES, round(profile.cell_s / length_s)),
+        warmup_s=max(profile.warmup_s, length_s / 2),
+    )
+
+
+def scenario_order(plan: Plan, number: int) -> tuple[CellPlan, ...]:
+    """The scenarios of a round, in drawn order."""
+    cells = list(plan.cells)
+    random.Random(f"{plan.seed} order {number}").shuffle(cells)
+    return tuple(cells)
+
+
+def turns(plan: Plan, cell: CellPlan, number: int) -> tuple[tuple[str, ...], ...]:
+    """Who has which turn: per cycle of a round, the stacks in drawn order."""
+    generator = random.Random(f"{plan.seed} turns {number} {cell.scenario.name}")
+    return tuple(
+        tuple(generator.sample(cell.stacks, len(cell.stacks))) for _ in range(cell.cycles)
+    )

@@ -1,0 +1,208 @@
+"""Children that are started, watched, pinned and stopped by their id, and never outlive us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from harness.interrupts import interrupts
+
+_LAUNCH = str(Path(__file__).with_name("launch.py"))
+#: SIGTERM, then SIGKILL: with both, everything is gone well within the 5 s that are promised.
+TERM_WAIT_S = 2.5
+KILL_WAIT_S = 1.0
+
+
+class Child:
+    """One process that we started, in a session of its own with all its descendants."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        cores: Sequence[int] = (),
+        rights: tuple[int, int] | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        piped: bool = False,
+        folder: Path | None = None,
+    ) -> None:
+        """Start `command`.
+
+        Args:
+            name: what messages call it.
+            command: program and arguments; the program is looked up on PATH.
+            log: file that takes its output (stderr only, when `piped`).
+            environment: the whole environment; ours when None.
+            cores: cores to pin it to from the start.
+            rights: user and group id to run as; ours when None.
+            stop_signal: what asks it to end, and what it gets should we die.
+            piped: stdin and stdout are pipes, for a conversation.
+            folder: working directory.
+        """
+        self.name = name
+        self.log = log
+        self.stop_signal = stop_signal
+        launch = [
+            *(sys.executable, "-I", "-S", _LAUNCH),
+            *(str(os.getpid()), str(int(stop_signal))),
+            "-" if rights is None else f"{rights[0]}:{rights[1]}",
+            ",".join(map(str, cores)) or "-",
+        ]
+        with log.open("ab") as output, interrupts.held():
+            self.process = subprocess.Popen(
+                [*launch, *command],
+                stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if piped else output,
+                stderr=output,
+                env=None if environment is None else dict(environment),
+                cwd=folder,
+                start_new_session=True,  # the terminal's Ctrl-C is ours alone to pass on
+                text=piped or None,
+            )
+            self.spawned_at = time.monotonic()
+            _living.append(self)
+
+    @property
+    def pid(self) -> int:
+        """Process id, and process group id of its tree."""
+        return self.process.pid
+
+    @property
+    def stdin(self) -> IO[str]:
+        """What it reads; only when `piped`."""
+        assert self.process.stdin is not None
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> IO[str]:
+        """What it says; only when `piped`."""
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def exit_code(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        return self.process.poll()
+
+    def last_lines(self, count: int = 12) -> str:
+        """The end of its log, for messages."""
+        lines = self.log.read_text(errors="replace").rstrip().splitlines()
+        return "\n".join(lines[-count:])
+
+    def tree(self) -> list[int]:
+        """Ids of the process and all its descendants that are alive."""
+        try:
+            top = psutil.Process(self.pid)
+            return [self.pid, *(child.pid for child in top.children(recursive=True))]
+        except psutil.NoSuchProcess:
+            return []
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group; a group that is gone is what was wanted."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+_living: list[Child] = []
+
+
+def stop(children: Iterable[Child]) -> None:
+    """End children and all their descendants, side by side: asked first, then forced."""
+    children = list(children)
+    for child in children:
+        if child.exit_code() is None:
+            child.process.send_signal(child.stop_signal)
+    _wait_for(children, TERM_WAIT_S)
+    for child in children:
+        child.signal_group(signal.SIGKILL)  # stragglers of the group, too
+    _wait_for(children, KILL_WAIT_S)
+    for child in children:
+        for pipe in (child.process.stdin, child.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        if child in _living:
+            _living.remove(child)
+
+
+def _wait_for(children: Iterable[Child], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(max(0.0, deadline - time.monotonic()))
+
+
+def stop_everything() -> None:
+    """The last line of defence: end whatever is still alive of what we started."""
+    if _living:
+        stop(list(_living))
+
+
+def pin(pids: Callable[[], Iterable[int]], cores: Sequence[int]) -> None:
+    """Confine every thread of some processes to `cores`; no cores, no pinning.
+
+    Servers start on all cores, since importing is work, and are pinned before they are loaded.
+    Threads that appear while we look are caught by looking again: whatever a pinned thread
+    starts is pinned from birth.
+    """
+    if not cores:
+        return
+    wanted = set(cores)
+    unpinned = True
+    while unpinned:
+        unpinned = False
+        for thread in _threads(pids()):
+            with contextlib.suppress(ProcessLookupError):
+                if os.sched_getaffinity(thread) != wanted:
+                    os.sched_setaffinity(thread, wanted)
+                    unpinned = True
+
+
+@contextmanager
+def kept_to(cores: Sequence[int]) -> Iterator[None]:
+    """Keep this very process off all other cores inside the block; children are pinned apart."""
+    if not cores:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    pin(lambda: [os.getpid()], cores)
+    try:
+        yield
+    finally:
+        pin(lambda: [os.getpid()], tuple(before))
+
+
+def _threads(processes: Iterable[int]) -> list[int]:
+    found: list[int] = []
+    for process in processes:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.extend(int(entry) for entry in os.listdir(f"/proc/{process}/task"))
+    return found
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def program(name: str) -> str:
+    """A console script of this very environment, whatever PATH says."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else (shutil.which(name) or name)

@@ -1,0 +1,176 @@
+"""Servers under test: command lines, start, readiness, stop.
+
+The only code that starts a measured server. What must be equal for all of them stands here
+once (keep-alive, access log, workers); what makes a stack itself stands in stacks.toml.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import processes
+from harness.errors import ServerFailed
+from harness.models import Stack
+from harness.processes import Child
+
+#: Longer than any pause between two slices, so that connections stay open. Gunicorn's own
+#: default is 2 s and Uvicorn's 5 s: left alone, they would not be compared alike.
+KEEP_ALIVE_S = 600
+#: A server that is told to stop has this long for requests in flight.
+GRACE_S = 1
+READY_WITHIN_S = 60.0
+_PORT_TRIES = 3
+
+
+def _gunicorn(stack: Stack, port: int, workers: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "gunicorn", f"{stack.app}()"),
+        *("--bind", f"127.0.0.1:{port}"),
+        *("--workers", str(workers)),
+        *("--keep-alive", str(KEEP_ALIVE_S)),
+        *("--graceful-timeout", str(GRACE_S)),
+        *("--log-level", "warning"),  # the access log is off unless asked for
+        "--no-control-socket",  # all servers of one machine would share its path
+        *stack.options,
+    ]
+
+
+def _uvicorn(stack: Stack, port: int, workers: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "uvicorn", "--factory", stack.app),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *(("--workers", str(workers)) if workers > 1 else ()),
+        *("--timeout-keep-alive", str(KEEP_ALIVE_S)),
+        *("--timeout-graceful-shutdown", str(GRACE_S)),
+        *("--log-level", "warning", "--no-access-log"),
+        *stack.options,
+    ]
+
+
+COMMANDS: Mapping[str, Callable[[Stack, int, int], list[str]]] = {
+    "gunicorn": _gunicorn,
+    "uvicorn": _uvicorn,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A stack that answers."""
+
+    stack: Stack
+    url: str
+    child: Child
+    ready_s: float  # from spawn to the first good answer
+
+
+@contextmanager
+def serving(
+    stacks: Sequence[Stack],
+    *,
+    workers: int,
+    environment: Mapping[str, str],
+    cores: Sequence[int],
+    start_cores: Sequence[int],
+    logs: Path,
+    folder: Path,
+) -> Iterator[dict[str, Server]]:
+    """Start stacks side by side, wait until all answer, pin them, and stop them at the end.
+
+    Args:
+        stacks: what to start; labels are unique.
+        workers: worker processes of each.
+        environment: TWIN_* variables that all share (database, upstream).
+        cores: where to confine them once they answer.
+        start_cores: where they may run until then.
+        logs: folder for their output.
+        folder: working directory, from which `apps` can be imported.
+
+    Raises:
+        ServerFailed: one of them ended or did not answer in time.
+    """
+    started: list[Child] = []
+    try:
+        pending = []
+        for stack in stacks:
+            port = processes.free_port()
+            pending.append((stack, port))
+            started.append(_spawn(stack, port, workers, environment, start_cores, logs, folder))
+        servers = {}
+        for position, (stack, port) in enumerate(pending):
+            tries = 1
+            while not (ready_s := _await_ready(started[position], port)):
+                # Somebody took the port between our look and the server's.
+                if tries == _PORT_TRIES:
+                    raise ServerFailed(f"stack '{stack.label}': no port stays free")
+                tries += 1
+                processes.stop([started[position]])
+                port = processes.free_port()
+                started[position] = _spawn(stack, port, workers, environment, start_cores, logs, folder)
+            url = f"http://127.0.0.1:{port}"
+            servers[stack.label] = Server(stack, url, started[position], ready_s)
+        for server in servers.values():
+            processes.pin(server.child.tree, cores)
+        yield servers
+    finally:
+        processes.stop(started)
+
+
+def _spawn(
+    stack: Stack,
+    port: int,
+    workers: int,
+    environment: Mapping[str, str],
+    cores: Sequence[int],
+    logs: Path,
+    folder: Path,
+) -> Child:
+    settings = {f"TWIN_{key.upper()}": value for key, value in stack.settings.items()}
+    return Child(
+        stack.label,
+        COMMANDS[stack.server](stack, port, workers),
+        log=logs / f"{stack.label}-{port}.log",
+        environment={**os.environ, **environment, **settings},
+        cores=cores,
+        folder=folder,
+    )
+
+
+def _await_ready(child: Child, port: int) -> float | None:
+    """Seconds from spawn to the first good answer; None when the port was taken."""
+    deadline = child.spawned_at + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        if child.exit_code() is not None:
+            if "address already in use" in child.last_lines(40).lower():
+                return None
+            raise ServerFailed(
+                f"stack '{child.name}' ended at its start with exit code {child.exit_code()}; "
+                "its last lines:",
+                detail=child.last_lines(),
+            )
+        if answers(port):
+            return time.monotonic() - child.spawned_at
+        time.sleep(0.02)
+    raise ServerFailed(
+        f"stack '{child.name}' did not answer GET /healthz within {READY_WITHIN_S:.0f} s; "
+        "its last lines:",
+        detail=child.last_lines(),
+    )
+
+
+def answers(port: int, path: str = "/healthz") -> bool:
+    """Whether an HTTP server on this port says that it is ready."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers={"connection": "close"})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

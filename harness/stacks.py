@@ -1,0 +1,119 @@
+"""stacks.toml -> Stack records, with messages that name file, line and what is wrong."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StacksFileError
+from harness.models import Stack
+
+#: What an entry may say, and the type of each value.
+_FIELDS: Mapping[str, type] = {
+    "twin": str,
+    "app": str,
+    "server": str,
+    "isolates": str,
+    "options": list,
+    "settings": dict,
+}
+_REQUIRED = ("twin", "app", "server", "isolates")
+_TWINS = ("flask", "fastapi")
+SERVERS = ("gunicorn", "uvicorn")
+_TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_APP = re.compile(r"[\w.]+:\w+")
+
+
+def load_stacks(path: Path) -> dict[str, Stack]:
+    """Every stack of the file, in its order.
+
+    Raises:
+        StacksFileError: the file is missing, not TOML, or an entry is malformed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise StacksFileError(path, None, f"can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise StacksFileError(path, line, "is not UTF-8 text") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_LINE.search(str(error))
+        problem = _TOML_LINE.sub("", str(error)).strip()
+        line_count = text.count("\n") + 1
+        raise StacksFileError(path, int(found[1]) if found else line_count, problem) from error
+    if not tables:
+        raise StacksFileError(path, None, "has no stack: add a table such as [flask-gthread]")
+    return {name: _stack(path, text, name, table) for name, table in tables.items()}
+
+
+def _stack(path: Path, text: str, name: str, table: Any) -> Stack:
+    def fail(problem: str, key: str | None = None) -> StacksFileError:
+        return StacksFileError(path, _line_of(text, name, key), f"stack '{name}': {problem}")
+
+    if not isinstance(table, dict):
+        raise StacksFileError(
+            path, _line_of_key(text, name), f"'{name}' stands outside a table such as [{name}]"
+        )
+    for key, value in table.items():
+        if key not in _FIELDS:
+            raise fail(f"unknown field '{key}'; known: {', '.join(_FIELDS)}", key)
+        if not isinstance(value, _FIELDS[key]):
+            wanted = {"str": "text in quotes", "list": "a list", "dict": "a table"}
+            raise fail(f"'{key}' must be {wanted[_FIELDS[key].__name__]}", key)
+    for key in _REQUIRED:
+        if not table.get(key):
+            raise fail(f"field '{key}' is missing")
+    if table["twin"] not in _TWINS:
+        raise fail(f"twin '{table['twin']}' is not one of: {', '.join(_TWINS)}", "twin")
+    if table["server"] not in SERVERS:
+        raise fail(f"server '{table['server']}' is not one of: {', '.join(SERVERS)}", "server")
+    if not _APP.fullmatch(table["app"]):
+        raise fail(f"app '{table['app']}' is not of the form 'package.module:factory'", "app")
+    options = table.get("options", [])
+    if not all(isinstance(option, str) for option in options):
+        raise fail("'options' must be a list of texts in quotes", "options")
+    settings = table.get("settings", {})
+    for key, value in settings.items():
+        if not isinstance(value, str):
+            raise fail(f"setting '{key}' must be text in quotes", key)
+    return Stack(
+        name=name,
+        label=name,
+        twin=table["twin"],
+        app=table["app"],
+        server=table["server"],
+        isolates=table["isolates"],
+        options=tuple(options),
+        settings=settings,
+    )
+
+
+def _line_of(text: str, name: str, key: str | None) -> int | None:
+    """The line of a field inside its table, or else of the table's head."""
+    head: int | None = None
+    heads = (name, f"{name}.settings")
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.split("#")[0].strip()
+        if bare.startswith("["):
+            inside = bare.strip("[] ").replace('"', "") in heads
+            if inside and head is None:
+                head = number
+            if inside and key and bare.strip("[] ").endswith(f".{key}"):
+                return number
+        elif inside and key and re.match(rf'"?{re.escape(key)}"?\s*=', bare):
+            return number
+    return head
+
+
+def _line_of_key(text: str, key: str) -> int | None:
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf'\s*"?{re.escape(key)}"?\s*=', line):
+            return number
+    return None

@@ -1,0 +1,241 @@
+"""The statistics: pure functions from numbers to numbers.
+
+The unit of inference is the round. Requests and slices inside a round share the luck of one
+set of processes (memory layout, hash seed), so they are no independent repeats: more of them
+can't remove that luck, fresh processes can. After Kalibera & Jones, "Rigorous benchmarking in
+reasonable time" (ISMM 2013), and Georges et al., "Statistically rigorous Java performance
+evaluation" (OOPSLA 2007).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr, stdtrit
+
+from harness.models import Estimate, Verdict
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+CONFIDENCE = 0.95
+#: Fewer rounds give an interval, but no verdict.
+ROUNDS_FOR_A_VERDICT = 5
+#: Differences below this are not worth a decision, however well they are measured.
+SMALLEST_BAND = 0.03
+
+
+# ---------------------------------------------------------------------- throughput
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRates:
+    """Per slice of one cell in one round; arrays of length slices."""
+
+    throughput_rps: Floats
+    in_flight: Floats  # average over the counting window
+
+
+def slice_rates(
+    slice_index: npt.NDArray[np.int32],
+    start_ns: Ints,
+    latency_ns: Ints,
+    good: npt.NDArray[np.bool_],
+    from_ns: Ints,
+    to_ns: Ints,
+) -> SliceRates:
+    """Requests per second and requests in flight, in the counting window of each slice.
+
+    A request counts by the share of its time that lies inside the window. Counting it whole
+    where it ends would let a window's edges decide: where all users wait 50 ms together,
+    answers come in bursts, and one burst more or less in a 1 s window is 5 %.
+
+    Args:
+        slice_index: per request, which slice it belongs to.
+        start_ns: per request, when it was sent.
+        latency_ns: per request, how long it took.
+        good: per request, whether the reply was the promised one; others do not count.
+        from_ns: per slice, when counting begins.
+        to_ns: per slice, when counting ends.
+    """
+    count = len(from_ns)
+    window_from, window_to = from_ns[slice_index], to_ns[slice_index]
+    inside = np.minimum(start_ns + latency_ns, window_to) - np.maximum(start_ns, window_from)
+    inside = np.clip(inside, 0, None).astype(np.float64)
+    share = np.where(good, inside / np.maximum(latency_ns, 1), 0.0)
+    seconds = (to_ns - from_ns) / 1e9
+    done = np.bincount(slice_index, weights=share, minlength=count)
+    busy_ns = np.bincount(slice_index, weights=inside, minlength=count)
+    return SliceRates(done / seconds, busy_ns / 1e9 / seconds)
+
+
+# ----------------------------------------------------------------------- intervals
+
+
+def log_mean(values: Sequence[float]) -> Estimate:
+    """Geometric mean over rounds with a t interval on the logarithms.
+
+    NaN limits below two rounds; a NaN value where there is none, or one is not above zero.
+    """
+    logs = _logs(values)
+    if logs is None:
+        return Estimate(math.nan, math.nan, math.nan)
+    mean = float(logs.mean())
+    half = _half_width(logs)
+    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
+
+
+def p_value(ratios: Sequence[float]) -> float:
+    """Two-sided p of "the geometric mean is 1", by Student's t on the logarithms."""
+    logs = _logs(ratios)
+    if logs is None or len(logs) < 2:
+        return 1.0
+    error = logs.std(ddof=1) / math.sqrt(len(logs))
+    if error == 0:
+        return 0.0 if logs.mean() != 0 else 1.0
+    return float(2 * stdtr(len(logs) - 1, -abs(logs.mean()) / error))
+
+
+def _logs(values: Sequence[float]) -> Floats | None:
+    array = np.asarray(values, dtype=np.float64)
+    if not len(array) or not (array > 0).all():
+        return None
+    return np.log(array)
+
+
+def _half_width(logs: Floats, confidence: float = CONFIDENCE) -> float:
+    count = len(logs)
+    if count < 2:
+        return math.nan
+    quantile = float(stdtrit(count - 1, 0.5 + confidence / 2))
+    return quantile * float(logs.std(ddof=1)) / math.sqrt(count)
+
+
+def settled(halves: Sequence[float], *, tolerance: float) -> tuple[bool, float]:
+    """Whether first and second half of the rounds agree; with the geometric mean of the ratios.
+
+    They disagree when the mean is further from 1 than `tolerance` and its 99 % interval
+    excludes 1: both, since on a noisy machine either alone happens by chance.
+    """
+    logs = _logs(halves)
+    if logs is None or len(logs) < 2:
+        return True, math.nan
+    mean = float(logs.mean())
+    beyond = abs(mean) > math.log1p(tolerance) and abs(mean) > _half_width(logs, 0.99)
+    return not beyond, math.exp(mean)
+
+
+# --------------------------------------------------------------------- percentiles
+
+
+class LatencyHistogram:
+    """Counts per round in bins of 0.1 % relative width, so that rounds can be resampled fast.
+
+    Percentiles of resampled rounds need the pooled distribution of every resample. Counts in
+    fine logarithmic bins add up; the raw samples would have to be sorted each time.
+    """
+
+    _WIDTH = math.log(1.001)
+
+    def __init__(self, rounds: Sequence[Ints]) -> None:
+        """Bin the latencies (ns) of each round."""
+        lows = [int(values.min()) for values in rounds if len(values)]
+        highs = [int(values.max()) for values in rounds if len(values)]
+        self._low = math.log(max(1, min(lows, default=1)))
+        bins = int((math.log(max(1, *highs, 1)) - self._low) / self._WIDTH) + 1
+        self._counts = np.zeros((len(rounds), bins))
+        for row, values in zip(self._counts, rounds, strict=True):
+            if len(values):
+                place = ((np.log(np.maximum(values, 1)) - self._low) / self._WIDTH).astype(np.int64)
+                row += np.bincount(np.clip(place, 0, bins - 1), minlength=bins)
+
+    def resampled(self, weights: Floats, quantiles: Sequence[float]) -> Floats:
+        """Percentiles (ns) of pooled rounds; shape (resamples, quantiles).
+
+        Args:
+            weights: shape (resamples, rounds): how often each round was drawn.
+            quantiles: in 0…1.
+        """
+        result = np.empty((len(weights), len(quantiles)))
+        for start in range(0, len(weights), 100):  # bounds the memory
+            chunk = weights[start : start + 100]
+            cumulated = np.cumsum(chunk @ self._counts, axis=1)
+            for row, line in enumerate(cumulated):
+                wanted = np.asarray(quantiles) * line[-1]
+                place = np.searchsorted(line, wanted, side="left")
+                result[start + row] = np.exp(self._low + (place + 0.5) * self._WIDTH)
+        return result
+
+
+def bootstrap_weights(rounds: int, resamples: int, seed: int) -> Floats:
+    """How often each round is drawn in each resample; shape (resamples, rounds)."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(rounds, np.full(rounds, 1 / rounds), resamples).astype(np.float64)
+
+
+def resampling_interval(value: float, resampled: Floats, rounds: int) -> Estimate:
+    """An interval around `value` from what it became in each resample of whole rounds.
+
+    The spread of the logarithms is widened by √(n / (n − 1)) and taken times Student's t: the
+    plain 2.5 % and 97.5 % points are too narrow with as few rounds as a benchmark has (they
+    treat the observed spread as the true one).
+    """
+    if rounds < 2 or not value > 0 or not (resampled > 0).all():
+        return Estimate(value, math.nan, math.nan)
+    spread = float(np.log(resampled).std(ddof=1)) * math.sqrt(rounds / (rounds - 1))
+    half = float(stdtrit(rounds - 1, 0.5 + CONFIDENCE / 2)) * spread
+    return Estimate(value, value * math.exp(-half), value * math.exp(half))
+
+
+# ------------------------------------------------------------------------ verdicts
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment: the chance of any false alarm in the family stays at 5 %.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure" (1979).
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted = [0.0] * len(p_values)
+    running = 0.0
+    for rank, index in enumerate(order):
+        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted
+
+
+def verdict(
+    estimate: Estimate,
+    *,
+    band: float,
+    rounds: int,
+    more_is_better: bool,
+    significant: bool,
+) -> Verdict:
+    """The word for a ratio.
+
+    `same` when the interval lies inside the band; `faster` or `slower` when the interval
+    excludes 1 (and still would after correcting for the family: `significant`) and the ratio
+    lies outside the band; else `inconclusive`.
+
+    Args:
+        estimate: candidate ÷ baseline.
+        band: half width of the noise band: 0.03 means 1/1.03 … 1.03.
+        rounds: how many rounds the estimate rests on.
+        more_is_better: whether a ratio above 1 is good for the candidate.
+        significant: whether the corrected p is below 5 %.
+    """
+    if rounds < ROUNDS_FOR_A_VERDICT or math.isnan(estimate.low):
+        return Verdict.INCONCLUSIVE
+    if estimate.low >= 1 / (1 + band) and estimate.high <= 1 + band:
+        return Verdict.SAME
+    outside = estimate.value > 1 + band or estimate.value < 1 / (1 + band)
+    excludes_one = estimate.low > 1 or estimate.high < 1
+    if outside and excludes_one and significant:
+        better = (estimate.value > 1) == more_is_better
+        return Verdict.FASTER if better else Verdict.SLOWER
+    return Verdict.INCONCLUSIVE

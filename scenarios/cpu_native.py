@@ -1,0 +1,16 @@
+"""Work in C that releases the GIL: other threads of the process may run meanwhile."""
+
+from apps import contract
+from harness.load.users import ScenarioUser
+
+
+class CpuNative(ScenarioUser):
+    """GET /cpu/native."""
+
+    question = "What remains of a difference when the handler hashes in C?"
+    kind = "CPU-bound"
+    stacks = ("flask-gthread", "fastapi-uvicorn")
+    users = 8
+    slice_s = 0.25
+    settle_s = 0.05
+    samples = (contract.cpu_native(),)

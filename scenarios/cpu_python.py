@@ -1,0 +1,16 @@
+"""Work in pure Python, which holds the GIL: nothing else in the process runs meanwhile."""
+
+from apps import contract
+from harness.load.users import ScenarioUser
+
+
+class CpuPython(ScenarioUser):
+    """GET /cpu/python."""
+
+    question = "What remains of a difference when the handler computes in Python?"
+    kind = "CPU-bound"
+    stacks = ("flask-gthread", "fastapi-uvicorn")
+    users = 8
+    slice_s = 0.25
+    settle_s = 0.05
+    samples = (contract.cpu_python(),)

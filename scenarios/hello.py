@@ -1,0 +1,16 @@
+"""The framework's own cost: the shortest JSON reply, no input, no I/O."""
+
+from apps import contract
+from harness.load.users import ScenarioUser
+
+
+class Hello(ScenarioUser):
+    """GET /hello."""
+
+    question = "What does one request cost when the handler does nothing?"
+    kind = "framework"
+    stacks = ("flask-gthread", "fastapi-uvicorn")
+    users = 16
+    slice_s = 0.1
+    settle_s = 0.01
+    samples = (contract.hello(),)

@@ -1,0 +1,18 @@
+"""One row by primary key from PostgreSQL, through the ORM's session."""
+
+from apps import contract
+from harness.load.users import ScenarioUser
+
+
+class UsersLookup(ScenarioUser):
+    """GET /users/{id}, ids spread over the whole table."""
+
+    question = "How many rows a second can be looked up in PostgreSQL?"
+    kind = "I/O-bound"
+    stacks = ("flask-gthread", "fastapi-uvicorn")
+    users = 16
+    slice_s = 0.2
+    settle_s = 0.03
+    samples = tuple(
+        contract.lookup_user(number) for number in range(1, contract.SEEDED_USERS + 1, 20)
+    )

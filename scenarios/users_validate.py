@@ -1,0 +1,16 @@
+"""Checking input: a JSON body is parsed, validated and answered in normal form."""
+
+from apps import contract
+from harness.load.users import ScenarioUser
+
+
+class UsersValidate(ScenarioUser):
+    """POST /users/validate with valid users; by hand in Flask, by Pydantic in FastAPI."""
+
+    question = "What does it cost to check a JSON body?"
+    kind = "framework"
+    stacks = ("flask-gthread", "fastapi-uvicorn")
+    users = 16
+    slice_s = 0.1
+    settle_s = 0.015
+    samples = tuple(contract.validate_user(number) for number in range(200))
