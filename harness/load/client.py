@@ -112,7 +112,7 @@ class Connection:
     """One keep-alive connection. Its socket may block, cooperate (gevent) or do neither."""
 
     __slots__ = (
-        "_body", "_complete", "_parser", "_surplus",
+        "_body", "_complete", "_parser", "_stays_open", "_surplus",
         "broken", "fileno", "partial", "request", "sock", "start_ns",
     )  # fmt: skip
 
@@ -127,6 +127,7 @@ class Connection:
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._complete = False
+        self._stays_open = True
         self._surplus = False
 
     # What httptools calls.
@@ -141,6 +142,8 @@ class Connection:
     def on_message_complete(self) -> None:
         """The reply is whole."""
         self._complete = True
+        # Asked now: once the reply is parsed, the parser has forgotten.
+        self._stays_open = self._parser.should_keep_alive()
 
     def feed(self, data: bytes) -> tuple[int, bytes] | None:
         """Parse a piece of a reply; (status, body) once it is whole.
@@ -158,8 +161,8 @@ class Connection:
         self._body.clear()
         self._complete = False
         self.partial = False
-        if not self._parser.should_keep_alive():
-            self.broken = True  # the server is going to close it
+        if not self._stays_open:
+            self.broken = True
         return self._parser.get_status_code(), body
 
     def send(self, request: Request) -> None:

@@ -124,7 +124,8 @@ class Fleet:
         for request in self._requests:
             request.known_length = -1  # its outcome was a number of the old recorder's
 
-    def _next_request(self) -> Request:
+    def draw(self) -> Request:
+        """The next request: each as often as the others, shuffled afresh every time through."""
         if not self._deck:
             self._deck = self._requests.copy()
             self._random.shuffle(self._deck)
@@ -143,7 +144,7 @@ class Fleet:
         record_outcome = recorder.outcome.append
         connections = self._connections
         wait = self._poller.wait
-        next_request = self._next_request
+        draw = self.draw
         origin = self._origin_ns
 
         now = begin = clock()
@@ -151,7 +152,7 @@ class Fleet:
         give_up = stop + self._drain_ns
         for connection in connections.values():
             connection.start_ns = clock()
-            connection.send(next_request())
+            connection.send(draw())
         finished: set[int] = set()
         waiting = len(connections)
         if waiting < self._size:  # the server takes no connection: that is a failure, not a pause
@@ -179,6 +180,10 @@ class Fleet:
                     and data.endswith(request.known_tail)
                 ):
                     outcome = request.known_outcome
+                elif fileno in finished:
+                    # It had its answer; whatever it says unasked, it is of no use any more.
+                    self._drop(connection)
+                    continue
                 else:
                     looked = self._look_closely(connection, data)
                     if looked is None:
@@ -188,7 +193,7 @@ class Fleet:
                 record_latency(now - connection.start_ns)
                 record_outcome(outcome)
                 if now >= stop:
-                    finished.add(connection.fileno)
+                    finished.add(fileno)
                     waiting -= 1
                     continue
                 if connection.broken:
@@ -198,7 +203,7 @@ class Fleet:
                         continue
                     connection = replacement
                 connection.start_ns = clock()
-                connection.send(next_request())
+                connection.send(draw())
         for connection in list(connections.values()):
             if connection.broken:
                 self._drop(connection)
@@ -232,7 +237,12 @@ class Fleet:
             return None
         outcome = request.judge(*reply)
         number = self.recorder.intern(outcome)
-        if outcome.good and whole_at_once and data.endswith(HEAD_END + reply[1]):
+        if (
+            outcome.good
+            and whole_at_once
+            and not connection.broken
+            and data.endswith(HEAD_END + reply[1])
+        ):
             request.remember(data, reply[1], number)
         return number
 

@@ -1,0 +1,30 @@
+"""Work of a stated size: `python` holds the GIL, `native` releases it.
+
+Both return hexadecimal proof that it was done: the same size gives the same result.
+One unit is about 0.3 ms of one core in both; the default of ten units is about 3 ms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+SIZE_MIN = 1
+SIZE_MAX = 100
+SIZE_DEFAULT = 10
+
+_STEPS_PER_UNIT = 2_500
+_HASHES_PER_UNIT = 850
+
+
+def python(size: int) -> str:
+    """Step a linear congruential generator (glibc's constants) in bytecode."""
+    state = size
+    for _ in range(size * _STEPS_PER_UNIT):
+        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+    return f"{state:08x}"
+
+
+def native(size: int) -> str:
+    """Derive a key by PBKDF2; OpenSSL does it with the GIL released."""
+    key = hashlib.pbkdf2_hmac("sha256", b"twinbench", b"salt", size * _HASHES_PER_UNIT, dklen=4)
+    return key.hex()

@@ -1,0 +1,54 @@
+"""The application factory: `uvicorn --factory apps.fastapi_twin:create_app`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypedDict
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from apps.fastapi_twin import (
+    cpu,
+    database,
+    health,
+    hello,
+    problems,
+    upstream_client,
+    users,
+    weather,
+)
+from apps.settings import Settings
+
+
+class State(TypedDict):
+    """What lives as long as the process; a request sees it as `request.state`."""
+
+    sessions: async_sessionmaker[AsyncSession]
+    upstream: upstream_client.UpstreamClient
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; without settings, from TWIN_* variables."""
+    settings = settings or Settings.from_environ(os.environ)
+    open_upstream = upstream_client.opener(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+        async with database.open_sessions(settings) as sessions, open_upstream() as upstream:
+            yield {"sessions": sessions, "upstream": upstream}
+
+    app = FastAPI(
+        title="twinbench",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url=None,
+        # Flask has no tracing built in: off, whatever the environment configures.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    problems.init_app(app)
+    for feature in (health, hello, weather, users, cpu):
+        app.include_router(feature.router)
+    return app

@@ -1,0 +1,36 @@
+"""GET /cpu/python, GET /cpu/native."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from apps.domain import cpu
+from apps.domain.cpu import SIZE_DEFAULT, SIZE_MAX, SIZE_MIN
+from apps.fastapi_twin.validation import Integer
+
+router = APIRouter(prefix="/cpu")
+
+
+class Work(BaseModel):
+    """What was done, and proof that it was."""
+
+    size: int
+    result: str
+
+
+Size = Annotated[Integer, Query(ge=SIZE_MIN, le=SIZE_MAX)]
+
+
+@router.get("/python")
+def python(size: Size = SIZE_DEFAULT) -> Work:
+    """Do work that holds the GIL; in a thread, so that it does not hold the event loop too."""
+    return Work(size=size, result=cpu.python(size))
+
+
+@router.get("/native")
+def native(size: Size = SIZE_DEFAULT) -> Work:
+    """Do work that releases the GIL; in a thread, so that the event loop goes on."""
+    return Work(size=size, result=cpu.native(size))

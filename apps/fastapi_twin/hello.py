@@ -1,0 +1,20 @@
+"""GET /hello."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+router = APIRouter()
+
+
+class Greeting(BaseModel):
+    """What is said."""
+
+    message: str
+
+
+@router.get("/hello")
+async def hello() -> Greeting:
+    """Greet: the framework's own cost and nothing else."""
+    return Greeting(message="Hello, World!")

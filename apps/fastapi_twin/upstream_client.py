@@ -1,0 +1,171 @@
+"""The weather service's client: one pool of connections for each process.
+
+Which HTTP library is under it is a setting: `httpx`, `httpx2` (the same interface) or `aiohttp`.
+Each is imported when it is opened, so that a process holds only the one that it uses.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Annotated, Any, NamedTuple, Protocol
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
+
+from apps.problems import unknown_city, upstream_broken, upstream_late
+from apps.settings import Settings
+
+# requests never closes an idle connection, so neither do these (their defaults: 5 and 15 s).
+_KEEPALIVE_S = 86_400
+
+
+class Weather(BaseModel):
+    """The weather in one city."""
+
+    city: str
+    temperature_c: float
+
+
+class Reply(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
+class Transport(Protocol):
+    """An HTTP library, as far as the client needs one."""
+
+    async def get(self, path: str, query: Mapping[str, str]) -> Reply:
+        """Ask; raise the Problem of an upstream that is late or broken."""
+
+
+class UpstreamClient:
+    """Asks the weather service."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def weather(self, city: str) -> Weather:
+        """The weather in `city`.
+
+        Raises:
+            Problem: 404 unknown city, 502 the service is broken, 504 it is late.
+        """
+        reply = await self._transport.get("/weather", {"city": city})
+        if reply.status == 404:
+            raise unknown_city(city)
+        if reply.status != 200:
+            raise upstream_broken()
+        try:
+            return Weather.model_validate_json(reply.body)
+        except ValidationError as error:
+            raise upstream_broken() from error
+
+    async def healthy(self) -> None:
+        """Raise a Problem unless the service answers."""
+        if (await self._transport.get("/healthz", {})).status != 200:
+            raise upstream_broken()
+
+
+class HttpxTransport:
+    """httpx or httpx2."""
+
+    def __init__(self, library: Any, client: Any) -> None:
+        self._library = library
+        self._client = client
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, name: str, settings: Settings) -> AsyncIterator[Transport]:
+        """Open the pool of the library called `name`."""
+        library = importlib.import_module(name)
+        limits = library.Limits(
+            max_connections=settings.upstream_pool,
+            max_keepalive_connections=settings.upstream_pool,
+            keepalive_expiry=_KEEPALIVE_S,
+        )
+        async with library.AsyncClient(
+            base_url=settings.upstream_url,
+            limits=limits,
+            timeout=settings.upstream_timeout_s,
+            trust_env=False,  # no proxy between the twin and the service
+        ) as client:
+            yield cls(library, client)
+
+    async def get(self, path: str, query: Mapping[str, str]) -> Reply:
+        """As Transport says."""
+        try:
+            response = await self._client.get(path, params=query)
+        except self._library.TimeoutException as error:
+            raise upstream_late() from error
+        except self._library.HTTPError as error:
+            raise upstream_broken() from error
+        return Reply(response.status_code, response.content)
+
+
+class AiohttpTransport:
+    """aiohttp."""
+
+    def __init__(self, library: Any, session: Any) -> None:
+        self._library = library
+        self._session = session
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Transport]:
+        """Open the pool."""
+        library = importlib.import_module("aiohttp")
+        connector = library.TCPConnector(
+            limit=settings.upstream_pool, keepalive_timeout=_KEEPALIVE_S
+        )
+        timeout_s = settings.upstream_timeout_s
+        async with library.ClientSession(
+            settings.upstream_url,
+            connector=connector,
+            # `connect` counts waiting for a free connection too.
+            timeout=library.ClientTimeout(total=None, connect=timeout_s, sock_read=timeout_s),
+        ) as session:
+            yield cls(library, session)
+
+    async def get(self, path: str, query: Mapping[str, str]) -> Reply:
+        """As Transport says."""
+        try:
+            async with self._session.get(path, params=query) as response:
+                return Reply(response.status, await response.read())
+        except TimeoutError as error:
+            raise upstream_late() from error
+        except self._library.ClientError as error:
+            raise upstream_broken() from error
+
+
+TRANSPORTS: Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Transport]]] = {
+    "httpx": partial(HttpxTransport.open, "httpx"),
+    "httpx2": partial(HttpxTransport.open, "httpx2"),
+    "aiohttp": AiohttpTransport.open,
+}
+
+
+def opener(settings: Settings) -> Callable[[], AbstractAsyncContextManager[UpstreamClient]]:
+    """How to open the client that the settings name; a wrong name fails here, before the start."""
+    name = settings.http_client or "httpx"
+    if name not in TRANSPORTS:
+        raise ValueError(f"TWIN_HTTP_CLIENT={name!r}: the FastAPI twin has {', '.join(TRANSPORTS)}")
+
+    @asynccontextmanager
+    async def open_client() -> AsyncIterator[UpstreamClient]:
+        async with TRANSPORTS[name](settings) as transport:
+            yield UpstreamClient(transport)
+
+    return open_client
+
+
+async def _upstream(request: Request) -> UpstreamClient:
+    client: UpstreamClient = request.state.upstream
+    return client
+
+
+Upstream = Annotated[UpstreamClient, Depends(_upstream)]

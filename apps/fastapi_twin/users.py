@@ -1,0 +1,54 @@
+"""POST /users/validate, POST /users, GET /users/{id}."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel
+from sqlalchemy.exc import IntegrityError
+
+from apps.domain.models import ID_MAX, ID_MIN, User
+from apps.fastapi_twin.database import Session
+from apps.fastapi_twin.request_body import JSONBodyRoute
+from apps.fastapi_twin.validation import Integer, NewUser
+from apps.problems import email_taken, unknown_user
+
+router = APIRouter(prefix="/users", route_class=JSONBodyRoute)
+
+
+class StoredUser(BaseModel):
+    """A row, in the order in which it is written."""
+
+    id: int
+    name: str
+    email: str
+    age: int
+
+
+@router.post("/validate")
+async def validate(user: NewUser) -> NewUser:
+    """Answer the normalised user; nothing is stored."""
+    return user
+
+
+@router.post("", status_code=201, response_model=StoredUser)
+async def create(new_user: NewUser, session: Session, response: Response) -> User:
+    """Store a user."""
+    user = User(**new_user.model_dump())
+    session.add(user)
+    try:
+        await session.commit()
+    except IntegrityError as error:  # a valid user can break no other constraint
+        raise email_taken() from error
+    response.headers["location"] = f"/users/{user.id}"
+    return user
+
+
+@router.get("/{id}", response_model=StoredUser)
+async def get(user_id: Annotated[Integer, Path(alias="id")], session: Session) -> User:
+    """Answer one user by primary key."""
+    user = await session.get(User, user_id) if ID_MIN <= user_id <= ID_MAX else None
+    if user is None:
+        raise unknown_user(user_id)
+    return user

@@ -1,0 +1,13 @@
+"""GET /hello."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+blueprint = Blueprint("hello", __name__)
+
+
+@blueprint.get("/hello")
+def hello() -> dict[str, str]:
+    """Greet: the framework's own cost and nothing else."""
+    return {"message": "Hello, World!"}

@@ -1,0 +1,117 @@
+"""The problem documents (RFC 9457) that both twins answer, each said once.
+
+A twin raises a `Problem` and turns it, and its framework's own errors, into a reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 1024 * 1024
+
+# The titles of RFC 9110. Not from http.HTTPStatus, which named 413 and 422 otherwise before 3.13.
+_TITLES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
+# What is said where a framework knows only the status.
+_DETAILS = {
+    400: "The body is not valid JSON.",
+    404: "There is nothing at this path.",
+    405: "This path does not take this method.",
+    413: "The body is larger than 1 MiB.",
+    415: "The body must be JSON, and content-type must say so.",
+    500: "The server failed to answer.",
+}
+
+
+class Problem(Exception):
+    """An answer other than the one that was asked for."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers
+
+    def document(self) -> dict[str, Any]:
+        """The problem document; the twins write its members in this order."""
+        document: dict[str, Any] = {
+            "type": "about:blank",
+            "title": _TITLES[self.status],
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.errors:
+            document["errors"] = [{"field": field, "rule": rule} for field, rule in self.errors]
+        return document
+
+
+def of_status(status: int) -> Problem:
+    """What a framework itself refused: 400, 404, 413 or 415; anything unforeseen is a 500."""
+    known = status if status in _DETAILS else 500
+    return Problem(known, _DETAILS[known])
+
+
+def method_not_allowed(methods: Iterable[str]) -> Problem:
+    """405; `allow` names every method of the path, sorted."""
+    return Problem(405, _DETAILS[405], headers={"allow": ", ".join(sorted(methods))})
+
+
+def invalid(errors: Iterable[tuple[str, str]]) -> Problem:
+    """422; `errors` are pairs of field and rule, one for each field, in the declared order.
+
+    Rules: required, type, characters, length, email, range.
+    """
+    return Problem(422, "The request has fields that are not valid.", errors=errors)
+
+
+def unknown_user(user_id: int) -> Problem:
+    """404: no user has this id."""
+    return Problem(404, f"There is no user {user_id}.")
+
+
+def email_taken() -> Problem:
+    """409: another user has this email."""
+    return Problem(409, "Another user has this email.")
+
+
+def unknown_city(city: str) -> Problem:
+    """404: the weather service does not know this city."""
+    return Problem(404, f"There is no weather for {city}.")
+
+
+def upstream_broken() -> Problem:
+    """502: the weather service can't be reached, or its answer can't be used."""
+    return Problem(502, "The weather service gave no usable answer.")
+
+
+def upstream_late() -> Problem:
+    """504: the weather service took longer than the timeout."""
+    return Problem(504, "The weather service took too long.")
+
+
+def not_ready(service: str) -> Problem:
+    """503: something that the twin depends on can't be reached."""
+    return Problem(503, f"The {service} can't be reached.")

@@ -1,0 +1,85 @@
+"""One frozen settings object, read from TWIN_* variables; both twins take it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a twin needs to know. Pool sizes are per worker process."""
+
+    database_url: str  # postgresql+psycopg://…
+    upstream_url: str  # http://host:port, no slash at the end
+    http_client: str | None = None  # None: the twin's own default
+    database_pool: int = 20  # connections; none beyond them
+    upstream_pool: int = 100  # connections
+    upstream_timeout_s: float = 2.0  # for a free connection, to connect, and to read: each
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read TWIN_* variables; an empty one counts as absent.
+
+        Raises:
+            ValueError: One is missing or malformed; the message names it and its value.
+        """
+        return cls(
+            database_url=database_url(environ.get("TWIN_DATABASE_URL", "")),
+            upstream_url=_http_url(environ, "TWIN_UPSTREAM_URL"),
+            http_client=environ.get("TWIN_HTTP_CLIENT") or None,
+            database_pool=_size(environ, "TWIN_DATABASE_POOL", cls.database_pool),
+            upstream_pool=_size(environ, "TWIN_UPSTREAM_POOL", cls.upstream_pool),
+            upstream_timeout_s=_seconds(environ, "TWIN_UPSTREAM_TIMEOUT_S", cls.upstream_timeout_s),
+        )
+
+
+def database_url(value: str, name: str = "TWIN_DATABASE_URL") -> str:
+    """The URL with SQLAlchemy's name for psycopg 3, which is the driver under both twins."""
+    example = "postgresql://user@localhost:5432/name"
+    if not value:
+        raise ValueError(f"{name} is not set: give it a value such as {example}")
+    scheme, _, rest = value.partition("://")
+    if scheme not in ("postgresql", "postgresql+psycopg", "postgres") or not rest:
+        raise ValueError(f"{name}={value!r} is not a PostgreSQL URL such as {example}")
+    return f"postgresql+psycopg://{rest}"
+
+
+def _http_url(environ: Mapping[str, str], name: str) -> str:
+    example = "http://127.0.0.1:8090"
+    value = environ.get(name)
+    if not value:
+        raise ValueError(f"{name} is not set: give it a value such as {example}")
+    problem = ValueError(f"{name}={value!r} is not an HTTP URL such as {example}")
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # a bracket or a port that can't be read
+        raise problem from error
+    if not valid or parts.query or parts.fragment:
+        raise problem
+    return value.rstrip("/")
+
+
+def _size(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name)
+    if not value:
+        return default
+    if not (value.isascii() and value.isdecimal() and int(value) > 0):
+        raise ValueError(f"{name}={value!r} is not a whole number above 0")
+    return int(value)
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    value = environ.get(name)
+    if not value:
+        return default
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"{name}={value!r} is not a number of seconds above 0")
+    return seconds

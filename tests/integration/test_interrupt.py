@@ -1,0 +1,100 @@
+"""Cut off at any moment: nothing stays running, what was measured is kept."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness import store
+from tests.integration.conftest import Command, journal_lines, wait_for
+
+
+def long_run(twinbench: Callable[..., Command], out: Path) -> Command:
+    return twinbench(
+        "run", "hello", "cpu-native", "--profile", "smoke", "--rounds", 100, "--out", out
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_middle_of_a_run_all_is_gone_and_the_rounds_are_kept(
+    twinbench: Callable[..., Command], tmp_path: Path, number: signal.Signals
+) -> None:
+    command = long_run(twinbench, tmp_path)
+    wait_for(lambda: journal_lines(tmp_path) >= 4, 60, "a round and a scenario")
+    command.process.send_signal(number)
+    begun = time.monotonic()
+    code, _, err = command.finish(timeout=10)
+    assert time.monotonic() - begun < 5
+    assert code == 130
+    assert command.all_gone_within(0.5) == []
+    assert f"interrupted ({number.name})" in err
+    assert "kept what was measured" in err
+
+    (folder,) = (path.parent for path in tmp_path.glob("*/run.json"))
+    record = store.read_run(folder)
+    assert record.ended is None
+    assert len(record.rounds) >= 1
+    code, out, err = twinbench("report", folder).finish()
+    assert code in {0, 1}, err  # 1: a scenario may have been measured once only
+    assert "hello" in out
+
+
+@pytest.mark.parametrize("after_s", [0.3, 0.8, 1.5, 2.5])
+def test_while_things_start_all_is_gone_and_no_empty_run_is_left(
+    twinbench: Callable[..., Command], tmp_path: Path, after_s: float
+) -> None:
+    command = long_run(twinbench, tmp_path)
+    time.sleep(after_s)
+    command.process.send_signal(signal.SIGINT)
+    code, _, err = command.finish(timeout=10)
+    assert code in {130, -signal.SIGINT}, err  # the latter: before our first line had run
+    assert command.all_gone_within(0.5) == []
+    assert "Traceback" not in err or code == -signal.SIGINT
+    assert not list(tmp_path.glob("*/run.json"))
+
+
+def test_ctrl_c_again_and_again_does_not_disturb_the_cleaning_up(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = long_run(twinbench, tmp_path)
+    wait_for(lambda: journal_lines(tmp_path) >= 1, 60, "a scenario")
+    for _ in range(20):
+        if command.process.poll() is None:
+            command.process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    code, _, err = command.finish(timeout=10)
+    assert code == 130
+    assert "Traceback" not in err
+    assert command.all_gone_within(0.5) == []
+
+
+def test_even_a_killed_runner_leaves_nothing_running_and_keeps_its_journal(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = long_run(twinbench, tmp_path)
+    wait_for(lambda: journal_lines(tmp_path) >= 3, 60, "a round")
+    command.process.kill()
+    command.process.communicate(timeout=5)
+    assert command.all_gone_within(5) == []
+    (folder,) = (path.parent for path in tmp_path.glob("*/run.json"))
+    assert len(store.read_run(folder).rounds) >= 1
+    code, _, err = twinbench("report", folder, "--json").finish()
+    assert code in {0, 1}, err
+
+
+def test_serve_runs_until_it_is_interrupted(twinbench: Callable[..., Command]) -> None:
+    import urllib.request
+
+    command = twinbench("serve", "flask-gthread")
+    assert command.process.stdout is not None
+    word, url = command.process.stdout.readline().split()
+    assert word == "ready"
+    with urllib.request.urlopen(f"{url}/hello") as reply:
+        assert json.load(reply) == {"message": "Hello, World!"}
+    command.process.send_signal(signal.SIGINT)
+    code, _, _ = command.finish(timeout=10)
+    assert code == 130
+    assert command.all_gone_within(0.5) == []

@@ -1,0 +1,187 @@
+"""The load side on real sockets: every reply is checked, no failure becomes a latency."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from apps import contract
+from harness import stats
+from harness.load.client import Failure, Request, address, requests_for
+from harness.load.fleet import Fleet
+from harness.models import Slice
+from harness.processes import free_port
+from tests.socket_server import Answer, drips, in_pieces, reply, says, serving
+
+
+def loaded(
+    answer: Answer, *, size: int = 2, seconds: float = 0.2, drain_s: float = 1.0
+) -> tuple[Slice, dict[str, np.ndarray], Fleet]:
+    with serving(answer) as url:
+        fleet = fleet_for(url, size=size, drain_s=drain_s)
+        piece = fleet.run_slice(0, seconds, 0.0)
+        fleet.close()
+    return piece, fleet.recorder.columns(), fleet
+
+
+def fleet_for(url: str, *, size: int = 2, drain_s: float = 1.0) -> Fleet:
+    requests = requests_for([contract.hello()], url)
+    origin = time.perf_counter_ns()
+    return Fleet(url, requests, size, drain_s=drain_s, seed=1, origin_ns=origin)
+
+
+def test_good_replies_are_samples_with_status_and_size() -> None:
+    piece, columns, fleet = loaded(says(reply()))
+    assert len(columns["slice"]) > 10
+    assert fleet.recorder.errors == 0
+    assert set(columns["status"]) == {200}
+    assert set(columns["size"]) == {len(json.dumps(contract.hello().json, separators=(",", ":")))}
+    assert (columns["start_ns"] >= piece.begin_ns).all()
+    assert (columns["start_ns"] + columns["latency_ns"] <= piece.end_ns).all()
+
+
+def test_a_known_delay_is_the_latency() -> None:
+    _, columns, _ = loaded(says(reply(), delay_s=0.02), seconds=0.3)
+    latency_ms = columns["latency_ns"] / 1e6
+    assert (latency_ms >= 20).all()
+    assert np.median(latency_ms) < 30
+
+
+def test_all_connections_are_busy_for_the_whole_slice() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.02), size=5, seconds=0.4)
+    rates = stats.slice_rates(
+        columns["slice"], columns["start_ns"], columns["latency_ns"], columns["failure"] == 0,
+        np.array([piece.from_ns]), np.array([piece.to_ns]),
+    )  # fmt: skip
+    assert rates.in_flight[0] == pytest.approx(5, rel=0.05)
+
+
+def test_nothing_is_in_flight_when_a_slice_ends() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.15), seconds=0.1)
+    assert len(columns["slice"]) == 2
+    assert piece.end_ns > piece.to_ns
+    assert (columns["start_ns"] + columns["latency_ns"] <= piece.end_ns).all()
+
+
+def test_slices_keep_their_connections_and_their_samples_apart() -> None:
+    opened = []
+
+    def counting(sock) -> bool:
+        opened.append(sock.getpeername())
+        sock.sendall(reply())
+        return True
+
+    with serving(counting) as url:
+        fleet = fleet_for(url)
+        fleet.run_slice(0, 0.05, 0.0)
+        first = len(fleet.recorder)
+        fleet.run_slice(1, 0.05, 0.0)
+        fleet.close()
+    index = fleet.recorder.columns()["slice"]
+    assert len(set(opened)) == 2
+    assert list(np.bincount(index)) == [first, len(index) - first]
+    assert fleet.recorder.last_slice == len(index) - first
+
+
+@pytest.mark.parametrize("at", [5, 40, 70, 90])
+def test_a_reply_in_pieces_is_a_good_reply(at: int) -> None:
+    _, columns, fleet = loaded(in_pieces(reply(), at))
+    assert len(columns["slice"]) > 5
+    assert fleet.recorder.errors == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        pytest.param(says(reply(status="500 Oops")), Failure.WRONG_STATUS, id="wrong status"),
+        pytest.param(says(reply(b'{"message":"Hello, world!"}')), Failure.WRONG_BODY, id="body"),
+        pytest.param(says(reply(b"not json at all.........!!!")), Failure.WRONG_BODY, id="no JSON"),
+        pytest.param(says(reply()[:-5], keep=False), Failure.CLOSED, id="closed in mid-answer"),
+        pytest.param(says(b"", keep=False), Failure.CLOSED, id="closed without an answer"),
+        pytest.param(says(b"220 smtp.example ESMTP\r\n"), Failure.MALFORMED, id="not HTTP"),
+        pytest.param(says(reply() * 2), Failure.MALFORMED, id="two replies"),
+        pytest.param(says(reply(length=99)), Failure.TIMEOUT, id="never whole"),
+        pytest.param(drips(reply(), every_s=0.02), Failure.TIMEOUT, id="slow loris"),
+        pytest.param(says(reply(), delay_s=1.5), Failure.TIMEOUT, id="too late"),
+    ],
+)
+def test_anything_but_the_promised_reply_is_a_failure(answer: Answer, failure: Failure) -> None:
+    _, columns, fleet = loaded(answer, drain_s=0.5)
+    assert len(columns["failure"]) >= 2
+    assert set(columns["failure"]) == {failure}
+    assert fleet.recorder.errors == len(columns["failure"])
+    assert len(fleet.recorder.examples) == 1
+
+
+def test_a_wrong_reply_after_good_ones_is_still_seen() -> None:
+    count = iter(range(1_000_000))
+
+    def every_tenth_wrong(sock) -> bool:
+        wrong = next(count) % 10 == 9
+        # Same length, same status: only the body tells.
+        sock.sendall(reply(b'{"message":"Hello, WORLD!"}') if wrong else reply())
+        return True
+
+    _, columns, _ = loaded(every_tenth_wrong, size=1)
+    wrong = int((columns["failure"] == Failure.WRONG_BODY).sum())
+    assert wrong == len(columns["failure"]) // 10
+    assert wrong > 0
+
+
+def test_a_server_that_is_gone_is_a_failure_and_not_a_hang() -> None:
+    fleet = fleet_for(f"http://127.0.0.1:{free_port()}")
+    fleet.run_slice(0, 0.1, 0.0)
+    assert set(fleet.recorder.columns()["failure"]) == {Failure.REFUSED}
+
+
+def test_a_closed_connection_is_opened_again() -> None:
+    _, columns, fleet = loaded(says(reply(), keep=False))
+    good = int((columns["failure"] == Failure.NONE).sum())
+    assert good > 10
+    assert good + fleet.recorder.errors == len(columns["failure"])
+
+
+def test_requests_come_in_an_order_that_the_seed_decides() -> None:
+    def order(seed: int) -> list[bytes]:
+        seen: list[bytes] = []
+
+        def noting(sock) -> bool:
+            sock.sendall(reply())
+            return True
+
+        with serving(noting) as url:
+            samples = [contract.lookup_user(number) for number in range(1, 30)]
+            fleet = Fleet(
+                url, requests_for(samples, url), 1, drain_s=1, seed=seed, origin_ns=0
+            )
+            seen = [fleet.draw().payload.split(b" ")[1] for _ in range(29)]
+        return seen
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+    assert sorted(order(1)) == sorted(order(2))
+
+
+def test_a_request_is_what_http_wants() -> None:
+    sample = contract.validate_user(1)
+    request = Request(sample, "127.0.0.1:8000")
+    head, _, body = request.payload.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "POST /users/validate HTTP/1.1"
+    assert "host: 127.0.0.1:8000" in lines
+    assert f"content-length: {len(body)}" in lines
+    assert body == sample.body
+
+
+@pytest.mark.parametrize("url", ["https://host", "host:80", "", "ftp://x"])
+def test_an_address_that_is_not_http_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="is not an http:// address"):
+        address(url)
+
+
+def test_a_server_that_announces_the_end_of_a_connection_is_believed() -> None:
+    closing = reply().replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
+    _, columns, fleet = loaded(says(closing, keep=False))
+    assert len(columns["slice"]) > 10
+    assert fleet.recorder.errors == 0

@@ -1,0 +1,125 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from harness import plan
+from harness.errors import BadInput, UnknownName
+from harness.models import Kind
+from harness.stacks import load_stacks
+
+SCENARIOS = plan.load_scenarios()
+STACKS = load_stacks(plan.STACKS_FILE)
+
+
+def make(**changes):
+    settings = {
+        "scenarios": SCENARIOS,
+        "stacks": STACKS,
+        "profile": plan.PROFILES["quick"],
+        "seed": 7,
+    }
+    return plan.make_plan(**{**settings, **changes})
+
+
+def test_the_six_scenarios_declare_themselves() -> None:
+    assert set(SCENARIOS) == {
+        "hello", "weather", "users-validate", "users-lookup", "cpu-python", "cpu-native",
+    }  # fmt: skip
+    assert SCENARIOS["weather"].kind is Kind.IO
+    assert all(scenario.question.endswith("?") for scenario in SCENARIOS.values())
+
+
+def test_scenarios_that_call_the_upstream_show_the_client_variants() -> None:
+    weather = next(cell for cell in make().cells if cell.scenario.name == "weather")
+    assert weather.stacks == (
+        "flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp",
+    )  # fmt: skip
+
+
+def test_the_default_run_measures_at_most_six_minutes() -> None:
+    todo = make()
+    # Servers of a round take a few seconds to start; 6 s is more than was ever seen.
+    seconds = todo.rounds * (sum(cell.seconds_per_round for cell in todo.cells) + 6)
+    assert seconds <= 360
+
+
+def test_the_smoke_profile_loads_for_well_under_a_minute() -> None:
+    todo = make(profile=plan.PROFILES["smoke"])
+    assert todo.rounds * sum(cell.seconds_per_round for cell in todo.cells) <= 30
+
+
+def test_an_unknown_scenario_is_answered_with_the_near_match() -> None:
+    with pytest.raises(UnknownName, match=r"unknown scenario 'wether': did you mean weather\?"):
+        make(chosen_scenarios=["wether"])
+
+
+def test_an_unknown_stack_is_answered_with_the_near_match() -> None:
+    with pytest.raises(UnknownName, match="did you mean .*flask-gthread"):
+        make(chosen_stacks=["flask-gthreads"])
+
+
+def test_a_name_that_resembles_nothing_is_answered_with_all_names() -> None:
+    with pytest.raises(UnknownName, match="known: cpu-native, cpu-python, hello"):
+        make(chosen_scenarios=["zzzzzzzz"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "option"),
+    [
+        ({"users": 0}, "--users 0"),
+        ({"users": -3}, "--users -3"),
+        ({"users": 10_001}, "--users 10001"),
+        ({"rounds": 0}, "--rounds 0"),
+        ({"slice_s": 0.0}, "--slice 0.0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_named(changes: dict[str, float], option: str) -> None:
+    with pytest.raises(BadInput, match=option):
+        make(**changes)
+
+
+def test_the_same_stack_twice_is_a_against_a() -> None:
+    todo = make(chosen_scenarios=["hello"], chosen_stacks=["fastapi-uvicorn", "fastapi-uvicorn"])
+    assert [stack.label for stack in todo.stacks] == ["fastapi-uvicorn", "fastapi-uvicorn#2"]
+    assert todo.cells[0].stacks == ("fastapi-uvicorn", "fastapi-uvicorn#2")
+
+
+def test_only_the_stacks_that_take_part_are_started() -> None:
+    todo = make(chosen_scenarios=["hello"])
+    assert [stack.name for stack in todo.stacks] == ["flask-gthread", "fastapi-uvicorn"]
+
+
+def test_the_same_seed_draws_the_same_order_and_another_seed_another() -> None:
+    one, same, other = make(seed=1), make(seed=1), make(seed=2)
+    cell = one.cells[0]
+    assert plan.turns(one, cell, 3) == plan.turns(same, cell, 3)
+    assert plan.scenario_order(one, 3) == plan.scenario_order(same, 3)
+    assert plan.turns(one, cell, 3) != plan.turns(other, cell, 3)
+
+
+def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> None:
+    todo = make(chosen_scenarios=["hello"])
+    cell = todo.cells[0]
+    turns = [turn for number in range(1, 9) for turn in plan.turns(todo, cell, number)]
+    assert all(sorted(turn) == sorted(cell.stacks) for turn in turns)
+    first = Counter(turn[0] for turn in turns)
+    assert min(first.values()) > 0.3 * len(turns)
+
+
+def test_settling_keeps_its_share_of_another_slice_length() -> None:
+    usual = make(chosen_scenarios=["hello"]).cells[0]
+    longer = make(chosen_scenarios=["hello"], slice_s=1.0).cells[0]
+    assert longer.settle_s / longer.slice_s == pytest.approx(usual.settle_s / usual.slice_s)
+
+
+def test_a_declaration_that_lacks_something_is_named(tmp_path: Path) -> None:
+    (tmp_path / "half.py").write_text("class Half:\n    users = 3\n")
+    with pytest.raises(BadInput, match="the class lacks question, kind, stacks"):
+        plan.load_scenarios(tmp_path)
+
+
+def test_a_declaration_that_is_computed_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "clever.py").write_text("class Clever:\n    users = 2 * N\n")
+    with pytest.raises(BadInput, match=r"clever\.py:2: 'users' must be a literal"):
+        plan.load_scenarios(tmp_path)

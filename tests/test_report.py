@@ -1,0 +1,658 @@
+"""The report says what the data says, in files that stand on their own."""
+
+import io
+import math
+import re
+import struct
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from rich.console import Console
+
+from harness.errors import ResultsUnwritable
+from harness.models import Analysis, Comparison, GateResult, Placement, Verdict
+from harness.report import formats, palette, sentences, tables, terminal_table, write
+from harness.report.captions import captions
+from harness.report.charts import CHARTS
+from tests import analyses
+
+WINNER = re.compile(r"\b(faster|slower)\b", re.IGNORECASE)
+HOSTILE = GateResult(
+    "errors", False, '<script>alert("x")</script> $a_b$ | [x](javascript:y)\n\x00 & more', "none"
+)
+ODD = {
+    "no finished round": analyses.analysis(rounds=0),
+    "one round, no intervals": analyses.analysis(rounds=1, scenarios=["hello", "weather"]),
+    "two rounds, cut off": analyses.analysis(rounds=2, scenarios=["hello"], cut_off=True),
+    "a scenario without a round": analyses.analysis(
+        scenarios=["hello", "weather"], empty=["weather"]
+    ),
+    "one stack": analyses.analysis(
+        scenarios=["hello"],
+        figures={"hello": {"flask-gthread": analyses.SCENARIOS["hello"][4]["flask-gthread"]}},
+    ),
+    "a stack against itself": analyses.against_itself(),
+    "twelve stacks": analyses.many_stacks(12),
+    "every cell invalid": analyses.analysis(
+        scenarios=["hello"],
+        invalid={("hello", stack): analyses.BROKEN for stack in analyses.SCENARIOS["hello"][4]},
+    ),
+    "words beyond the font": analyses.with_invalid_cell(
+        GateResult("errors", False, "\u7d50\u679c \U0001f525 \u05e9", "none")
+    ),
+    "no scenario": analyses.analysis(scenarios=[]),
+    "no known environment": replace(
+        analyses.analysis(scenarios=["hello"]),
+        run=replace(
+            analyses.analysis(scenarios=["hello"]).run,
+            environment={},
+            placement=Placement((), (), (), "this system can't pin processes to cores"),
+            started="some day",
+        ),
+    ),
+}
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements with attributes, ids, and text outside of drawings."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.inside: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.inside.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.inside.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.inside:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        """All text, white space folded."""
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def whole() -> Analysis:
+    return analyses.analysis()
+
+
+@pytest.fixture(scope="module")
+def folder(whole: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "report"
+    write(whole, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Page:
+    return Page((folder / "index.html").read_text())
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile")
+    analysis = analyses.with_invalid_cell(HOSTILE)
+    run = replace(
+        analysis.run,
+        notes=("<b>bold</b> note",),
+        environment={"cpu": "<i>chip</i>", "packages": {"<u>evil</u>": "1"}},
+        command=("twinbench", "run", "<s>;"),
+    )
+    write(replace(analysis, run=run), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def invalid(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path]:
+    folder = tmp_path_factory.mktemp("invalid")
+    analysis = analyses.with_invalid_cell()
+    write(analysis, folder)
+    return analysis, folder
+
+
+def shown(analysis: Analysis, width: int) -> str:
+    """The terminal table as plain text."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    with console.capture() as capture:
+        console.print(terminal_table(analysis))
+    return capture.get()
+
+
+def findings(analysis: Analysis) -> Iterator[sentences.Finding]:
+    for answer in sentences.answers(analysis):
+        yield from answer.findings
+
+
+def comparison(ratio: float, low: float, high: float, verdict: Verdict, **more: int) -> Comparison:
+    return Comparison(
+        "hello",
+        "closed-16",
+        "throughput_rps",
+        "flask-gthread",
+        "fastapi-uvicorn",
+        ratio,
+        low,
+        high,
+        more.get("rounds", 8),
+        0.03,
+        verdict,
+    )
+
+
+# --------------------------------------------------------------------------- files
+
+
+def test_write_returns_every_file_with_the_page_first(whole: Analysis, tmp_path: Path) -> None:
+    files = write(whole, tmp_path / "new" / "report")
+
+    assert files[0] == tmp_path / "new" / "report" / "index.html"
+    names = {f"charts/{name}.{kind}" for name in CHARTS for kind in ("svg", "png")}
+    on_disk = {
+        path.relative_to(tmp_path / "new" / "report").as_posix()
+        for path in (tmp_path / "new").rglob("*")
+        if path.is_file()
+    }
+    assert on_disk == {"index.html", "summary.md", *names}
+    assert {path.relative_to(tmp_path / "new" / "report").as_posix() for path in files} == on_disk
+
+
+def test_the_same_analysis_gives_the_same_bytes(
+    whole: Analysis, folder: Path, tmp_path: Path
+) -> None:
+    for path in write(whole, tmp_path):
+        assert path.read_bytes() == (folder / path.relative_to(tmp_path)).read_bytes(), path.name
+
+
+def test_a_folder_that_cannot_be_written_is_an_environment_failure(
+    whole: Analysis, tmp_path: Path
+) -> None:
+    (tmp_path / "report").write_text("a file stands where the folder should")
+
+    with pytest.raises(ResultsUnwritable, match="report"):
+        write(whole, tmp_path / "report")
+    assert (tmp_path / "report").is_file()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", list(CHARTS))
+def test_png_is_large_enough_to_read_and_not_blank(folder: Path, name: str) -> None:
+    content = (folder / "charts" / f"{name}.png").read_bytes()
+
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", content[16:24])
+    assert width >= 1200
+    assert 300 <= height <= 3 * width
+    assert len(content) > 20_000
+
+
+@pytest.mark.parametrize("name", list(CHARTS))
+def test_svg_is_well_formed_and_says_what_it_shows(folder: Path, name: str) -> None:
+    root = ET.parse(folder / "charts" / f"{name}.svg").getroot()
+
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("role") == "img"
+    assert "fastapi-uvicorn" in root.get("aria-label", "")
+    assert not list(root.iter("{http://www.w3.org/2000/svg}text")), "texts must be paths"
+
+
+def test_drawing_leaves_matplotlibs_settings_alone(whole: Analysis) -> None:
+    before = dict(mpl.rcParams)
+    CHARTS["ratios"](whole)
+    assert dict(mpl.rcParams) == before
+
+
+# ---------------------------------------------------------------------------- page
+
+
+def test_page_needs_nothing_from_elsewhere(folder: Path, page: Page) -> None:
+    html = (folder / "index.html").read_text()
+    without_namespaces = re.sub(r'xmlns(:\w+)?="http[^"]*"', "", html)
+    assert not re.findall(r"https?://[^\s\"'<]*", without_namespaces)
+    assert "@import" not in html
+    for tag, attributes in page.elements:
+        assert tag not in ("script", "link", "iframe", "img", "object")
+        assert not any(name.startswith("on") for name in attributes)
+        assert "src" not in attributes
+    for target in re.findall(r"url\(([^)]*)\)", html):
+        assert target.startswith("#")
+
+
+def test_page_is_small_enough_to_send(folder: Path) -> None:
+    assert (folder / "index.html").stat().st_size < 1_500_000
+
+
+def test_every_id_is_unique_and_every_reference_has_its_target(folder: Path, page: Page) -> None:
+    html = (folder / "index.html").read_text()
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    wanted = set(re.findall(r'href="#([^"]+)"', html)) | set(re.findall(r"url\(#([^)]+)\)", html))
+    assert wanted
+    assert wanted <= set(ids)
+
+
+def test_page_links_only_to_files_that_are_beside_it(folder: Path, page: Page) -> None:
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    files = [link for link in links if link and not link.startswith("#")]
+    assert files
+    assert all((folder / link).is_file() for link in files)
+
+
+def test_charts_have_headings_labels_and_a_reading(whole: Analysis, page: Page) -> None:
+    drawn = [attributes for tag, attributes in page.elements if tag == "svg"]
+    words = captions(whole)
+    assert [attributes["aria-label"] for attributes in drawn] == [
+        words[name].alt for name in CHARTS
+    ]
+    for name in CHARTS:
+        assert words[name].title in page.text
+        assert words[name].reading in page.text
+
+
+def test_every_comparison_appears_with_ratio_interval_and_verdict(
+    whole: Analysis, folder: Path, page: Page
+) -> None:
+    markdown = (folder / "summary.md").read_text()
+    assert len(whole.comparisons) == 32
+    for made in whole.comparisons:
+        ratio = formats.ratio(made.ratio)
+        interval = formats.ratio_interval(made.ratio, made.ci_low, made.ci_high)
+        assert f"{ratio} {interval} {made.verdict}" in markdown
+        row = " ".join(f"{ratio} {tables.SIGNS[made.verdict]} {made.verdict} {interval}".split())
+        assert row in page.text
+
+
+def test_cells_table_gives_every_cell(whole: Analysis, page: Page) -> None:
+    for cell in whole.cells:
+        rate = cell.throughput_rps
+        figures = f"{formats.number(rate.value)} {formats.interval(rate.low, rate.high)}"
+        assert " ".join(figures.split()) in page.text
+        assert f"{cell.requests:,}" in page.text
+
+
+def test_page_tells_how_to_repeat_the_run(whole: Analysis, page: Page) -> None:
+    assert "twinbench run --profile full" in page.text
+    assert f"--seed {whole.run.plan.seed}" in page.text
+    assert "Example CPU @ 2.50 GHz" in page.text
+    assert "fastapi 0.165.0" in page.text
+
+
+# ------------------------------------------------------------------- hostile words
+
+
+def test_text_from_a_run_stays_text_on_the_page(hostile: Path) -> None:
+    html = (hostile / "index.html").read_text()
+    page = Page(html)
+    assert not [tag for tag, _ in page.elements if tag in ("script", "b", "i", "u", "s")]
+    assert '<script>alert("x")</script> $a_b$' in page.text
+    assert "<b>bold</b> note" in page.text
+    assert "\x00" not in html
+
+
+def test_text_from_a_run_stays_text_in_drawings(hostile: Path) -> None:
+    for path in (hostile / "charts").glob("*.svg"):
+        root = ET.parse(path).getroot()
+        assert not list(root.iter("script"))
+        assert "<script" not in path.read_text()
+
+
+def test_text_from_a_run_stays_in_its_cell_in_markdown(hostile: Path) -> None:
+    lines = (hostile / "summary.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| weather") and "alert" in line]
+    assert len(rows) == 2  # a comparison and a cell
+    for row in rows:
+        assert r"\<script\>" in row
+        assert r"\$a\_b\$ \|" in row
+        assert r"]\(javascript" in row
+    columns = {
+        len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("| weather")
+    }
+    assert columns == {8, 14}
+
+
+def test_text_from_a_run_is_no_markup_in_the_terminal() -> None:
+    reason = GateResult("errors", False, "[bold]2 %[/bold] [/nonsense]", "none")
+    assert "[bold]2 %[/bold] [/nonsense]" in shown(analyses.with_invalid_cell(reason), 100)
+
+
+# ------------------------------------------------------------------------- invalid
+
+
+def test_an_invalid_cell_shows_its_reason_everywhere(invalid: tuple[Analysis, Path]) -> None:
+    analysis, folder = invalid
+    reason = analyses.BROKEN.reason
+    assert reason in Page((folder / "index.html").read_text()).text
+    assert reason in (folder / "summary.md").read_text()
+    assert reason in " ".join(shown(analysis, 100).split())
+    for name in CHARTS:
+        assert "invalid" in captions(analysis)[name].alt
+        assert reason in captions(analysis)[name].alt
+
+
+def test_an_invalid_cell_is_never_ranked(invalid: tuple[Analysis, Path]) -> None:
+    analysis, folder = invalid
+    about = [
+        finding
+        for finding in findings(analysis)
+        if "weather" in finding.text and "fastapi-uvicorn" in finding.text
+    ]
+    assert [finding.verdict for finding in about] == [Verdict.INVALID]
+    assert not WINNER.search(about[0].text)
+    for row in tables.pair_rows(analysis):
+        if (row.scenario, row.candidate) == ("weather", "fastapi-uvicorn"):
+            assert row.why_invalid == f"fastapi-uvicorn: {analyses.BROKEN.reason}"
+            assert {ratio.verdict for ratio in row.ratios if ratio} == {Verdict.INVALID}
+    for line in (folder / "summary.md").read_text().splitlines():
+        if line.startswith("| weather") and "fastapi-uvicorn" in line:
+            assert not WINNER.search(line)
+    in_weather = shown(analysis, 100).split("weather")[1]
+    row = next(line for line in in_weather.splitlines() if "fastapi-uvicorn" in line)
+    assert "invalid" in row
+    assert "×" not in row
+
+
+def test_an_invalid_baseline_leaves_no_winner_in_its_scenario() -> None:
+    analysis = analyses.analysis(invalid={("weather", "flask-gthread"): analyses.BROKEN})
+    about = [finding for finding in findings(analysis) if "In weather" in finding.text]
+    assert len(about) == 3
+    for finding in about:
+        assert not WINNER.search(finding.text)
+        assert f"flask-gthread: {analyses.BROKEN.reason}" in finding.text
+
+
+# ----------------------------------------------------------------------- sentences
+
+
+def test_a_winner_is_named_with_ratio_interval_and_verdict() -> None:
+    analysis = analyses.analysis(
+        scenarios=["hello"], ratios={("hello", "fastapi-uvicorn"): (2.34, 2.27, 2.42)}
+    )
+    (finding,) = findings(analysis)
+    assert finding.text.replace(formats.NBSP, " ") == (
+        "In hello (framework cost), fastapi-uvicorn answers 2.34 × the requests of flask-gthread "
+        "[2.27, 2.42]: faster."
+    )
+
+
+@pytest.mark.parametrize(
+    "ratio",
+    [(1.01, 0.99, 1.02), (1.02, 0.95, 1.10), (1.30, 0.98, 1.70), (0.90, 0.80, 1.01)],
+)
+@pytest.mark.parametrize("rounds", [2, 8])
+def test_without_a_verdict_no_sentence_names_a_winner(
+    ratio: tuple[float, float, float], rounds: int
+) -> None:
+    analysis = analyses.analysis(
+        scenarios=["hello"], rounds=rounds, ratios={("hello", "fastapi-uvicorn"): ratio}
+    )
+    (finding,) = findings(analysis)
+    assert finding.verdict in (Verdict.SAME, Verdict.INCONCLUSIVE)
+    assert not WINNER.search(finding.text)
+    assert formats.ratio_interval(*ratio) in finding.text
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SAME, Verdict.INCONCLUSIVE])
+def test_many_candidates_without_a_verdict_name_no_winner(verdict: Verdict) -> None:
+    analysis = analyses.many_stacks(6)
+    undecided = tuple(replace(made, verdict=verdict) for made in analysis.comparisons)
+    found = list(findings(replace(analysis, comparisons=undecided)))
+    assert len(found) == 2  # one for each scenario
+    for finding in found:
+        assert not WINNER.search(finding.text)
+        assert finding.text.count("×") == 5
+
+
+def test_many_candidates_are_grouped_by_verdict_and_none_is_lost() -> None:
+    analysis = analyses.many_stacks(12)
+    text = " ".join(finding.text for finding in findings(analysis) if "In hello" in finding.text)
+    for cell in analysis.cells:
+        assert cell.stack in text
+
+
+def test_inconclusive_says_what_would_help() -> None:
+    wide = comparison(1.06, 0.99, 1.13, Verdict.INCONCLUSIVE)
+    words = sentences.why_inconclusive(wide).replace(formats.NBSP, " ")
+    assert "noise band of ±3 %" in words
+    needed = int(re.findall(r"about (\d+) rounds", words)[0])
+    assert 8 < needed < 30
+
+    few = comparison(2.3, 2.2, 2.4, Verdict.INCONCLUSIVE, rounds=2)
+    assert "at least 5" in sentences.why_inconclusive(few)
+
+    on_the_edge = comparison(1.0299, 1.01, 1.05, Verdict.INCONCLUSIVE)
+    assert "not even 200 rounds" in sentences.why_inconclusive(on_the_edge)
+
+    corrected = comparison(1.10, 1.04, 1.16, Verdict.INCONCLUSIVE)
+    assert "corrected" in sentences.why_inconclusive(corrected)
+
+    unknown = comparison(1.10, math.nan, math.nan, Verdict.INCONCLUSIVE)
+    assert "no interval" in sentences.why_inconclusive(unknown)
+
+
+def test_opposite_verdicts_within_a_twin_show_that_the_variant_decides(whole: Analysis) -> None:
+    (surprise,) = sentences.surprises(whole)
+    words = surprise.replace(formats.NBSP, " ")
+    assert "In weather, the variant decides and not the framework" in words
+    assert "fastapi-uvicorn (0.221 ×) is slower" in words
+    assert "fastapi-httpx2 (1.47 ×) and fastapi-aiohttp (1.55 ×) are faster" in words
+    assert "http_client (httpx, httpx2, aiohttp)" in words
+
+
+def test_no_surprise_where_a_twin_is_of_one_mind() -> None:
+    assert sentences.surprises(analyses.analysis(scenarios=["hello", "cpu-python"])) == ()
+
+
+def test_more_requests_at_a_longer_tail_is_a_surprise() -> None:
+    analysis = analyses.analysis(scenarios=["hello"])
+    turned = tuple(
+        replace(made, ratio=1.8, verdict=Verdict.SLOWER)
+        if made.metric in ("latency_p99_ms", "cpu_us_per_request")
+        else made
+        for made in analysis.comparisons
+    )
+    tail, cpu = sentences.surprises(replace(analysis, comparisons=turned))
+    assert "slowest of a hundred take longer" in tail
+    assert f"costs 1.80{formats.NBSP}× the CPU time" in cpu
+
+
+def test_a_stack_that_differs_from_itself_discredits_the_run() -> None:
+    analysis = analyses.against_itself()
+    assert sentences.surprises(analysis) == ()
+    made = tuple(replace(made, verdict=Verdict.FASTER) for made in analysis.comparisons)
+    found = sentences.surprises(replace(analysis, comparisons=made))
+    assert "fastapi-uvicorn differs from itself" in found[0]
+
+
+def test_limits_follow_from_the_run(whole: Analysis) -> None:
+    def told(analysis: Analysis) -> str:
+        return " ".join(sentences.limits(analysis)).replace(formats.NBSP, " ")
+
+    assert "cut off after 2 of 8 rounds" in told(analyses.analysis(rounds=2, cut_off=True))
+    assert "there is no verdict" in told(analyses.analysis(rounds=4))
+    assert "There are no intervals" in told(analyses.analysis(rounds=1))
+    assert "there is no verdict" not in told(whole)
+    assert "default of ±3 %" in told(whole)
+    assert "noise floor of this machine is ±4.5 %" in told(replace(whole, noise_floor=0.045))
+    assert "up to 6 % of a core" in told(replace(whole, idle_core_share=0.06))
+    assert "1 of 14 cells is invalid" in told(analyses.with_invalid_cell())
+    shared = replace(whole.run, placement=Placement((0,), (0,), (0,), "one core only"))
+    assert "Placement: one core only." in told(replace(whole, run=shared))
+    noted = replace(whole.run, notes=("the governor was powersave",))
+    assert "the governor was powersave." in told(replace(whole, run=noted))
+
+
+def test_servers_are_called_unequal_only_where_both_ran(whole: Analysis) -> None:
+    assert any("parses HTTP in C" in note for note in sentences.unequal(whole))
+    assert sentences.unequal(analyses.against_itself()) == ()
+
+
+def test_method_tells_seed_cores_and_time(whole: Analysis) -> None:
+    words = " ".join(sentences.method(whole)).replace(formats.NBSP, " ")
+    assert str(whole.run.plan.seed) in words
+    assert "servers on core 0; load, PostgreSQL and upstream on core 1" in words
+    assert "slices of 0.1 to 1 s" in words
+    seconds = 8 * sum(cell.seconds_per_round for cell in whole.run.plan.cells)
+    assert formats.duration(seconds).replace(formats.NBSP, " ") in words
+
+
+# -------------------------------------------------------------------------- charts
+
+
+@pytest.mark.parametrize("case", ["usual", *ODD])
+def test_every_chart_asks_a_question(case: str, whole: Analysis) -> None:
+    analysis = ODD.get(case, whole)
+    for name, draw in CHARTS.items():
+        title = captions(analysis)[name].title
+        assert title.endswith("?")
+        drawn = draw(analysis)
+        assert title in [text.get_text() for text in drawn.texts]
+
+
+def test_the_forests_title_names_who_is_compared(whole: Analysis) -> None:
+    assert captions(whole)["ratios"].title == "How does FastAPI compare with Flask?"
+    itself = captions(analyses.against_itself())["ratios"].title
+    assert itself == "How does fastapi-uvicorn compare with itself?"
+    mixed = captions(analyses.many_stacks(4))["ratios"].title
+    assert mixed == "How do the other stacks compare with flask-variant-with-a-long-name-0?"
+
+
+def test_an_estimate_without_limits_draws_no_whisker() -> None:
+    def lines(rounds: int) -> int:
+        drawn = CHARTS["throughput"](analyses.analysis(rounds=rounds, scenarios=["hello"]))
+        return len(drawn.axes[0].lines)
+
+    assert lines(8) > 0
+    assert lines(1) == 0
+    note = captions(analyses.analysis(rounds=1))["throughput"].note
+    assert "no intervals" in note
+
+
+def test_throughput_axes_begin_at_zero_and_hold_every_valid_interval(whole: Analysis) -> None:
+    panels = CHARTS["throughput"](whole).axes
+    for panel, plan in zip(panels, whole.run.plan.cells, strict=True):
+        low, high = panel.get_xlim()
+        assert low == 0
+        ends = [c.throughput_rps.high for c in whole.cells if c.scenario == plan.scenario.name]
+        assert max(ends) < high
+
+
+@pytest.mark.parametrize("case", ["usual", "invalid", *ODD])
+def test_nothing_is_cut_off_at_the_edge_of_the_paper(case: str, whole: Analysis) -> None:
+    analysis = {"usual": whole, "invalid": analyses.with_invalid_cell(), **ODD}[case]
+    for name, draw in CHARTS.items():
+        canvas = FigureCanvasAgg(draw(analysis))
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]
+        for edge in (pixels[:3], pixels[-3:], pixels[:, :3], pixels[:, -3:]):
+            assert (edge == 255).all(), f"{name}: something is drawn up to the edge"
+
+
+def test_a_long_timeline_is_thinned_and_says_so() -> None:
+    analysis = analyses.analysis(rounds=60, scenarios=["hello"])
+    assert len(analysis.cells[0].timeline) == 1500
+    (panel,) = CHARTS["timeline"](analysis).axes
+    points = sum(len(line.get_xdata()) for line in panel.lines)
+    assert points <= 2 * 300
+    assert "mean of up to 7 neighbouring slices" in captions(analysis)["timeline"].note
+
+
+def test_rounds_are_not_joined_in_the_timeline(whole: Analysis) -> None:
+    panel = CHARTS["timeline"](whole).axes[0]
+    assert len(panel.lines) == 2 * 8  # stacks × rounds
+
+
+def test_looks_are_distinct_and_keep_to_their_family() -> None:
+    looks = palette.looks(analyses.many_stacks(12))
+    assert len(set(looks.values())) == 12
+    warm = {look.colour for label, look in looks.items() if label.startswith("flask")}
+    cold = {look.colour for label, look in looks.items() if label.startswith("fastapi")}
+    assert not warm & cold
+
+
+# ------------------------------------------------------------------------ terminal
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_terminal_table_fits(whole: Analysis, width: int) -> None:
+    lines = shown(whole, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "faster" in "".join(lines)
+
+
+def test_terminal_table_shows_more_where_there_is_room(whole: Analysis) -> None:
+    assert "p99 ms" in shown(whole, 100)
+    assert "p99 ms" not in shown(whole, 80)
+    assert "[95 %]" in shown(whole, 80)
+    assert "…" not in shown(whole, 80)
+
+
+# ------------------------------------------------------------------------ odd runs
+
+
+@pytest.mark.parametrize("case", list(ODD))
+def test_odd_runs_make_a_whole_report(case: str, tmp_path: Path) -> None:
+    files = write(ODD[case], tmp_path)
+    assert all(path.stat().st_size > 0 for path in files)
+    page = Page(files[0].read_text())
+    assert not page.inside, "every element is closed"
+    assert "nan" not in page.text.lower().split()
+    assert shown(ODD[case], 80).strip()
+
+
+# ------------------------------------------------------------------------- formats
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (4123, "4,120"),
+        (51.23, "51.2"),
+        (9.996, "10.0"),
+        (0.51234, "0.512"),
+        (0, "0"),
+        (math.nan, formats.NOTHING),
+    ],
+)
+def test_numbers_have_three_digits(value: float, words: str) -> None:
+    assert formats.number(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(2.3442, "2.34 ×"), (1, "1.00 ×"), (12.34, "12.3 ×"), (0.2214, "0.221 ×"), (0.5, "0.50 ×")],
+)
+def test_ratios_have_the_digits_that_matter(value: float, words: str) -> None:
+    assert formats.ratio(value).replace(formats.NBSP, " ") == words
+
+
+def test_limits_have_the_decimals_of_their_ratio() -> None:
+    interval = formats.ratio_interval(1.02, 0.9904, 1.0512).replace(formats.NBSP, " ")
+    assert interval == "[0.99, 1.05]"
+    assert formats.ratio_interval(1.02, math.nan, math.nan) == "no interval"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(45, "45 s"), (60, "1 min"), (380, "6 min 20 s"), (3900, "1 h 5 min"), (59.9, "60 s")],
+)
+def test_durations_read_as_spoken(seconds: float, words: str) -> None:
+    assert formats.duration(seconds).replace(formats.NBSP, " ") == words

@@ -1,0 +1,199 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import stats
+from harness.models import Estimate, Verdict
+
+MS = 1_000_000
+
+
+def rates(requests: list[tuple[int, int]], window: tuple[int, int], good: bool = True):
+    """Slice rates of one slice from (start, latency) pairs in ms."""
+    start = np.array([s * MS for s, _ in requests], dtype=np.int64)
+    latency = np.array([latency * MS for _, latency in requests], dtype=np.int64)
+    return stats.slice_rates(
+        np.zeros(len(requests), dtype=np.int32),
+        start,
+        latency,
+        np.full(len(requests), good),
+        np.array([window[0] * MS], dtype=np.int64),
+        np.array([window[1] * MS], dtype=np.int64),
+    )
+
+
+def test_requests_inside_the_window_count_whole() -> None:
+    result = rates([(100, 10), (110, 10)], (100, 200))
+    assert result.throughput_rps[0] == pytest.approx(2 / 0.1)
+
+
+def test_a_request_across_an_edge_counts_by_its_share_inside() -> None:
+    result = rates([(90, 20), (190, 40)], (100, 200))
+    assert result.throughput_rps[0] == pytest.approx((0.5 + 0.25) / 0.1)
+
+
+def test_bursts_at_the_windows_edges_do_not_decide() -> None:
+    # 50 users in step, 50.5 ms each: answers come in bursts of 50. Counting whole answers in
+    # 1 s gives 950 or 1,000, the truth is 990.1.
+    starts = np.arange(0, 1400, 50.5)
+    waves = [(start, 50.5) for start in starts for _ in range(50)]
+    result = rates(waves, (200, 1200))
+    assert result.throughput_rps[0] == pytest.approx(50 / 0.0505, rel=1e-3)
+    assert result.in_flight[0] == pytest.approx(50, rel=1e-3)
+
+
+def test_a_failed_request_is_in_flight_but_is_no_throughput() -> None:
+    result = rates([(100, 100)], (100, 200), good=False)
+    assert result.throughput_rps[0] == 0
+    assert result.in_flight[0] == pytest.approx(1)
+
+
+def test_an_interval_is_students_on_the_logarithms() -> None:
+    estimate = stats.log_mean([2.0, 2.2, 2.1, 1.9, 2.3])
+    logs = np.log([2.0, 2.2, 2.1, 1.9, 2.3])
+    half = 2.7764451 * logs.std(ddof=1) / math.sqrt(5)  # t with 4 degrees of freedom
+    assert estimate.value == pytest.approx(math.exp(logs.mean()))
+    assert estimate.low == pytest.approx(math.exp(logs.mean() - half))
+    assert estimate.high == pytest.approx(math.exp(logs.mean() + half))
+
+
+def test_one_round_has_no_interval() -> None:
+    estimate = stats.log_mean([2.0])
+    assert estimate.value == pytest.approx(2.0)
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, math.nan]])
+def test_what_has_no_logarithm_has_no_mean(values: list[float]) -> None:
+    assert math.isnan(stats.log_mean(values).value)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=2, max_size=20))
+def test_swapping_candidate_and_baseline_inverts_the_ratio(values: list[float]) -> None:
+    forward = stats.log_mean(values)
+    backward = stats.log_mean([1 / value for value in values])
+    assert backward.value == pytest.approx(1 / forward.value)
+    assert backward.low == pytest.approx(1 / forward.high)
+
+
+def simulated_coverage(*, over_slices: bool) -> float:
+    """Share of intervals that hold the truth (1.0) when processes and slices both have luck."""
+    generator = np.random.default_rng(5)
+    runs, rounds, slices = 2000, 8, 20
+    process_luck = generator.normal(0, 0.03, (runs, rounds, 1))
+    slice_luck = generator.normal(0, 0.13, (runs, rounds, slices))
+    ratios = np.exp(process_luck + slice_luck)
+    covered = 0
+    for run in ratios:
+        values = run.ravel() if over_slices else np.exp(np.log(run).mean(axis=1))
+        estimate = stats.log_mean(values)
+        covered += estimate.low <= 1 <= estimate.high
+    return covered / runs
+
+
+def test_intervals_over_rounds_hold_the_truth_as_often_as_they_say() -> None:
+    assert 0.93 <= simulated_coverage(over_slices=False) <= 0.97
+
+
+def test_intervals_over_slices_would_not() -> None:
+    assert simulated_coverage(over_slices=True) < 0.90
+
+
+def test_resampled_percentiles_agree_with_sorting() -> None:
+    generator = np.random.default_rng(1)
+    rounds = [(generator.lognormal(14, 0.5, 4000)).astype(np.int64) for _ in range(6)]
+    weights = np.ones((1, 6))
+    resampled = stats.LatencyHistogram(rounds).resampled(weights, [0.5, 0.99, 0.999])[0]
+    exact = np.quantile(np.concatenate(rounds), [0.5, 0.99, 0.999])
+    assert resampled == pytest.approx(exact, rel=0.005)
+
+
+def test_a_round_that_is_not_drawn_has_no_say() -> None:
+    rounds = [np.full(100, 1 * MS), np.full(100, 9 * MS)]
+    weights = np.array([[2.0, 0.0], [0.0, 2.0]])
+    resampled = stats.LatencyHistogram(rounds).resampled(weights, [0.5])[:, 0]
+    assert resampled == pytest.approx([1 * MS, 9 * MS], rel=0.002)
+
+
+def test_each_resample_draws_as_many_rounds_as_there_are() -> None:
+    weights = stats.bootstrap_weights(8, 500, seed=3)
+    assert weights.shape == (500, 8)
+    assert (weights.sum(axis=1) == 8).all()
+
+
+def test_intervals_of_percentiles_hold_the_truth_about_as_often_as_they_say() -> None:
+    generator = np.random.default_rng(11)
+    covered, runs = 0, 150
+    for seed in range(runs):
+        # Each round's processes have a luck of their own: the median over all of them is e^14.
+        rounds = [
+            generator.lognormal(14 + generator.normal(0, 0.05), 0.3, 400).astype(np.int64)
+            for _ in range(8)
+        ]
+        resampled = stats.LatencyHistogram(rounds).resampled(
+            stats.bootstrap_weights(8, 200, seed), [0.5]
+        )
+        value = float(np.median(np.concatenate(rounds)))
+        interval = stats.resampling_interval(value, resampled[:, 0], 8)
+        covered += interval.low <= math.exp(14) <= interval.high
+    assert 0.90 <= covered / runs <= 0.99
+
+
+def test_holm_multiplies_the_smallest_most_and_never_goes_down() -> None:
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.6, 0.7]) == [1.0, 1.0]
+    assert stats.holm([]) == []
+
+
+def say(value: float, low: float, high: float, **changes) -> Verdict:
+    settings = {"band": 0.03, "rounds": 8, "more_is_better": True, "significant": True}
+    return stats.verdict(Estimate(value, low, high), **{**settings, **changes})
+
+
+def test_outside_the_band_and_excluding_one_is_a_difference() -> None:
+    assert say(2.34, 2.27, 2.42) is Verdict.FASTER
+    assert say(0.5, 0.45, 0.55) is Verdict.SLOWER
+
+
+def test_less_is_faster_where_less_is_better() -> None:
+    assert say(0.5, 0.45, 0.55, more_is_better=False) is Verdict.FASTER
+    assert say(2.0, 1.9, 2.1, more_is_better=False) is Verdict.SLOWER
+
+
+def test_an_interval_inside_the_band_is_the_same() -> None:
+    assert say(1.002, 0.985, 1.019) is Verdict.SAME
+    # Even if it excludes 1: a difference that small decides nothing.
+    assert say(1.015, 1.01, 1.02) is Verdict.SAME
+
+
+def test_an_interval_that_reaches_out_of_the_band_and_holds_one_says_nothing() -> None:
+    assert say(1.05, 0.98, 1.12) is Verdict.INCONCLUSIVE
+
+
+def test_a_difference_inside_the_band_with_a_wide_interval_says_nothing() -> None:
+    assert say(1.02, 1.005, 1.035) is Verdict.INCONCLUSIVE
+
+
+def test_what_the_correction_takes_back_says_nothing() -> None:
+    assert say(1.1, 1.01, 1.2, significant=False) is Verdict.INCONCLUSIVE
+
+
+def test_too_few_rounds_say_nothing() -> None:
+    assert say(2.0, 1.9, 2.1, rounds=4) is Verdict.INCONCLUSIVE
+
+
+def test_a_wider_band_swallows_a_small_difference() -> None:
+    assert say(1.06, 1.04, 1.08) is Verdict.FASTER
+    assert say(1.06, 1.04, 1.08, band=0.1) is Verdict.SAME
+
+
+def test_a_steady_trend_within_rounds_is_not_settled() -> None:
+    assert stats.settled([1.10, 1.11, 1.12, 1.10, 1.11], tolerance=0.05)[0] is False
+
+
+def test_halves_that_differ_by_chance_are_settled() -> None:
+    assert stats.settled([1.2, 0.8, 1.1, 0.9, 1.15], tolerance=0.05)[0] is True

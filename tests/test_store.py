@@ -1,0 +1,202 @@
+import csv
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import store
+from harness.analysis import analyse
+from harness.errors import BadInput, ResultsUnwritable, UnknownName
+from tests.runs import FakeRun, hello_plan
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def run() -> FakeRun:
+    return FakeRun(hello_plan(rounds=2), {"flask-gthread": [900.0] * 2, "fastapi-uvicorn": [2e3] * 2})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, run: FakeRun) -> Path:
+    """The run as measuring it would have left it."""
+    folder = store.create_run(tmp_path, "quick", NOW)
+    store.write_run(folder, run.record)
+    journal = store.Journal(folder)
+    for one in run.record.rounds:
+        journal.block(one.number, one.cells, one.blocks[0])
+        journal.round(one.number, one.started, one.order, one.ready_s)
+    journal.close()
+    return folder
+
+
+def test_what_was_written_is_read_again(folder: Path, run: FakeRun) -> None:
+    assert store.read_run(folder) == run.record
+
+
+def test_a_torn_last_line_is_left_out_with_a_note(folder: Path, run: FakeRun) -> None:
+    journal = folder / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    record = store.read_run(folder)
+    assert "cut off" in record.notes[-1]
+    assert record.rounds[0] == run.record.rounds[0]
+    # The last line was the end of round 2; what the round measured stood in the line before.
+    assert record.rounds[1].cells == run.record.rounds[1].cells
+
+
+@given(st.integers(min_value=0))
+def test_wherever_the_journal_is_cut_whole_lines_are_kept(cut: int) -> None:
+    import tempfile
+
+    whole = FakeRun(hello_plan(rounds=2), {"flask-gthread": [900.0] * 2})
+    with tempfile.TemporaryDirectory() as place:
+        folder = store.create_run(Path(place), "quick", NOW)
+        store.write_run(folder, whole.record)
+        journal = store.Journal(folder)
+        for one in whole.record.rounds:
+            journal.block(one.number, one.cells, one.blocks[0])
+        journal.close()
+        data = (folder / "journal.jsonl").read_bytes()
+        kept = data[: cut % (len(data) + 1)]
+        (folder / "journal.jsonl").write_bytes(kept)
+        record = store.read_run(folder)
+        complete = len(kept.rstrip(b"\n").split(b"\n")) if kept else 0
+        assert len(record.rounds) in {complete, complete - 1}
+        assert len(record.rounds) >= kept.count(b"\n")
+
+
+def test_damage_in_the_middle_of_the_journal_is_not_passed_over(folder: Path) -> None:
+    journal = folder / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join([lines[0][:50], *lines[1:]]))
+    with pytest.raises(BadInput, match=r"journal\.jsonl:1: not JSON"):
+        store.read_run(folder)
+
+
+def test_another_schema_is_refused(folder: Path) -> None:
+    value = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**value, "schema": 99}))
+    with pytest.raises(BadInput, match="schema 99, this version reads 1"):
+        store.read_run(folder)
+
+
+def test_a_run_json_that_lacks_something_is_named(folder: Path) -> None:
+    value = json.loads((folder / "run.json").read_text())
+    del value["plan"]["seed"]
+    (folder / "run.json").write_text(json.dumps(value))
+    with pytest.raises(BadInput, match=r"damaged: plan\.seed"):
+        store.read_run(folder)
+
+
+def test_samples_survive_the_file(folder: Path, run: FakeRun) -> None:
+    cell = run.record.rounds[0].cells[0]
+    samples = run.read(cell)
+    write(folder, cell.samples_file, samples)
+    read = store.read_samples(folder, cell)
+    assert np.array_equal(read.start_ns, samples.start_ns)
+    assert np.array_equal(read.latency_ns, samples.latency_ns)
+    assert np.array_equal(read.slice, samples.slice)
+    assert np.array_equal(read.good, samples.good)
+
+
+def write(folder: Path, name: str, samples: store.Samples) -> None:
+    count = len(samples.start_ns)
+    store.write_samples(
+        folder / name,
+        {
+            "slice": samples.slice,
+            "intended_ns": samples.start_ns,
+            "start_ns": samples.start_ns,
+            "latency_ns": samples.latency_ns,
+            "status": np.full(count, 200, dtype=np.int16),
+            "size": np.full(count, 27, dtype=np.int32),
+            "failure": (~samples.good).astype(np.int8),
+        },
+    )
+
+
+def test_missing_samples_are_named(folder: Path, run: FakeRun) -> None:
+    with pytest.raises(BadInput, match=r"\.parquet is missing"):
+        store.read_samples(folder, run.record.rounds[0].cells[0])
+
+
+def test_torn_samples_are_named(folder: Path, run: FakeRun) -> None:
+    cell = run.record.rounds[0].cells[0]
+    write(folder, cell.samples_file, run.read(cell))
+    path = folder / cell.samples_file
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(BadInput, match="is damaged"):
+        store.read_samples(folder, cell)
+
+
+def test_the_tables_have_the_promised_columns(folder: Path, run: FakeRun) -> None:
+    store.write_tables(folder, analyse(run.record, run.read))
+    with (folder / "summary.csv").open() as file:
+        summary = list(csv.DictReader(file))
+    assert tuple(summary[0]) == store.SUMMARY_COLUMNS
+    assert float(summary[0]["throughput_rps"]) == pytest.approx(900, rel=0.01)
+    assert summary[0]["valid"] == "true"
+    with (folder / "comparisons.csv").open() as file:
+        comparisons = list(csv.DictReader(file))
+    assert tuple(comparisons[0]) == store.COMPARISON_COLUMNS
+    assert comparisons[0]["verdict"] == "inconclusive"
+
+
+def test_figures_that_are_not_known_are_empty_in_csv_and_null_in_json(run: FakeRun) -> None:
+    run.record = replace(run.record, rounds=run.record.rounds[:1])
+    rows = store.comparison_rows(analyse(run.record, run.read))
+    assert rows[0]["ci_low"] is None
+    json.dumps(rows, allow_nan=False)
+
+
+def test_two_runs_in_one_second_have_two_folders(tmp_path: Path) -> None:
+    first, second = (store.create_run(tmp_path, "quick", NOW) for _ in range(2))
+    assert first.name == "20260102-030405-quick"
+    assert second.name == "20260102-030405-quick-2"
+
+
+def test_a_results_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("")
+    with pytest.raises(ResultsUnwritable, match="can't write results to '.*results'.*--out"):
+        store.create_run(tmp_path / "results", "quick", NOW)
+
+
+def test_the_newest_run_is_found_and_the_reference_is_never_the_newest(tmp_path: Path) -> None:
+    for name in ("20260101-000000-quick", "reference", "20260102-000000-quick"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+    assert store.find_run(tmp_path, None).name == "20260102-000000-quick"
+    assert store.find_run(tmp_path, "reference").name == "reference"
+
+
+def test_an_unknown_run_is_answered_with_the_near_match(tmp_path: Path) -> None:
+    (tmp_path / "20260101-000000-quick").mkdir()
+    (tmp_path / "20260101-000000-quick" / "run.json").write_text("{}")
+    with pytest.raises(UnknownName, match="did you mean 20260101-000000-quick"):
+        store.find_run(tmp_path, "20260101-00000-quick")
+
+
+def test_without_any_run_the_message_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="'twinbench run' makes one"):
+        store.find_run(tmp_path / "none", None)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("before")
+
+    def half() -> None:
+        with store.replacing(path) as file:
+            file.write("ha")
+            raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        half()
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["table.csv"]
