@@ -41,10 +41,21 @@ _MIB = 1 << 20
 class Samples(Protocol):
     """One cell's samples of one round, as store.Samples has them."""
 
-    slice: npt.NDArray[np.int32]
-    start_ns: npt.NDArray[np.int64]
-    latency_ns: npt.NDArray[np.int64]
-    good: npt.NDArray[np.bool_]
+    @property
+    def slice(self) -> npt.NDArray[np.int32]:
+        """Which slice a request belongs to."""
+
+    @property
+    def start_ns(self) -> npt.NDArray[np.int64]:
+        """When it was sent."""
+
+    @property
+    def latency_ns(self) -> npt.NDArray[np.int64]:
+        """How long it took."""
+
+    @property
+    def good(self) -> npt.NDArray[np.bool_]:
+        """Whether the reply was the promised one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +111,7 @@ def analyse(
         for candidate in candidates:
             if figures[baseline] and figures[candidate]:
                 both_valid = valid[baseline] and valid[candidate]
-                drafts.extend(
-                    _compare(run, cell, baseline, candidate, figures, valid=both_valid)
-                )
+                drafts.extend(_compare(run, cell, baseline, candidate, figures, valid=both_valid))
     return Analysis(
         run=run,
         cells=tuple(summaries),
@@ -228,9 +237,7 @@ def _gates(
             examples[0] if examples else "",
         ),
         gates.load_busy(sum(one.cell.load_cpu_s for one in figures), wall_s),
-        gates.little(
-            cell.load.users, float(np.mean([one.in_flight for one in figures]))
-        ),
+        gates.little(cell.load.users, float(np.mean([one.in_flight for one in figures]))),
         gates.settled([one.halves for one in figures]),
         gates.rounds(len(figures)),
     ]
@@ -347,8 +354,7 @@ def _compare(
     names = ["p50", "p99"]
     ratios = _latency_ratios(bases, others, [QUANTILES[name] for name in names], run.plan.seed)
     result.extend(
-        draft(f"latency_{name}_ms", estimate)
-        for name, estimate in zip(names, ratios, strict=True)
+        draft(f"latency_{name}_ms", estimate) for name, estimate in zip(names, ratios, strict=True)
     )
     result.append(draft("cpu_us_per_request", stats.log_mean(cpu)))
     return result
@@ -368,9 +374,7 @@ def _latency_ratios(
     values = np.quantile(np.concatenate(other_rounds), quantiles) / np.quantile(
         np.concatenate(base_rounds), quantiles
     )
-    resampled = _resampled(other_rounds, quantiles, seed) / _resampled(
-        base_rounds, quantiles, seed
-    )
+    resampled = _resampled(other_rounds, quantiles, seed) / _resampled(base_rounds, quantiles, seed)
     return [
         stats.resampling_interval(float(value), resampled[:, column], len(base_rounds))
         for column, value in enumerate(values)

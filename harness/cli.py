@@ -118,7 +118,6 @@ def run(
     from rich.console import Console
 
     from harness import plan, progress, runner, store
-    from harness.interrupts import interrupts
     from harness.stacks import load_stacks
 
     todo = plan.make_plan(
@@ -140,7 +139,7 @@ def run(
         highlight=False,
     )
     try:
-        with interrupts.installed(), progress.showing(todo, console) as listener:
+        with progress.showing(todo, console) as listener:
             runner.run(todo, folder, listener)
     except TwinbenchError as error:
         kept = len(store.read_run(folder).rounds)
@@ -278,10 +277,8 @@ def serve(stack_name: str, stacks_file: Path) -> None:
     """
     import signal
 
-    from harness.interrupts import interrupts
-
     stack = _find_stack(stack_name, stacks_file)
-    with interrupts.installed(), _stacks_up([stack]) as urls:
+    with _stacks_up([stack]) as urls:
         print(f"ready {urls[stack.label]}", flush=True)
         while True:
             signal.pause()
@@ -300,14 +297,13 @@ def check(stacks: tuple[str, ...], stacks_file: Path, as_json: bool) -> None:
     """
     from apps import contract
     from harness import parity
-    from harness.interrupts import interrupts
     from harness.stacks import load_stacks
 
     names = stacks or tuple(load_stacks(stacks_file))
     chosen = [_find_stack(name, stacks_file) for name in dict.fromkeys(names)]
     differences: list[dict[str, str]] = []
     sent = 0
-    with interrupts.installed(), _stacks_up(chosen) as urls:
+    with _stacks_up(chosen) as urls:
         for label, url in urls.items():
             samples = contract.samples(unique=secrets.token_hex(6))
             sent += len(samples)
@@ -316,7 +312,7 @@ def check(stacks: tuple[str, ...], stacks_file: Path, as_json: bool) -> None:
                     "stack": label,
                     "sample": found.sample,
                     "problem": found.problem,
-                    "reply": found.reply,
+                    "reply": found.excerpt,
                 }
                 for found in parity.check_stack(url, samples)
             )
@@ -377,7 +373,9 @@ def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
 def main() -> NoReturn:
     """Run a command; every error is one clear line and the right exit code."""
     from harness import processes
+    from harness.interrupts import interrupts
 
+    interrupts.install()
     try:
         code = cli.main(standalone_mode=False) or 0
     except TwinbenchError as error:
@@ -386,7 +384,7 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         _complain("interrupted")
         code = EXIT_INTERRUPTED
     finally:

@@ -32,9 +32,7 @@ def errors(requests: int, failed: int, example: str = "") -> GateResult:
     figure = f"{failed:,} of {requests:,} requests failed"
     if example:
         figure += f" ({example})"
-    return GateResult(
-        "errors", share <= MAX_ERROR_SHARE, figure, f"at most {MAX_ERROR_SHARE:.1%}"
-    )
+    return GateResult("errors", share <= MAX_ERROR_SHARE, figure, f"at most {MAX_ERROR_SHARE:.1%}")
 
 
 def load_busy(cpu_s: float, wall_s: float) -> GateResult:

@@ -29,15 +29,13 @@ class Interrupts:
             self._raised = True
             raise Interrupted(f"interrupted ({self._received})")
 
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Handle the signals inside the block; what was there before comes back after it."""
-        before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def install(self) -> None:
+        """Handle the signals from now to the end of the process.
+
+        They are never given back: a second Ctrl-C must not cut off the cleaning up.
+        """
+        for number in _SIGNALS:
+            signal.signal(number, self._handle)
 
     @contextmanager
     def held(self) -> Iterator[None]:

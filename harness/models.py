@@ -29,7 +29,9 @@ class Stack:
     server: str  # a key of servers.COMMANDS
     isolates: str  # one sentence: what this stack shows
     options: tuple[str, ...] = ()  # further arguments of the server's command line
-    settings: Mapping[str, str] = field(default_factory=dict)  # TWIN_* variables, lower-case, no prefix
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # TWIN_* variables, lower-case, no prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,9 @@ class TimelinePoint:
     """Throughput in one slice."""
 
     round: int
-    elapsed_s: float  # load time of this scenario so far, all stacks; pauses between rounds left out
+    elapsed_s: (
+        float  # load time of this scenario so far, all stacks; pauses between rounds left out
+    )
     throughput_rps: float
 
 
@@ -263,7 +267,9 @@ class CellSummary:
     cpu_us_per_request: Estimate  # the server's process tree
     pss_mib: float  # largest of the rounds
     gates: tuple[GateResult, ...]
-    latency_curve_ms: tuple[tuple[float, float], ...]  # (quantile in 0…1, latency), p50 … as far as samples allow
+    latency_curve_ms: tuple[
+        tuple[float, float], ...
+    ]  # (quantile in 0…1, latency), p50 … as far as samples allow
     timeline: tuple[TimelinePoint, ...]
 
     @property

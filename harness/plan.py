@@ -187,6 +187,4 @@ def scenario_order(plan: Plan, number: int) -> tuple[CellPlan, ...]:
 def turns(plan: Plan, cell: CellPlan, number: int) -> tuple[tuple[str, ...], ...]:
     """Who has which turn: per cycle of a round, the stacks in drawn order."""
     generator = random.Random(f"{plan.seed} turns {number} {cell.scenario.name}")
-    return tuple(
-        tuple(generator.sample(cell.stacks, len(cell.stacks))) for _ in range(cell.cycles)
-    )
+    return tuple(tuple(generator.sample(cell.stacks, len(cell.stacks))) for _ in range(cell.cycles))

@@ -80,9 +80,7 @@ def _measure_rounds(todo: Plan, where: Placement, folder: Path, listener: Listen
         logs = stack.enter_context(_log_folder())
         journal = stack.enter_context(contextlib.closing(store.Journal(folder)))
         listener.preparing("starting PostgreSQL and the upstream")
-        load = stack.enter_context(
-            load_process(cores=where.load, logs=logs, folder=plan.PROJECT)
-        )
+        load = stack.enter_context(load_process(cores=where.load, logs=logs, folder=plan.PROJECT))
         around = stack.enter_context(
             services.running(
                 upstream_latency=todo.upstream_latency,
@@ -122,9 +120,7 @@ def _measure_round(
         listener.round_started(number, todo.rounds)
         for cell in order:
             listener.scenario_started(cell)
-            cells, usage = _measure_block(
-                todo, cell, number, folder, load, around, up, listener
-            )
+            cells, usage = _measure_block(todo, cell, number, folder, load, around, up, listener)
             journal.block(number, cells, usage)
         ready_s = {label: round(server.ready_s, 3) for label, server in up.items()}
     journal.round(number, started, [cell.scenario.name for cell in order], ready_s)

@@ -112,7 +112,9 @@ def serving(
                 tries += 1
                 processes.stop([started[position]])
                 port = processes.free_port()
-                started[position] = _spawn(stack, port, workers, environment, start_cores, logs, folder)
+                started[position] = _spawn(
+                    stack, port, workers, environment, start_cores, logs, folder
+                )
             url = f"http://127.0.0.1:{port}"
             servers[stack.label] = Server(stack, url, started[position], ready_s)
         for server in servers.values():

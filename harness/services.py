@@ -210,9 +210,7 @@ def _reachable(folder: Path) -> bool:
     return all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
 
 
-def _init_cluster(
-    binaries: Path, data: Path, rights: tuple[int, int] | None, log: Path
-) -> None:
+def _init_cluster(binaries: Path, data: Path, rights: tuple[int, int] | None, log: Path) -> None:
     command = [
         *(str(binaries / "initdb"), "--pgdata", str(data), "--username", "postgres"),
         *("--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"),

@@ -270,9 +270,7 @@ def _read_journal(path: Path) -> tuple[list[dict[str, Any]], str]:
             one["cells"].extend(entry["cells"])
             one["blocks"].append(entry["usage"])
         else:
-            one.update(
-                started=entry["started"], order=entry["order"], ready_s=entry["ready_s"]
-            )
+            one.update(started=entry["started"], order=entry["order"], ready_s=entry["ready_s"])
     return [rounds[number] for number in sorted(rounds)], note
 
 

@@ -26,7 +26,7 @@ MS = 1_000_000
 
 def hello_plan(*, rounds: int = 6, stacks: tuple[str, ...] = (), cycles: int = 4) -> Plan:
     """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted."""
-    todo = plan.make_plan(
+    return plan.make_plan(
         scenarios=plan.load_scenarios(),
         stacks=load_stacks(plan.STACKS_FILE),
         profile=Profile("test", rounds=rounds, cell_s=0.1 * cycles, warmup_s=0.0),
@@ -35,7 +35,6 @@ def hello_plan(*, rounds: int = 6, stacks: tuple[str, ...] = (), cycles: int = 4
         chosen_stacks=stacks,
         users=4,
     )
-    return todo
 
 
 def closed_load(rate_rps: float, users: int, slices: int) -> tuple[Samples, tuple[Slice, ...]]:

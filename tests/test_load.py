@@ -144,19 +144,14 @@ def test_a_closed_connection_is_opened_again() -> None:
 
 def test_requests_come_in_an_order_that_the_seed_decides() -> None:
     def order(seed: int) -> list[bytes]:
-        seen: list[bytes] = []
-
         def noting(sock) -> bool:
             sock.sendall(reply())
             return True
 
         with serving(noting) as url:
             samples = [contract.lookup_user(number) for number in range(1, 30)]
-            fleet = Fleet(
-                url, requests_for(samples, url), 1, drain_s=1, seed=seed, origin_ns=0
-            )
-            seen = [fleet.draw().payload.split(b" ")[1] for _ in range(29)]
-        return seen
+            fleet = Fleet(url, requests_for(samples, url), 1, drain_s=1, seed=seed, origin_ns=0)
+            return [fleet.draw().payload.split(b" ")[1] for _ in range(29)]
 
     assert order(1) == order(1)
     assert order(1) != order(2)

@@ -55,7 +55,7 @@ def test_an_unknown_scenario_is_answered_with_the_near_match() -> None:
 
 
 def test_an_unknown_stack_is_answered_with_the_near_match() -> None:
-    with pytest.raises(UnknownName, match="did you mean .*flask-gthread"):
+    with pytest.raises(UnknownName, match=r"did you mean .*flask-gthread"):
         make(chosen_stacks=["flask-gthreads"])
 
 

@@ -1,3 +1,4 @@
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,11 @@ def test_every_server_that_a_file_may_name_can_be_started() -> None:
         (('twin = "flask"', "twin = flask"), 2, "Invalid value"),
         (('server = "gunicorn"', 'server = "hypercorn"'), 4, "server 'hypercorn' is not one of"),
         (('server = "gunicorn"', ""), 1, "field 'server' is missing"),
-        (('app = "apps.flask_twin:create_app"', 'app = "apps"'), 3, "app 'apps' is not of the form"),
+        (
+            ('app = "apps.flask_twin:create_app"', 'app = "apps"'),
+            3,
+            "app 'apps' is not of the form",
+        ),
         (("options = [", "options = [4, "), 6, "'options' must be a list of texts"),
         (('options = ["--threads", "4"]', 'options = "x"'), 6, "'options' must be a list"),
         (('isolates = "one thing"', "isolates = 3"), 5, "'isolates' must be text in quotes"),
@@ -85,12 +90,12 @@ def test_an_empty_file_says_what_to_add(tmp_path: Path) -> None:
 
 @given(st.text(max_size=200))
 def test_whatever_the_text_the_answer_is_stacks_or_one_line(text: str) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stacks.toml"
         path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        message = ""
         try:
             assert load_stacks(path)
         except StacksFileError as error:
-            assert "\n" not in str(error)
+            message = str(error)
+        assert "\n" not in message

@@ -20,7 +20,9 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @pytest.fixture
 def run() -> FakeRun:
-    return FakeRun(hello_plan(rounds=2), {"flask-gthread": [900.0] * 2, "fastapi-uvicorn": [2e3] * 2})
+    return FakeRun(
+        hello_plan(rounds=2), {"flask-gthread": [900.0] * 2, "fastapi-uvicorn": [2e3] * 2}
+    )
 
 
 @pytest.fixture
@@ -163,7 +165,7 @@ def test_two_runs_in_one_second_have_two_folders(tmp_path: Path) -> None:
 
 def test_a_results_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("")
-    with pytest.raises(ResultsUnwritable, match="can't write results to '.*results'.*--out"):
+    with pytest.raises(ResultsUnwritable, match=r"can't write results to '.*results'.*--out"):
         store.create_run(tmp_path / "results", "quick", NOW)
 
 

@@ -57,8 +57,15 @@ class Request:
     """One request as bytes, the reply that it must get, and how that reply looked last time."""
 
     __slots__ = (
-        "expected_json", "expected_status", "known_head", "known_length", "known_outcome",
-        "known_tail", "name", "method", "payload",
+        "expected_json",
+        "expected_status",
+        "known_head",
+        "known_length",
+        "known_outcome",
+        "known_tail",
+        "method",
+        "name",
+        "payload",
     )  # fmt: skip
 
     def __init__(self, sample: Sample, host: str) -> None:

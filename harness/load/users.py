@@ -101,7 +101,7 @@ class Seat:
     def play(self, cycle: int, seconds: float, settle_s: float) -> Slice:
         """Let the user load its stack for one slice, and wait until it has drained."""
         self._orders.put((cycle, seconds, settle_s))
-        result = self._done.get()
+        result: Slice | BaseException = self._done.get()
         if isinstance(result, BaseException):
             raise result
         return result

@@ -80,9 +80,7 @@ def test_a_database_that_does_not_answer_is_named(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     address = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
-    command = twinbench(
-        "run", "hello", "--out", tmp_path, environment={"DATABASE_URL": address}
-    )
+    command = twinbench("run", "hello", "--out", tmp_path, environment={"DATABASE_URL": address})
     code, _, err = command.finish()
     assert code == 3
     assert "the database could not be filled" in err

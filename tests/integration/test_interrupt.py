@@ -23,7 +23,7 @@ def test_in_the_middle_of_a_run_all_is_gone_and_the_rounds_are_kept(
     twinbench: Callable[..., Command], tmp_path: Path, number: signal.Signals
 ) -> None:
     command = long_run(twinbench, tmp_path)
-    wait_for(lambda: journal_lines(tmp_path) >= 4, 60, "a round and a scenario")
+    wait_for(lambda: journal_lines(tmp_path) >= 4, 60, "a round and a scenario of the next")
     command.process.send_signal(number)
     begun = time.monotonic()
     code, _, err = command.finish(timeout=10)

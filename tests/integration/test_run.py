@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,7 +16,7 @@ SCENARIOS = {"hello", "weather", "users-validate", "users-lookup", "cpu-python",
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict, Path]]:
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     """The run's own JSON and its folder; measured once for all tests here."""
     import subprocess
     import sys
@@ -29,7 +29,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict, Path
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    yield said, Path(said["run"])
+    return said, Path(said["run"])
 
 
 def rows(path: Path) -> list[dict[str, str]]:
