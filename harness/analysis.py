@@ -168,6 +168,7 @@ def _summarise(
     usages: Sequence[BlockUsage],
 ) -> CellSummary:
     own = figures[stack.label]
+    others = [one for label, rounds in figures.items() if label != stack.label for one in rounds]
     curve_quantiles = _supported(CURVE, sum(len(one.latency_ns) for one in own))
     latency = _latency(own, [*QUANTILES.values(), *curve_quantiles], run.plan.seed)
     return CellSummary(
@@ -182,7 +183,7 @@ def _summarise(
         latency_ms=dict(zip(QUANTILES, latency, strict=False)),
         cpu_us_per_request=stats.log_mean([one.cpu_us_per_request for one in own]),
         pss_mib=max(one.cell.server.pss_bytes for one in own) / _MIB,
-        gates=_gates(run, cell, own, usages),
+        gates=_gates(run, cell, own, others, usages),
         latency_curve_ms=tuple(
             (quantile, estimate.value)
             for quantile, estimate in zip(curve_quantiles, latency[len(QUANTILES) :], strict=True)
@@ -224,6 +225,7 @@ def _gates(
     run: RunRecord,
     cell: CellPlan,
     figures: Sequence[_RoundFigures],
+    others: Sequence[_RoundFigures],
     usages: Sequence[BlockUsage],
 ) -> tuple[GateResult, ...]:
     examples = [example for one in figures for example in one.cell.error_examples]
@@ -238,7 +240,7 @@ def _gates(
         ),
         gates.load_busy(sum(one.cell.load_cpu_s for one in figures), wall_s),
         gates.little(cell.load.users, float(np.mean([one.in_flight for one in figures]))),
-        gates.settled([one.halves for one in figures]),
+        gates.settled(_halves_beside_others(figures, others)),
         gates.rounds(len(figures)),
     ]
     if shared_cores:
@@ -250,6 +252,18 @@ def _gates(
             )
         )
     return tuple(result)
+
+
+def _halves_beside_others(
+    own: Sequence[_RoundFigures], others: Sequence[_RoundFigures]
+) -> list[float]:
+    """Per round: second ÷ first half, divided by the geometric mean of the other stacks'."""
+    result = []
+    for one in own:
+        beside = [other.halves for other in others if other.round == one.round]
+        drift = stats.log_mean(beside).value if beside else 1.0
+        result.append(one.halves / drift if drift > 0 else one.halves)
+    return result
 
 
 def _timeline(

@@ -142,16 +142,12 @@ def run(
         with progress.showing(todo, console) as listener:
             runner.run(todo, folder, listener)
     except TwinbenchError as error:
-        kept = len(store.read_run(folder).rounds)
-        if kept:
-            console.print(
-                f"kept what was measured ({kept} round{'s' if kept > 1 else ''}, the last maybe "
-                f"in part): 'twinbench report {folder}' draws it",
-                highlight=False,
+        if rounds := store.keep_or_remove(folder):
+            error.add_note(
+                f"kept what was measured ({rounds} round{'s' if rounds > 1 else ''}, the last "
+                f"maybe in part): 'twinbench report {folder}' draws it"
             )
-        else:
-            store.remove_run(folder)
-        raise error
+        raise
     console.print("drawing the report", highlight=False)
     analysis = _derive(folder)
     _show(analysis, folder, as_json=as_json)
@@ -379,7 +375,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False) or 0
     except TwinbenchError as error:
-        _complain(str(error), error.detail)
+        _complain(str(error), error.detail, *getattr(error, "__notes__", ()))
         code = error.exit_code
     except click.ClickException as error:
         error.show()
@@ -392,7 +388,9 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _complain(message: str, detail: str = "") -> None:
+def _complain(message: str, detail: str = "", *notes: str) -> None:
     click.echo(f"twinbench: {message}", err=True)
     for line in detail.splitlines():
         click.echo(f"    {line}", err=True)
+    for note in notes:
+        click.echo(note, err=True)

@@ -74,9 +74,17 @@ def little(users: int, in_flight: float) -> GateResult:
 
 
 def settled(halves: Sequence[float]) -> GateResult:
-    """Second ÷ first half of each round's throughput."""
+    """Second ÷ first half of each round's throughput, beside the same of the other stacks.
+
+    Beside the others, since a machine that slows down in the meantime slows all of them, and
+    taking turns has taken care of that.
+    """
     ok, mean = stats.settled(halves, tolerance=MAX_HALVES_RATIO)
-    figure = "too few rounds to say" if math.isnan(mean) else f"second ÷ first half {mean:.3f}"
+    figure = (
+        "too few rounds to say"
+        if math.isnan(mean)
+        else f"second ÷ first half {mean:.3f} beside the others"
+    )
     return GateResult("settled", ok, figure, f"within {MAX_HALVES_RATIO:.0%} or its noise")
 
 

@@ -66,6 +66,7 @@ class Scenario:
     users: int  # closed load by default
     slice_s: float  # how long one stack is loaded before the next has its turn
     settle_s: float  # the start of each slice that is not counted
+    warmup_s: float  # uncounted load on fresh servers, until their rate is steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,7 @@ class Profile:
     name: str
     rounds: int
     cell_s: float  # slices of a cell per round, settling included
-    warmup_s: float  # uncounted load for each cell of a round, before its first slice
-    slice_scale: float = 1.0  # of the scenario's own slice length (smoke shortens them)
+    scale: float = 1.0  # of the scenario's own slice and warm-up (smoke shortens them)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ SCENARIOS_FOLDER = PROJECT / "scenarios"
 
 PROFILES: Mapping[str, Profile] = {
     # For tests and a first look: two rounds give no verdict.
-    "smoke": Profile("smoke", rounds=2, cell_s=0.4, warmup_s=0.2, slice_scale=0.4),
+    "smoke": Profile("smoke", rounds=2, cell_s=0.4, scale=0.4),
     # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
-    "quick": Profile("quick", rounds=8, cell_s=2.0, warmup_s=0.3),
-    "full": Profile("full", rounds=16, cell_s=4.0, warmup_s=1.0),
+    "quick": Profile("quick", rounds=8, cell_s=1.5),
+    "full": Profile("full", rounds=16, cell_s=4.0),
 }
 DEFAULT_PROFILE = "quick"
 UPSTREAM_LATENCY = "constant:50"
@@ -32,7 +32,7 @@ _MIN_CYCLES = 2
 _MIN_SLICE_S = 0.02
 _MAX_USERS = 10_000
 
-_DECLARED = ("question", "kind", "stacks", "users", "slice_s", "settle_s")
+_DECLARED = ("question", "kind", "stacks", "users", "slice_s", "settle_s", "warmup_s")
 
 
 def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
@@ -163,7 +163,7 @@ def _cell(
     users: int | None,
     slice_s: float | None,
 ) -> CellPlan:
-    length_s = slice_s or scenario.slice_s * profile.slice_scale
+    length_s = slice_s or scenario.slice_s * profile.scale
     # Whatever the slice, the same share of it is for settling.
     settle_s = scenario.settle_s * length_s / scenario.slice_s
     return CellPlan(
@@ -173,7 +173,7 @@ def _cell(
         slice_s=length_s,
         settle_s=settle_s,
         cycles=max(_MIN_CYCLES, round(profile.cell_s / length_s)),
-        warmup_s=max(profile.warmup_s, length_s / 2),
+        warmup_s=scenario.warmup_s * profile.scale,
     )
 
 

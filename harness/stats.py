@@ -118,14 +118,15 @@ def _half_width(logs: Floats, confidence: float = CONFIDENCE) -> float:
 def settled(halves: Sequence[float], *, tolerance: float) -> tuple[bool, float]:
     """Whether first and second half of the rounds agree; with the geometric mean of the ratios.
 
-    They disagree when the mean is further from 1 than `tolerance` and its 99 % interval
-    excludes 1: both, since on a noisy machine either alone happens by chance.
+    They disagree when the mean is further from 1 than `tolerance` and its 99.9 % interval
+    excludes 1: both, since on a noisy machine either alone happens by chance, and so strict
+    because a run asks this of every cell.
     """
     logs = _logs(halves)
     if logs is None or len(logs) < 2:
         return True, math.nan
     mean = float(logs.mean())
-    beyond = abs(mean) > math.log1p(tolerance) and abs(mean) > _half_width(logs, 0.99)
+    beyond = abs(mean) > math.log1p(tolerance) and abs(mean) > _half_width(logs, 0.999)
     return not beyond, math.exp(mean)
 
 

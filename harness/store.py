@@ -69,9 +69,15 @@ def create_run(out: Path, profile: str, now: datetime) -> Path:
     raise ResultsUnwritable(f"can't find a free name for a run in '{out}'")
 
 
-def remove_run(run: Path) -> None:
-    """Take away the folder of a run that measured nothing."""
-    shutil.rmtree(run)
+def keep_or_remove(run: Path) -> int:
+    """After a run was cut off: how many rounds it has, the last maybe in part.
+
+    A run that measured nothing is taken away.
+    """
+    rounds, _ = _read_journal(run / "journal.jsonl")
+    if not rounds:
+        shutil.rmtree(run)
+    return len(rounds)
 
 
 def find_run(out: Path, name: str | None) -> Path:

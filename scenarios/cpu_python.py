@@ -13,4 +13,5 @@ class CpuPython(ScenarioUser):
     users = 8
     slice_s = 0.25
     settle_s = 0.05
+    warmup_s = 0.2
     samples = (contract.cpu_python(),)

@@ -13,4 +13,5 @@ class Hello(ScenarioUser):
     users = 16
     slice_s = 0.1
     settle_s = 0.01
+    warmup_s = 0.2
     samples = (contract.hello(),)

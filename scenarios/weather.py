@@ -15,6 +15,7 @@ class Weather(ScenarioUser):
     kind = "I/O-bound"
     stacks = ("flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp")
     users = 50
-    slice_s = 1.2
+    slice_s = 1.0
     settle_s = 0.2
+    warmup_s = 0.5
     samples = tuple(contract.weather(city) for city in contract.CITIES)

@@ -228,7 +228,7 @@ def many_stacks(count: int = 12) -> Analysis:
 def _plan(name: str, stacks: tuple[str, ...]) -> CellPlan:
     kind, question, users, slice_s, _ = SCENARIOS[name]
     file = f"scenarios/{name.replace('-', '_')}.py"
-    scenario = Scenario(name, file, kind, question, stacks, users, slice_s, slice_s / 10)
+    scenario = Scenario(name, file, kind, question, stacks, users, slice_s, slice_s / 10, 0.5)
     return CellPlan(scenario, stacks, Load(users), slice_s, slice_s / 10, CYCLES, 1.0)
 
 

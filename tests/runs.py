@@ -29,7 +29,7 @@ def hello_plan(*, rounds: int = 6, stacks: tuple[str, ...] = (), cycles: int = 4
     return plan.make_plan(
         scenarios=plan.load_scenarios(),
         stacks=load_stacks(plan.STACKS_FILE),
-        profile=Profile("test", rounds=rounds, cell_s=0.1 * cycles, warmup_s=0.0),
+        profile=Profile("test", rounds=rounds, cell_s=0.1 * cycles),
         seed=1,
         chosen_scenarios=["hello"],
         chosen_stacks=stacks,

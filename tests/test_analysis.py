@@ -1,11 +1,13 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.analysis import analyse
 from harness.models import Analysis, Comparison, Verdict
-from tests.runs import FakeRun, hello_plan
+from harness.store import Samples
+from tests.runs import FakeRun, closed_load, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
 
@@ -133,3 +135,39 @@ def test_a_run_without_any_round_has_nothing_to_say() -> None:
     analysis = analysed(run)
     assert analysis.cells == ()
     assert analysis.comparisons == ()
+
+
+def test_a_stack_that_warms_up_while_the_other_does_not_is_not_settled() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 6, B: [1000.0] * 6})
+    for one in run.record.rounds:
+        cell = next(cell for cell in one.cells if cell.stack == B)
+        slow, _ = closed_load(800.0, 4, 4)
+        fast = run.samples[cell.samples_file]
+        first = slow.slice < 2
+        run.samples[cell.samples_file] = Samples(
+            slice=np.concatenate([slow.slice[first], fast.slice[fast.slice >= 2]]),
+            start_ns=np.concatenate([slow.start_ns[first], fast.start_ns[fast.slice >= 2]]),
+            latency_ns=np.concatenate([slow.latency_ns[first], fast.latency_ns[fast.slice >= 2]]),
+            good=np.concatenate([slow.good[first], fast.good[fast.slice >= 2]]),
+        )
+    reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
+    assert "settled: second ÷ first half 1.25" in reasons[B]
+
+
+def test_a_machine_that_slows_both_down_within_rounds_spoils_nothing() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 6, B: [2000.0] * 6})
+    for one in run.record.rounds:
+        for cell in one.cells:
+            rate = 1000.0 if cell.stack == A else 2000.0
+            late, _ = closed_load(rate * 0.7, 4, 4)
+            early = run.samples[cell.samples_file]
+            run.samples[cell.samples_file] = Samples(
+                *(
+                    np.concatenate([getattr(early, name)[early.slice < 2],
+                                    getattr(late, name)[late.slice >= 2]])
+                    for name in ("slice", "start_ns", "latency_ns", "good")
+                )
+            )  # fmt: skip
+    analysis = analysed(run)
+    assert analysis.valid
+    assert throughput(analysis).ratio == pytest.approx(2.0, rel=0.01)

@@ -45,6 +45,7 @@ class ScenarioUser(User):
     users: ClassVar[int]
     slice_s: ClassVar[float]
     settle_s: ClassVar[float]
+    warmup_s: ClassVar[float]
     #: What is sent, each as often as the others. Not a literal: it comes from the contract.
     samples: ClassVar[Sequence[Sample]]
 

@@ -13,9 +13,11 @@ from tests.integration.conftest import Command, journal_lines, wait_for
 
 
 def long_run(twinbench: Callable[..., Command], out: Path) -> Command:
+    """A run of gunicorn's tree of processes alone, which is quick to start."""
     return twinbench(
-        "run", "hello", "cpu-native", "--profile", "smoke", "--rounds", 100, "--out", out
-    )
+        "run", "hello", "cpu-native", "--stack", "flask-gthread",
+        "--profile", "smoke", "--rounds", 100, "--out", out,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

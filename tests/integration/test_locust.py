@@ -18,7 +18,7 @@ def locust(file: str, url: str) -> tuple[int, int, int]:
     """Exit code, requests and failures, as Locust counts them."""
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", f"scenarios/{file}", "--headless", "--host", url,
-         "--users", "2", "--run-time", "1s", "--json", "--loglevel", "ERROR"],
+         "--users", "2", "--spawn-rate", "2", "--run-time", "2s", "--json", "--loglevel", "ERROR"],
         cwd=plan.PROJECT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     stats = json.loads(done.stdout)
