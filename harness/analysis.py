@@ -31,7 +31,9 @@ from harness.models import (
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 #: Where the latency chart has its points; the tail gets as many as the middle.
-CURVE = tuple(1 - 10**-exponent for exponent in np.linspace(math.log10(2), 4, 60))
+CURVE = tuple(
+    sorted({*QUANTILES.values(), *(1 - 10**-e for e in np.linspace(math.log10(2), 4, 60))})
+)
 #: A quantile is drawn only where at least so many samples lie beyond it.
 SAMPLES_BEYOND = 10
 RESAMPLES = 1000
@@ -316,7 +318,6 @@ class _Draft:
     estimate: Estimate
     rounds: int
     more_is_better: bool
-    p_value: float | None  # only for the headline family, which is corrected
     valid: bool
 
 
@@ -333,9 +334,7 @@ def _compare(
     bases = [one for one in figures[baseline] if one.round in shared]
     others = [one for one in figures[candidate] if one.round in shared]
 
-    def draft(
-        metric: str, estimate: Estimate, *, more: bool = False, p_value: float | None = None
-    ) -> _Draft:
+    def draft(metric: str, estimate: Estimate, *, more: bool = False) -> _Draft:
         return _Draft(
             scenario=cell.scenario.name,
             load=cell.load.label,
@@ -345,7 +344,6 @@ def _compare(
             estimate=estimate,
             rounds=len(shared),
             more_is_better=more,
-            p_value=p_value,
             valid=valid and not math.isnan(estimate.value),
         )
 
@@ -357,14 +355,7 @@ def _compare(
         other.cpu_us_per_request / base.cpu_us_per_request
         for other, base in zip(others, bases, strict=True)
     ]
-    result = [
-        draft(
-            "throughput_rps",
-            stats.log_mean(throughput),
-            more=True,
-            p_value=stats.p_value(throughput),
-        )
-    ]
+    result = [draft("throughput_rps", stats.log_mean(throughput), more=True)]
     names = ["p50", "p99"]
     ratios = _latency_ratios(bases, others, [QUANTILES[name] for name in names], run.plan.seed)
     result.extend(
@@ -396,9 +387,13 @@ def _latency_ratios(
 
 
 def _with_verdicts(drafts: Sequence[_Draft], band: float) -> tuple[Comparison, ...]:
-    """Verdicts, the headline family (throughput) corrected for how many there are."""
-    family = [d.p_value if d.valid else None for d in drafts]
-    adjusted = iter(stats.holm([p for p in family if p is not None]))
+    """Verdicts; all comparisons of one metric are a family, corrected for how many it has."""
+    significant: dict[int, bool] = {}
+    for metric in {draft.metric for draft in drafts}:
+        family = [i for i, d in enumerate(drafts) if d.metric == metric and d.valid]
+        p_values = [stats.p_value(drafts[i].estimate, drafts[i].rounds) for i in family]
+        for index, p_value in zip(family, stats.holm(p_values), strict=True):
+            significant[index] = p_value < 1 - stats.CONFIDENCE
     return tuple(
         Comparison(
             scenario=d.scenario,
@@ -411,15 +406,15 @@ def _with_verdicts(drafts: Sequence[_Draft], band: float) -> tuple[Comparison, .
             ci_high=d.estimate.high,
             rounds=d.rounds,
             noise_floor=band,
-            verdict=Verdict.INVALID
-            if not d.valid
-            else stats.verdict(
+            verdict=stats.verdict(
                 d.estimate,
                 band=band,
                 rounds=d.rounds,
                 more_is_better=d.more_is_better,
-                significant=p is None or next(adjusted) < 1 - stats.CONFIDENCE,
-            ),
+                significant=significant[index],
+            )
+            if d.valid
+            else Verdict.INVALID,
         )
-        for d, p in zip(drafts, family, strict=True)
+        for index, d in enumerate(drafts)
     )

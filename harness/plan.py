@@ -21,7 +21,7 @@ PROFILES: Mapping[str, Profile] = {
     # For tests and a first look: two rounds give no verdict.
     "smoke": Profile("smoke", rounds=2, cell_s=0.4, scale=0.4),
     # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
-    "quick": Profile("quick", rounds=8, cell_s=1.5),
+    "quick": Profile("quick", rounds=7, cell_s=1.5),
     "full": Profile("full", rounds=16, cell_s=4.0),
 }
 DEFAULT_PROFILE = "quick"

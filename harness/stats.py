@@ -89,15 +89,15 @@ def log_mean(values: Sequence[float]) -> Estimate:
     return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
-def p_value(ratios: Sequence[float]) -> float:
-    """Two-sided p of "the geometric mean is 1", by Student's t on the logarithms."""
-    logs = _logs(ratios)
-    if logs is None or len(logs) < 2:
+def p_value(estimate: Estimate, rounds: int) -> float:
+    """Two-sided p of "the ratio is 1", for an interval by Student's t on the logarithms."""
+    if rounds < 2 or math.isnan(estimate.low):
         return 1.0
-    error = logs.std(ddof=1) / math.sqrt(len(logs))
-    if error == 0:
-        return 0.0 if logs.mean() != 0 else 1.0
-    return float(2 * stdtr(len(logs) - 1, -abs(logs.mean()) / error))
+    half = (math.log(estimate.high) - math.log(estimate.low)) / 2
+    if half == 0:
+        return 0.0 if estimate.value != 1 else 1.0
+    error = half / float(stdtrit(rounds - 1, 0.5 + CONFIDENCE / 2))
+    return float(2 * stdtr(rounds - 1, -abs(math.log(estimate.value)) / error))
 
 
 def _logs(values: Sequence[float]) -> Floats | None:

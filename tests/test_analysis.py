@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.analysis import analyse
+from harness.analysis import QUANTILES, SAMPLES_BEYOND, analyse
 from harness.models import Analysis, Comparison, Verdict
 from harness.store import Samples
 from tests.runs import FakeRun, closed_load, hello_plan
@@ -115,6 +115,13 @@ def test_the_curve_ends_where_samples_are_too_few() -> None:
         last = cell.latency_curve_ms[-1][0]
         assert cell.requests * (1 - last) >= 9.9
         assert last < 0.9999
+
+
+def test_a_curve_reaches_a_percentile_exactly_when_enough_samples_support_it() -> None:
+    for cell in analysed(FakeRun(hello_plan(), drifting(2.0))).cells:
+        reached = {q for q, _ in cell.latency_curve_ms}
+        for quantile in QUANTILES.values():
+            assert (quantile in reached) == (cell.requests * (1 - quantile) >= SAMPLES_BEYOND)
 
 
 def test_the_timeline_puts_rounds_one_after_the_other() -> None:

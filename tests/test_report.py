@@ -546,6 +546,20 @@ def test_an_estimate_without_limits_draws_no_whisker() -> None:
     assert "no intervals" in note
 
 
+def test_a_percentile_that_too_few_samples_support_is_not_drawn(whole: Analysis) -> None:
+    def marks_at_p999(end: float) -> int:
+        cells = tuple(
+            replace(cell, latency_curve_ms=tuple(p for p in cell.latency_curve_ms if p[0] <= end))
+            for cell in whole.cells
+        )
+        drawn = CHARTS["latency"](replace(whole, cells=cells))
+        places = [x for axes in drawn.axes for line in axes.lines for x in line.get_xdata()]
+        return sum(1 for x in places if math.isclose(x, 3.0))
+
+    assert marks_at_p999(1.0) > 0
+    assert marks_at_p999(0.998) == 0
+
+
 def test_throughput_axes_begin_at_zero_and_hold_every_valid_interval(whole: Analysis) -> None:
     panels = CHARTS["throughput"](whole).axes
     for panel, plan in zip(panels, whole.run.plan.cells, strict=True):

@@ -143,6 +143,14 @@ def test_intervals_of_percentiles_hold_the_truth_about_as_often_as_they_say() ->
     assert 0.90 <= covered / runs <= 0.99
 
 
+def test_p_is_five_percent_where_the_interval_just_touches_one() -> None:
+    estimate = stats.log_mean([1.1, 1.3, 1.2, 1.25, 1.15, 1.0])
+    touching = Estimate(estimate.value / estimate.low, 1.0, estimate.high / estimate.low)
+    assert stats.p_value(touching, 6) == pytest.approx(0.05)
+    assert stats.p_value(estimate, 6) < 0.05
+    assert stats.p_value(stats.log_mean([1.1]), 1) == 1.0
+
+
 def test_holm_multiplies_the_smallest_most_and_never_goes_down() -> None:
     assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert stats.holm([0.6, 0.7]) == [1.0, 1.0]

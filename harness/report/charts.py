@@ -427,6 +427,7 @@ def latency(analysis: Analysis) -> Sheet:
 
 
 _QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+_ROUNDING = 1e-9
 
 
 def _rarity(quantile: float) -> float:
@@ -446,9 +447,9 @@ def _latency_line(axes: Axes, cell: CellSummary, look: Look) -> None:
     )
     if look.dashes:
         line.set_dashes(look.dashes)
-    for key, quantile in _QUANTILES.items():
-        estimate = cell.latency_ms.get(key)
-        if estimate is None or not (math.isfinite(estimate.value) and estimate.value > 0):
+    for key, estimate in _supported(cell).items():
+        quantile = _QUANTILES[key]
+        if not (math.isfinite(estimate.value) and estimate.value > 0):
             continue
         x = _rarity(quantile)
         axes.plot(
@@ -465,6 +466,16 @@ def _latency_line(axes: Axes, cell: CellSummary, look: Look) -> None:
             axes.plot([x, x], [estimate.low, estimate.high], color=colour, lw=1.2, zorder=4)
 
 
+def _supported(cell: CellSummary) -> Mapping[str, Estimate]:
+    """The percentiles that the curve reaches: beyond its end there are too few samples."""
+    end = max((quantile for quantile, _ in cell.latency_curve_ms), default=0.0)
+    return {
+        key: estimate
+        for key, estimate in cell.latency_ms.items()
+        if _QUANTILES[key] <= end + _ROUNDING
+    }
+
+
 def _latency_axis(axes: Axes, cells: Sequence[CellSummary]) -> None:
     shown = [
         value
@@ -473,7 +484,7 @@ def _latency_axis(axes: Axes, cells: Sequence[CellSummary]) -> None:
             *(ms for q, ms in cell.latency_curve_ms if 0.5 <= q <= 0.9991),
             *(
                 limit
-                for estimate in cell.latency_ms.values()
+                for estimate in _supported(cell).values()
                 for limit in ((estimate.low, estimate.high) if cell.valid else ())
             ),
         )

@@ -358,7 +358,8 @@ def _method(analysis: Analysis) -> Iterator[str]:
     yield (
         f"The verdict is “same” if the interval lies within ±"
         f"{formats.percent(analysis.noise_floor)}, “faster” or “slower” if the interval excludes "
-        "1 and the ratio lies outside that band, and “inconclusive” otherwise or with fewer than "
+        "1, still does once all comparisons of the metric are corrected for together (Holm), and "
+        "the ratio lies outside that band; “inconclusive” otherwise or with fewer than "
         f"{outline.MIN_ROUNDS_FOR_VERDICT} rounds."
     )
     started = _startup(analysis)
@@ -450,7 +451,7 @@ def _limits(analysis: Analysis) -> Iterator[str]:
     if analysis.noise_floor == DEFAULT_NOISE_FLOOR:
         yield (
             f"The noise floor is the method's default of ±{formats.percent(analysis.noise_floor)}; "
-            "this machine's own was either no larger or not measured (twinbench calibrate)."
+            "this machine's own was not measured. Comparing a stack with itself shows it."
         )
     else:
         yield (

@@ -1,0 +1,60 @@
+"""The README's figures, from the reference run: `python -m tests.readme` writes them in."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+README = PROJECT / "README.md"
+REFERENCE = PROJECT / "results" / "reference"
+BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->"
+
+
+def table() -> str:
+    """What stands between the marks: throughput ratios, and what a request costs in CPU time."""
+    with (REFERENCE / "comparisons.csv").open() as file:
+        rows = {(r["scenario"], r["candidate"], r["metric"]): r for r in csv.DictReader(file)}
+    lines = [
+        "| scenario | candidate ÷ baseline | requests/s | | CPU time per request |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for (scenario, candidate, metric), row in rows.items():
+        if metric == "throughput_rps":
+            cost = rows[scenario, candidate, "cpu_us_per_request"]
+            lines.append(
+                f"| {scenario} | {candidate} ÷ {row['baseline']} | {_figure(row)} "
+                f"| {row['verdict']} | {_figure(cost)} |"
+            )
+    return "\n".join(lines) + f"\n\n{_where()}\n"
+
+
+def _figure(row: dict[str, str]) -> str:
+    value, low, high = (float(row[name]) for name in ("ratio", "ci_low", "ci_high"))
+    return f"{value:.2f} × [{low:.2f}, {high:.2f}]"
+
+
+def _where() -> str:
+    run = json.loads((REFERENCE / "run.json").read_text())
+    environment, plan = run["environment"], run["plan"]
+    packages = environment["packages"]
+    versions = ", ".join(
+        f"{name} {packages[name]}" for name in ("flask", "fastapi", "gunicorn", "uvicorn")
+    )
+    return (
+        f"95 % intervals over {plan['rounds']} rounds of fresh processes, measured on "
+        f"{run['started'][:10]}: {environment['cores']} cores of {environment['cpu']}, "
+        f"{environment['python']}, {versions}."
+    )
+
+
+def with_table(text: str) -> str:
+    """The README with the table in its place."""
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    return before + BEGIN + table() + END + after
+
+
+if __name__ == "__main__":
+    README.write_text(with_table(README.read_text()))
