@@ -26,6 +26,8 @@ clean:  ## everything that can be made again; results stay
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "twinbench needs Python 3.11 or newer, $(PYTHON) is older: try make PYTHON=python3.13")'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) comes without venv: install it (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all: --requirement requirements.lock
+	@# pip would compile on one core; a few packages ship files for other versions, which fail
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null || true
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from harness import meter, placement
+from harness import placement
 
 
 def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
@@ -27,7 +27,7 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
         "kernel": platform.release(),
         "distribution": _distribution(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "load_average": list(meter.load_average()),
+        "load_average": list(os.getloadavg()),
         "container": _container_limits(),
         "database": _database(environ),
         "git_commit": _git(project, "rev-parse", "HEAD"),

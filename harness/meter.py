@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -29,11 +28,6 @@ def cpu_seconds(process: int) -> float:
     return 0.0
 
 
-def tree_cpu_seconds(processes: Iterable[int]) -> float:
-    """CPU time of several processes together."""
-    return sum(cpu_seconds(process) for process in processes)
-
-
 def usage(processes: Iterable[int], cpu_s: float) -> Usage:
     """Memory and threads of a tree right now, beside the CPU time that it used before."""
     pss_bytes = 0
@@ -49,8 +43,3 @@ def usage(processes: Iterable[int], cpu_s: float) -> Usage:
 def _pss_bytes(process: psutil.Process) -> int:
     full = process.memory_full_info()
     return int(getattr(full, "pss", full.rss))
-
-
-def load_average() -> tuple[float, float, float]:
-    """The system's load averages over 1, 5 and 15 minutes."""
-    return os.getloadavg()

@@ -75,7 +75,9 @@ def _read_scenario(path: Path) -> Scenario:
         known = ", ".join(f"'{kind}'" for kind in Kind)
         raise BadInput(f"{path}: kind '{values['kind']}' is not one of: {known}") from None
     values["stacks"] = tuple(values["stacks"])
-    return Scenario(name=path.stem.replace("_", "-"), file=str(path), **values)
+    # Relative where it can be: run.json is meant to be read elsewhere.
+    file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
+    return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
 
 
 def make_plan(

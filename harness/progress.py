@@ -44,7 +44,7 @@ class Progress:
         """Something starts that takes a moment."""
         self._status = what
 
-    def round_started(self, number: int, rounds: int) -> None:
+    def round_started(self, number: int) -> None:
         """All stacks of a round answer."""
         self._round = number
         self._status = ""
@@ -59,11 +59,12 @@ class Progress:
         self._rps[stack] = rps
         self._done_s += seconds
 
-    def round_ended(self, number: int, rounds: int) -> None:
+    def round_ended(self, number: int) -> None:
         """A round is in the journal."""
         if not self._console.is_terminal:
             self._console.print(
-                f"round {number} of {rounds} measured, {_clock(self.left_s)} left", highlight=False
+                f"round {number} of {self._rounds} measured, {_clock(self.left_s)} left",
+                highlight=False,
             )
 
     @property

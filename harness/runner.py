@@ -7,6 +7,7 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -29,7 +30,7 @@ class Listener(Protocol):
     def preparing(self, what: str) -> None:
         """Something starts that takes a moment."""
 
-    def round_started(self, number: int, rounds: int) -> None:
+    def round_started(self, number: int) -> None:
         """All stacks of a round answer."""
 
     def scenario_started(self, cell: CellPlan) -> None:
@@ -38,7 +39,7 @@ class Listener(Protocol):
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         """One stack had one turn of so many seconds."""
 
-    def round_ended(self, number: int, rounds: int) -> None:
+    def round_ended(self, number: int) -> None:
         """A round is in the journal."""
 
 
@@ -63,10 +64,10 @@ def run(todo: Plan, folder: Path, listener: Listener) -> RunRecord:
         rounds=(),
     )
     store.write_run(folder, record)
-    where = record.placement
     try:
-        with processes.kept_to(sorted({*where.load, *where.services})):
-            _measure_rounds(todo, where, folder, listener)
+        with _bench(todo, record.placement, folder, listener) as bench:
+            for number in range(1, todo.rounds + 1):
+                bench.measure_round(number)
     except TwinbenchError as error:
         note = f"ended early: {str(error).splitlines()[0]}"
         store.write_run(folder, dataclasses.replace(record, notes=(note,)))
@@ -75,8 +76,11 @@ def run(todo: Plan, folder: Path, listener: Listener) -> RunRecord:
     return store.read_run(folder)
 
 
-def _measure_rounds(todo: Plan, where: Placement, folder: Path, listener: Listener) -> None:
+@contextlib.contextmanager
+def _bench(todo: Plan, where: Placement, folder: Path, listener: Listener) -> Iterator[_Bench]:
+    """All that lives as long as a run: services, load process, journal."""
     with contextlib.ExitStack() as stack:
+        stack.enter_context(processes.kept_to(sorted({*where.load, *where.services})))
         logs = stack.enter_context(_log_folder())
         journal = stack.enter_context(contextlib.closing(store.Journal(folder)))
         listener.preparing("starting PostgreSQL and the upstream")
@@ -90,146 +94,137 @@ def _measure_rounds(todo: Plan, where: Placement, folder: Path, listener: Listen
                 folder=plan.PROJECT,
             )
         )
-        for number in range(1, todo.rounds + 1):
-            _measure_round(todo, number, where, folder, logs, load, around, journal, listener)
+        yield _Bench(todo, where, folder, logs, load, around, journal, listener)
 
 
-def _measure_round(
-    todo: Plan,
-    number: int,
-    where: Placement,
-    folder: Path,
-    logs: Path,
-    load: LoadProcess,
-    around: Services,
-    journal: store.Journal,
-    listener: Listener,
-) -> None:
-    started = _now()
-    order = plan.scenario_order(todo, number)
-    listener.preparing(f"round {number} of {todo.rounds}: starting {len(todo.stacks)} servers")
-    with serving(
-        todo.stacks,
-        workers=todo.workers,
-        environment=around.environment,
-        cores=where.servers,
-        start_cores=sorted({*where.servers, *where.load, *where.services}),
-        logs=logs,
-        folder=plan.PROJECT,
-    ) as up:
-        listener.round_started(number, todo.rounds)
-        for cell in order:
-            listener.scenario_started(cell)
-            cells, usage = _measure_block(todo, cell, number, folder, load, around, up, listener)
-            journal.block(number, cells, usage)
-        ready_s = {label: round(server.ready_s, 3) for label, server in up.items()}
-    journal.round(number, started, [cell.scenario.name for cell in order], ready_s)
-    listener.round_ended(number, todo.rounds)
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What stands ready, and how a round is measured on it."""
 
+    plan: Plan
+    placement: Placement
+    folder: Path
+    logs: Path
+    load: LoadProcess
+    services: Services
+    journal: store.Journal
+    listener: Listener
 
-class _Clocks:
-    """CPU clocks of everything that runs, read before the first slice and after the last."""
+    def measure_round(self, number: int) -> None:
+        """Fresh servers; every scenario in drawn order; each in the journal when it is done."""
+        started = _now()
+        count = f"round {number} of {self.plan.rounds}"
+        self.listener.preparing(f"{count}: starting {len(self.plan.stacks)} servers")
+        where = self.placement
+        order = plan.scenario_order(self.plan, number)
+        with serving(
+            self.plan.stacks,
+            workers=self.plan.workers,
+            environment=self.services.environment,
+            cores=where.servers,
+            start_cores=sorted({*where.servers, *where.load, *where.services}),
+            logs=self.logs,
+            folder=plan.PROJECT,
+        ) as up:
+            self.listener.round_started(number)
+            for cell in order:
+                self.listener.scenario_started(cell)
+                self.journal.block(number, *self._measure_block(cell, number, up))
+            ready_s = {label: round(server.ready_s, 3) for label, server in up.items()}
+        self.journal.round(number, started, [cell.scenario.name for cell in order], ready_s)
+        self.listener.round_ended(number)
 
-    def __init__(self, up: Mapping[str, Server], around: Services, load: LoadProcess) -> None:
-        self.trees = {label: server.child.tree() for label, server in up.items()}
-        postgres = around.postgres.tree() if around.postgres else []
-        self._trees = {
-            **self.trees,
-            _POSTGRES: postgres,
-            _UPSTREAM: around.upstream.tree(),
-            _LOAD: load.child.tree(),
+    def _measure_block(
+        self, cell: CellPlan, number: int, up: Mapping[str, Server]
+    ) -> tuple[list[CellRound], BlockUsage]:
+        """One scenario of one round: turns, samples, and what everybody used."""
+        scenario = cell.scenario.name
+        files = {
+            label: f"samples/{scenario}.{label}.{cell.load.label}.r{number:02}.parquet"
+            for label in cell.stacks
         }
-        self._before: dict[str, float] = {}
-        self.used_s: dict[str, float] = {}
-
-    def start(self) -> None:
-        """The first slice is about to begin."""
-        self._before = self._read()
-
-    def stop(self) -> None:
-        """The last slice has ended."""
-        after = self._read()
-        self.used_s = {role: after[role] - self._before[role] for role in after}
-
-    def _read(self) -> dict[str, float]:
-        return {role: meter.tree_cpu_seconds(tree) for role, tree in self._trees.items()}
+        block = Block(
+            scenario_file=str(plan.PROJECT / cell.scenario.file),
+            contenders=tuple(
+                Contender(label, up[label].url, str((self.folder / files[label]).resolve()))
+                for label in cell.stacks
+            ),
+            turns=plan.turns(self.plan, cell, number),
+            users=cell.load.users,
+            slice_s=cell.slice_s,
+            settle_s=cell.settle_s,
+            warmup_s=cell.warmup_s,
+            drain_s=DRAIN_S,
+            seed=f"{self.plan.seed} requests {number} {scenario}",
+        )
+        clocks = _Clocks(up, self.services, self.load)
+        played = self.load.play(
+            block,
+            warm=clocks.start,
+            slice_done=lambda stack, rps: self.listener.slice_done(stack, rps, cell.slice_s),
+            measured=clocks.stop,
+        )
+        cells = [
+            CellRound(
+                round=number,
+                scenario=scenario,
+                stack=one.label,
+                load=cell.load.label,
+                samples_file=files[one.label],
+                requests=one.requests,
+                errors=one.errors,
+                slices=one.slices,
+                server=meter.usage(up[one.label].child.tree(), clocks.used_s[one.label]),
+                load_cpu_s=one.load_cpu_s,
+                wall_s=one.wall_s,
+                error_examples=one.examples,
+            )
+            for one in played
+        ]
+        idle = [label for label in up if label not in cell.stacks]
+        return cells, BlockUsage(
+            round=number,
+            scenario=scenario,
+            wall_s=_wall_s(played),
+            postgres_cpu_s=clocks.used_s[_POSTGRES],
+            upstream_cpu_s=clocks.used_s[_UPSTREAM],
+            load_cpu_s=clocks.used_s[_LOAD],
+            idle_servers_cpu_s=sum(clocks.used_s[label] for label in idle),
+            idle_servers=len(idle),
+        )
 
 
 # Roles beside the stacks; no stack's label begins with a space.
 _POSTGRES, _UPSTREAM, _LOAD = " postgres", " upstream", " load"
 
 
-def _measure_block(
-    todo: Plan,
-    cell: CellPlan,
-    number: int,
-    folder: Path,
-    load: LoadProcess,
-    around: Services,
-    up: Mapping[str, Server],
-    listener: Listener,
-) -> tuple[list[CellRound], BlockUsage]:
-    """One scenario of one round: turns, samples, and what everybody used."""
-    files = {
-        label: f"samples/{cell.scenario.name}.{label}.{cell.load.label}.r{number:02}.parquet"
-        for label in cell.stacks
-    }
-    block = Block(
-        scenario_file=cell.scenario.file,
-        contenders=tuple(
-            Contender(label, up[label].url, str((folder / files[label]).resolve()))
-            for label in cell.stacks
-        ),
-        turns=plan.turns(todo, cell, number),
-        users=cell.load.users,
-        slice_s=cell.slice_s,
-        settle_s=cell.settle_s,
-        warmup_s=cell.warmup_s,
-        drain_s=DRAIN_S,
-        seed=f"{todo.seed} requests {number} {cell.scenario.name}",
-    )
-    # One tree per process, read after the warm-up: pools of workers and backends are grown.
-    clocks: list[_Clocks] = []
+class _Clocks:
+    """CPU clocks of everything that runs, read before the first slice and after the last."""
 
-    def warm() -> None:
-        clocks.append(_Clocks(up, around, load))
-        clocks[0].start()
+    def __init__(self, up: Mapping[str, Server], around: Services, load: LoadProcess) -> None:
+        self._children = {label: server.child for label, server in up.items()}
+        self._children |= {_UPSTREAM: around.upstream, _LOAD: load.child}
+        if around.postgres is not None:
+            self._children[_POSTGRES] = around.postgres
+        self._before: dict[str, dict[int, float]] = {}
+        self.used_s: dict[str, float] = {_POSTGRES: 0.0}  # somebody else's can't be read
 
-    played = load.play(
-        block,
-        warm=warm,
-        slice_done=lambda stack, rps: listener.slice_done(stack, rps, cell.slice_s),
-        measured=lambda: clocks[0].stop(),
-    )
-    used_s, trees = clocks[0].used_s, clocks[0].trees
-    cells = [
-        CellRound(
-            round=number,
-            scenario=cell.scenario.name,
-            stack=one.label,
-            load=cell.load.label,
-            samples_file=files[one.label],
-            requests=one.requests,
-            errors=one.errors,
-            slices=one.slices,
-            server=meter.usage(trees[one.label], used_s[one.label]),
-            load_cpu_s=one.load_cpu_s,
-            wall_s=one.wall_s,
-            error_examples=one.examples,
-        )
-        for one in played
-    ]
-    idle = [label for label in up if label not in cell.stacks]
-    return cells, BlockUsage(
-        round=number,
-        scenario=cell.scenario.name,
-        wall_s=_wall_s(played),
-        postgres_cpu_s=used_s[_POSTGRES],
-        upstream_cpu_s=used_s[_UPSTREAM],
-        load_cpu_s=used_s[_LOAD],
-        idle_servers_cpu_s=sum(used_s[label] for label in idle),
-        idle_servers=len(idle),
-    )
+    def start(self) -> None:
+        """The warm-up is over: pools, workers and backends are grown."""
+        self._before = self._read()
+
+    def stop(self) -> None:
+        """The last slice has ended."""
+        for role, after in self._read().items():
+            before = self._before[role]
+            # A process that was born in between began at zero.
+            self.used_s[role] = sum(cpu_s - before.get(pid, 0.0) for pid, cpu_s in after.items())
+
+    def _read(self) -> dict[str, dict[int, float]]:
+        return {
+            role: {pid: meter.cpu_seconds(pid) for pid in child.tree()}
+            for role, child in self._children.items()
+        }
 
 
 def _wall_s(played: list[Played]) -> float:

@@ -85,7 +85,7 @@ def running(
         if given:
             database_url = given
         else:
-            postgres, database_url = stack.enter_context(_embedded_postgres(cores, logs))
+            postgres, database_url = stack.enter_context(embedded_postgres(cores, logs))
         _seed_database(database_url, logs, folder)
         _await_upstream(upstream, upstream_port)
         yield Services(database_url, f"http://127.0.0.1:{upstream_port}", postgres, upstream)
@@ -128,7 +128,7 @@ def _await_upstream(upstream: Child, port: int) -> None:
 
 
 @contextmanager
-def _embedded_postgres(cores: Sequence[int], logs: Path) -> Iterator[tuple[Child, str]]:
+def embedded_postgres(cores: Sequence[int], logs: Path) -> Iterator[tuple[Child, str]]:
     """A cluster of our own from the wheel's binaries, with data folder and port of its own."""
     rights = _rights()
     with _temporary_folder(rights) as home:

@@ -1,0 +1,58 @@
+"""PostgreSQL from the wheel, and one that the user brings."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from apps import contract
+from harness import parity, placement, plan, services
+from harness.servers import serving
+from harness.stacks import load_stacks
+
+
+def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched(
+    tmp_path: Path,
+) -> None:
+    cores = placement.usable_cores()
+    with services.embedded_postgres(cores, tmp_path) as (_, url):
+        address = url.replace("postgresql+psycopg://", "postgresql://")
+        with psycopg.connect(address) as connection:
+            connection.execute("CREATE TABLE users (mine text)")
+            connection.execute("INSERT INTO users VALUES ('precious')")
+        with services.running(
+            upstream_latency="constant:1",
+            seed=0,
+            cores=cores,
+            logs=tmp_path,
+            folder=plan.PROJECT,
+            environ={"DATABASE_URL": address},
+        ) as around:
+            assert around.postgres is None
+            stack = load_stacks(plan.STACKS_FILE)["fastapi-uvicorn"]
+            with serving(
+                [stack],
+                workers=1,
+                environment=around.environment,
+                cores=cores,
+                start_cores=cores,
+                logs=tmp_path,
+                folder=plan.PROJECT,
+            ) as servers:
+                samples = [contract.lookup_user(1), contract.lookup_user(10_000)]
+                assert parity.check_stack(servers[stack.label].url, samples) == []
+        with psycopg.connect(address) as connection:
+            assert connection.execute("SELECT mine FROM users").fetchall() == [("precious",)]
+            rows = connection.execute("SELECT count(*) FROM twinbench.users").fetchone()
+            assert rows == (contract.SEEDED_USERS,)
+
+
+def test_another_user_gets_a_copy_of_programs_that_it_can_not_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_reachable", lambda folder: False)
+    with services.embedded_postgres((), tmp_path) as (child, url):
+        with psycopg.connect(url.replace("+psycopg", "")) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert child.exit_code() is None
+    assert child.exit_code() == 0
