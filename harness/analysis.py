@@ -16,7 +16,6 @@ import numpy.typing as npt
 from harness import gates, stats
 from harness.models import (
     Analysis,
-    BlockUsage,
     CellPlan,
     CellRound,
     CellSummary,
@@ -101,11 +100,8 @@ def analyse(
             ]
             for label in cell.stacks
         }
-        usages = [b for r in run.rounds for b in r.blocks if b.scenario == cell.scenario.name]
         here = [
-            _summarise(run, cell, stacks[label], figures, usages)
-            for label in cell.stacks
-            if figures[label]
+            _summarise(run, cell, stacks[label], figures) for label in cell.stacks if figures[label]
         ]
         summaries.extend(here)
         valid = {summary.stack: summary.valid for summary in here}
@@ -154,7 +150,9 @@ def _round_figures(cell: CellRound, samples: Samples) -> _RoundFigures:
         failed=int((~samples.good).sum()),
         latency_ns=samples.latency_ns[counted & samples.good],
         slice_rps=rates.throughput_rps,
-        cpu_us_per_request=cell.server.cpu_s / cell.requests * 1e6 if cell.requests else math.nan,
+        cpu_us_per_request=cell.server.cpu_s / cell.requests * 1e6
+        if cell.requests and not cell.died
+        else math.nan,
         cell=cell,
     )
 
@@ -167,7 +165,6 @@ def _summarise(
     cell: CellPlan,
     stack: Stack,
     figures: Mapping[str, Sequence[_RoundFigures]],
-    usages: Sequence[BlockUsage],
 ) -> CellSummary:
     own = figures[stack.label]
     others = [one for label, rounds in figures.items() if label != stack.label for one in rounds]
@@ -185,7 +182,7 @@ def _summarise(
         latency_ms=dict(zip(QUANTILES, latency, strict=False)),
         cpu_us_per_request=stats.log_mean([one.cpu_us_per_request for one in own]),
         pss_mib=max(one.cell.server.pss_bytes for one in own) / _MIB,
-        gates=_gates(run, cell, own, others, usages),
+        gates=_gates(run, cell, own, others),
         latency_curve_ms=tuple(
             (quantile, estimate.value)
             for quantile, estimate in zip(curve_quantiles, latency[len(QUANTILES) :], strict=True)
@@ -228,31 +225,28 @@ def _gates(
     cell: CellPlan,
     figures: Sequence[_RoundFigures],
     others: Sequence[_RoundFigures],
-    usages: Sequence[BlockUsage],
 ) -> tuple[GateResult, ...]:
     examples = [example for one in figures for example in one.cell.error_examples]
-    placement = run.placement
-    shared_cores = len({*placement.load, *placement.services})
     wall_s = sum(one.cell.wall_s for one in figures)
+    load_cpu_s = sum(one.cell.load_cpu_s for one in figures)
+    services_cpu_s = sum(one.cell.postgres_cpu_s + one.cell.upstream_cpu_s for one in figures)
     result = [
         gates.errors(
             sum(one.cell.requests for one in figures),
             sum(one.failed for one in figures),
             examples[0] if examples else "",
         ),
-        gates.load_busy(sum(one.cell.load_cpu_s for one in figures), wall_s),
+        gates.alive([one.cell.died for one in figures if one.cell.died]),
+        gates.load_busy(load_cpu_s, wall_s),
         gates.little(cell.load.users, float(np.mean([one.in_flight for one in figures]))),
         gates.settled(_halves_beside_others(figures, others)),
         gates.rounds(len(figures)),
     ]
-    if shared_cores:
-        result.append(
-            gates.service_cores_busy(
-                sum(u.postgres_cpu_s + u.upstream_cpu_s + u.load_cpu_s for u in usages),
-                sum(u.wall_s for u in usages),
-                shared_cores,
-            )
-        )
+    cores = set(run.placement.services)
+    if cores:
+        shared_with_load = bool(cores & set(run.placement.load))
+        busy_s = services_cpu_s + (load_cpu_s if shared_with_load else 0.0)
+        result.append(gates.service_cores_busy(busy_s, wall_s, len(cores)))
     return tuple(result)
 
 
@@ -294,13 +288,15 @@ def _timeline(
 
 def _idle_core_share(run: RunRecord) -> float:
     """The largest share of a core that one idle stack used, over all blocks."""
-    shares = [
-        block.idle_servers_cpu_s / block.wall_s / block.idle_servers
-        for one in run.rounds
-        for block in one.blocks
-        if block.idle_servers and block.wall_s
-    ]
-    return max(shares, default=0.0)
+    return max(
+        (
+            share
+            for one in run.rounds
+            for block in one.blocks
+            for share in block.idle_core_share.values()
+        ),
+        default=0.0,
+    )
 
 
 # --------------------------------------------------------------------- comparisons
@@ -353,6 +349,8 @@ def _compare(
     ]
     cpu = [
         other.cpu_us_per_request / base.cpu_us_per_request
+        if base.cpu_us_per_request > 0
+        else math.nan
         for other, base in zip(others, bases, strict=True)
     ]
     result = [draft("throughput_rps", stats.log_mean(throughput), more=True)]

@@ -6,6 +6,7 @@ What a command needs is imported inside it, so that `--help` and `list` answer a
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from harness import __version__
-from harness.errors import BadInput, TwinbenchError
+from harness.errors import BadInput, EnvironmentFailed, Interrupted, TwinbenchError
 from harness.plan import DEFAULT_PROFILE, PROFILES, PROJECT, STACKS_FILE
 
 if TYPE_CHECKING:
@@ -141,15 +142,15 @@ def run(
     try:
         with progress.showing(todo, console) as listener:
             runner.run(todo, folder, listener)
-    except TwinbenchError as error:
+        console.print("drawing the report", highlight=False)
+        analysis = _derive(folder)
+    except (TwinbenchError, Interrupted) as error:
         if rounds := store.keep_or_remove(folder):
             error.add_note(
                 f"kept what was measured ({rounds} round{'s' if rounds > 1 else ''}, the last "
                 f"maybe in part): 'twinbench report {folder}' draws it"
             )
         raise
-    console.print("drawing the report", highlight=False)
-    analysis = _derive(folder)
     _show(analysis, folder, as_json=as_json)
     if not analysis.valid:
         sys.exit(EXIT_INVALID)
@@ -335,19 +336,17 @@ def _find_stack(name: str, stacks_file: Path) -> Stack:
 @contextmanager
 def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
     """Stacks with their services, outside any run: label -> URL."""
-    import tempfile
-
-    from harness import placement, plan, services
+    from harness import placement, plan, processes, services
     from harness.servers import serving
 
     cores = placement.usable_cores()
     with (
-        tempfile.TemporaryDirectory(prefix="twinbench-logs-") as logs,
+        processes.scratch_folder("logs") as logs,
         services.running(
             upstream_latency=plan.UPSTREAM_LATENCY,
             seed=0,
             cores=cores,
-            logs=Path(logs),
+            logs=logs,
             folder=PROJECT,
         ) as around,
         serving(
@@ -356,7 +355,7 @@ def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
             environment=around.environment,
             cores=cores,
             start_cores=cores,
-            logs=Path(logs),
+            logs=logs,
             folder=PROJECT,
         ) as servers,
     ):
@@ -372,25 +371,42 @@ def main() -> NoReturn:
     from harness.interrupts import interrupts
 
     interrupts.install()
+    code = 0
     try:
-        code = cli.main(standalone_mode=False) or 0
-    except TwinbenchError as error:
-        _complain(str(error), error.detail, *getattr(error, "__notes__", ()))
+        cli.main(prog_name="twinbench", standalone_mode=False)
+    except SystemExit as end:  # a command that finished, but not well
+        code = int(end.code or 0)
+    except (TwinbenchError, Interrupted) as error:
         code = error.exit_code
+        detail = getattr(error, "detail", "")
+        _complain(str(error), code, detail, *getattr(error, "__notes__", ()))
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        code = EnvironmentFailed.exit_code
+        _complain(f"the system refused: {error}", code)
     except click.ClickException as error:
-        error.show()
         code = error.exit_code
+        _complain(error.format_message(), code, f"{_usage(error)}try: twinbench --help")
     except click.Abort:
-        _complain("interrupted")
         code = EXIT_INTERRUPTED
+        _complain("interrupted", code)
     finally:
+        interrupts.hold_for_good()
         processes.stop_everything()
     sys.exit(code)
 
 
-def _complain(message: str, detail: str = "", *notes: str) -> None:
+def _usage(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.get_usage()}\n" if context else ""
+
+
+def _complain(message: str, code: int, detail: str = "", *notes: str) -> None:
     click.echo(f"twinbench: {message}", err=True)
     for line in detail.splitlines():
         click.echo(f"    {line}", err=True)
     for note in notes:
         click.echo(note, err=True)
+    if "--json" in sys.argv:  # who parses stdout is owed an object there, whatever happened
+        print(json.dumps({"error": message, "detail": detail, "exit_code": code}))

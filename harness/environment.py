@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from harness import placement
+from harness.errors import BadInput
 
 
 def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
@@ -31,7 +32,7 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
         "container": _container_limits(),
         "database": _database(environ),
         "git_commit": _git(project, "rev-parse", "HEAD"),
-        "git_dirty": bool(_git(project, "status", "--porcelain", "--untracked-files=no")),
+        "git_dirty": _dirty(project),
         "packages": {
             name: distribution.version
             for distribution in sorted(
@@ -80,8 +81,18 @@ def _database(environ: Mapping[str, str]) -> str:
     given = environ.get("DATABASE_URL")
     if not given:
         return "embedded"
-    parts = urlsplit(given)  # without user and password: run.json is meant to be shown around
-    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+    try:
+        parts = urlsplit(given)  # without user and password: run.json is meant to be shown
+        return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+    except ValueError as error:
+        raise BadInput(f"DATABASE_URL is not an address: {error}") from None
+
+
+def _dirty(project: Path) -> bool | None:
+    """Whether files differ from the commit; None where git can't say."""
+    if not _git(project, "rev-parse", "HEAD"):
+        return None
+    return bool(_git(project, "status", "--porcelain", "--untracked-files=no"))
 
 
 def _git(project: Path, *arguments: str) -> str:

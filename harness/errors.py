@@ -4,12 +4,15 @@ TwinbenchError
 ├── BadInput                exit 2: the user asked for something that can't be done
 │   ├── UnknownName         no such scenario, stack or run (with the near matches)
 │   └── StacksFileError     stacks.toml is malformed (file, line, what is wrong)
-├── EnvironmentFailed       exit 3: the machine did not give what a run needs
-│   ├── ServerFailed        a stack did not start (its last lines shown)
-│   ├── ServiceFailed       PostgreSQL or the upstream did not start
-│   ├── LoadFailed          the load process died
-│   └── ResultsUnwritable   the results folder can't be written
-└── Interrupted             exit 130: Ctrl-C or SIGTERM; what was measured is kept
+└── EnvironmentFailed       exit 3: the machine did not give what a run needs
+    ├── ServerFailed        a stack did not start (its last lines shown)
+    ├── ServiceFailed       PostgreSQL or the upstream did not start
+    ├── LoadFailed          the load process died
+    └── ResultsUnwritable   the results folder can't be written
+
+Interrupted                 exit 130: Ctrl-C or SIGTERM; what was measured is kept. Not a
+                            TwinbenchError and not even an Exception, since it may be raised
+                            anywhere, and no library's `except Exception` may swallow it.
 
 A message is one line that says what, where and what to do; `detail` holds lines that
 came from elsewhere, such as the end of a server's log.
@@ -82,7 +85,7 @@ class ResultsUnwritable(EnvironmentFailed):
     """The results folder can't be written."""
 
 
-class Interrupted(TwinbenchError):
+class Interrupted(BaseException):
     """The user or the system asked for an end; what was measured is kept."""
 
     exit_code = 130

@@ -35,6 +35,15 @@ def errors(requests: int, failed: int, example: str = "") -> GateResult:
     return GateResult("errors", share <= MAX_ERROR_SHARE, figure, f"at most {MAX_ERROR_SHARE:.1%}")
 
 
+def alive(died: Sequence[str]) -> GateResult:
+    """Whether the server's processes lived through all rounds.
+
+    A process that ends takes its CPU time with it, and its successor begins cold.
+    """
+    figure = died[0] if died else "no process ended"
+    return GateResult("server alive", not died, figure, "none may end while it is measured")
+
+
 def load_busy(cpu_s: float, wall_s: float) -> GateResult:
     """CPU of the load process while it loaded this cell."""
     share = cpu_s / wall_s if wall_s else 0.0
@@ -47,7 +56,7 @@ def load_busy(cpu_s: float, wall_s: float) -> GateResult:
 
 
 def service_cores_busy(cpu_s: float, wall_s: float, cores: int) -> GateResult:
-    """CPU of load, PostgreSQL and upstream together on the cores that they share."""
+    """CPU of what is on the services' cores while this stack had its turns."""
     share = cpu_s / (wall_s * cores) if wall_s and cores else 0.0
     return GateResult(
         "service cores busy",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,22 +14,37 @@ from harness.errors import Interrupted
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+#: Cleaning up takes less than 5 s. Who asks again after that long is not heard because
+#: something swallowed the first exception, and is to be heard now.
+_DEAF_S = 6.0
+
+
 class Interrupts:
-    """Turns the first signal into `Interrupted`; later ones can't disturb the cleaning up."""
+    """Turns a signal into `Interrupted`; more of them can't disturb the cleaning up."""
 
     def __init__(self) -> None:
         self._holds = 0
         self._received: str | None = None
-        self._raised = False
+        self._raised_at = -math.inf
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self._received = self._received or signal.Signals(number).name
-        self._raise_if_due()
+        if time.monotonic() - self._raised_at > _DEAF_S:
+            self._received = signal.Signals(number).name
+            self._raise_if_due()
 
     def _raise_if_due(self) -> None:
-        if self._received and not self._holds and not self._raised:
-            self._raised = True
-            raise Interrupted(f"interrupted ({self._received})")
+        if self._received and not self._holds:
+            received, self._received = self._received, None
+            self._raised_at = time.monotonic()
+            raise Interrupted(f"interrupted ({received})")
+
+    def hold_for_good(self) -> None:
+        """From now on, signals are too late to matter.
+
+        Ignored by the system, not by a handler: Python takes handlers away before it ends.
+        """
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
     def install(self) -> None:
         """Handle the signals from now to the end of the process.
@@ -35,13 +52,16 @@ class Interrupts:
         They are never given back: a second Ctrl-C must not cut off the cleaning up.
         """
         for number in _SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # started by nohup: it is meant to go on without a terminal
             signal.signal(number, self._handle)
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep a signal back until the block ends.
 
-        A process that was started but not yet written down could not be stopped.
+        A process that was started but not yet written down could not be stopped, and cleaning
+        up that is cut off is none.
         """
         self._holds += 1
         try:

@@ -155,24 +155,23 @@ class CellRound:
     requests: int  # all that were sent in the slices, settling and draining included
     errors: int
     slices: tuple[Slice, ...]
-    server: Usage  # the stack's whole process tree
-    load_cpu_s: float  # the load process, during this cell's slices
+    server: Usage  # the stack's whole process tree, during this cell's slices
+    load_cpu_s: float  # the load process, likewise
+    postgres_cpu_s: float
+    upstream_cpu_s: float
     wall_s: float  # begin to end of this cell's slices, added up
+    died: str = ""  # which process of the stack ended while it was measured
     error_examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BlockUsage:
-    """One scenario in one round: what the roles beside the servers used, and idle stacks."""
+    """One scenario in one round: how idle the stacks were that did not have their turn."""
 
     round: int
     scenario: str
-    wall_s: float
-    postgres_cpu_s: float
-    upstream_cpu_s: float
-    load_cpu_s: float
-    idle_servers_cpu_s: float  # stacks that are alive but take no part in this scenario
-    idle_servers: int
+    wall_s: float  # begin of the first slice to end of the last
+    idle_core_share: Mapping[str, float]  # stack -> CPU time ÷ time, outside its own slices
 
 
 @dataclass(frozen=True, slots=True)

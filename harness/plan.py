@@ -30,6 +30,7 @@ UPSTREAM_LATENCY = "constant:50"
 _MIN_CYCLES = 2
 #: A slice that is asked for must leave something to count after settling.
 _MIN_SLICE_S = 0.02
+_MAX_SLICE_S = 60.0
 _MAX_USERS = 10_000
 
 _DECLARED = ("question", "kind", "stacks", "users", "slice_s", "settle_s", "warmup_s")
@@ -74,10 +75,29 @@ def _read_scenario(path: Path) -> Scenario:
     except ValueError:
         known = ", ".join(f"'{kind}'" for kind in Kind)
         raise BadInput(f"{path}: kind '{values['kind']}' is not one of: {known}") from None
+    problem = _wrong_value(values)
+    if problem:
+        raise BadInput(f"{path}: {problem}")
     values["stacks"] = tuple(values["stacks"])
     # Relative where it can be: run.json is meant to be read elsewhere.
     file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
     return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
+
+
+def _wrong_value(values: Mapping[str, Any]) -> str:
+    """What of a declaration makes no sense; empty when all does."""
+    stacks, numbers = values["stacks"], [values[k] for k in ("slice_s", "settle_s", "warmup_s")]
+    if not isinstance(values["question"], str) or not values["question"]:
+        return "'question' must be text"
+    if not isinstance(stacks, tuple | list) or not stacks or len(set(stacks)) < len(stacks):
+        return "'stacks' must be different names, at least one"
+    if not isinstance(values["users"], int) or values["users"] < 1:
+        return "'users' must be a whole number from 1 on"
+    if not all(isinstance(number, int | float) for number in numbers):
+        return "'slice_s', 'settle_s' and 'warmup_s' must be numbers of seconds"
+    if not 0 <= values["settle_s"] < values["slice_s"] or values["warmup_s"] < 0:
+        return "'settle_s' must be shorter than 'slice_s', and nothing negative"
+    return ""
 
 
 def make_plan(
@@ -118,8 +138,10 @@ def make_plan(
         raise BadInput(f"--users {users}: give between 1 and {_MAX_USERS:,} users")
     if rounds is not None and rounds < 1:
         raise BadInput(f"--rounds {rounds}: give at least 1 round (5 for a verdict)")
-    if slice_s is not None and slice_s < _MIN_SLICE_S:
-        raise BadInput(f"--slice {slice_s}: give at least {_MIN_SLICE_S} seconds")
+    if slice_s is not None and not _MIN_SLICE_S <= slice_s <= _MAX_SLICE_S:  # nor is nan
+        raise BadInput(f"--slice {slice_s}: give {_MIN_SLICE_S} to {_MAX_SLICE_S} seconds")
+    if seed < 0:
+        raise BadInput(f"--seed {seed}: give a whole number from 0 on")
     for name in chosen_scenarios:
         if name not in scenarios:
             raise UnknownName("scenario", name, scenarios)

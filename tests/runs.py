@@ -22,6 +22,7 @@ from harness.stacks import load_stacks
 from harness.store import SCHEMA, Samples
 
 MS = 1_000_000
+A_STACK = "fastapi-uvicorn"
 
 
 def hello_plan(*, rounds: int = 6, stacks: tuple[str, ...] = (), cycles: int = 4) -> Plan:
@@ -91,10 +92,12 @@ class FakeRun:
                         slices=slices,
                         server=Usage(len(samples.start_ns) * 200e-6, 50 << 20, 41),
                         load_cpu_s=0.1 * sum(s.end_ns - s.begin_ns for s in slices) / 1e9,
+                        postgres_cpu_s=0.0,
+                        upstream_cpu_s=0.0,
                         wall_s=sum(s.end_ns - s.begin_ns for s in slices) / 1e9,
                     )
                 )
-            usage = BlockUsage(number, cell.scenario.name, 1.0, 0.1, 0.0, 0.2, 0.004, 2)
+            usage = BlockUsage(number, cell.scenario.name, 1.0, {A_STACK: 0.002})
             order = (cell.scenario.name,)
             rounds.append(Round(number, order, "", {}, tuple(cells), (usage,)))
         self.record = RunRecord(

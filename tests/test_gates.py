@@ -8,6 +8,7 @@ from harness.models import GateResult
     ("good", "bad"),
     [
         (gates.errors(10_000, 10), gates.errors(10_000, 11, "status 500")),
+        (gates.alive([]), gates.alive(["the server ended with exit code -9"])),
         (gates.load_busy(0.85, 1.0), gates.load_busy(0.86, 1.0)),
         (gates.service_cores_busy(0.95, 1.0, 1), gates.service_cores_busy(1.92, 1.0, 2)),
         (gates.little(50, 47.5), gates.little(50, 47.4)),

@@ -100,7 +100,7 @@ def test_a_reply_in_pieces_is_a_good_reply(at: int) -> None:
         pytest.param(says(reply()[:-5], keep=False), Failure.CLOSED, id="closed in mid-answer"),
         pytest.param(says(b"", keep=False), Failure.CLOSED, id="closed without an answer"),
         pytest.param(says(b"220 smtp.example ESMTP\r\n"), Failure.MALFORMED, id="not HTTP"),
-        pytest.param(says(reply() * 2), Failure.MALFORMED, id="two replies"),
+        pytest.param(says(reply() * 2), Failure.MALFORMED, id="two replies at once"),
         pytest.param(says(reply(length=99)), Failure.TIMEOUT, id="never whole"),
         pytest.param(drips(reply(), every_s=0.02), Failure.TIMEOUT, id="slow loris"),
         pytest.param(says(reply(), delay_s=1.5), Failure.TIMEOUT, id="too late"),
@@ -180,3 +180,15 @@ def test_a_server_that_announces_the_end_of_a_connection_is_believed() -> None:
     _, columns, fleet = loaded(says(closing, keep=False))
     assert len(columns["slice"]) > 10
     assert fleet.recorder.errors == 0
+
+
+def test_a_second_reply_that_nobody_asked_for_is_a_failure() -> None:
+    def twice(sock) -> bool:
+        sock.sendall(reply())
+        time.sleep(0.001)
+        sock.sendall(reply())
+        return True
+
+    _, columns, fleet = loaded(twice)
+    assert Failure.MALFORMED in set(columns["failure"])
+    assert any("more than one reply" in example for example in fleet.recorder.examples)

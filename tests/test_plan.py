@@ -72,6 +72,9 @@ def test_a_name_that_resembles_nothing_is_answered_with_all_names() -> None:
         ({"users": 10_001}, "--users 10001"),
         ({"rounds": 0}, "--rounds 0"),
         ({"slice_s": 0.0}, "--slice 0.0"),
+        ({"slice_s": float("nan")}, "--slice nan"),
+        ({"slice_s": float("inf")}, "--slice inf"),
+        ({"seed": -1}, "--seed -1"),
     ],
 )
 def test_numbers_that_make_no_sense_are_named(changes: dict[str, float], option: str) -> None:
@@ -122,4 +125,38 @@ def test_a_declaration_that_lacks_something_is_named(tmp_path: Path) -> None:
 def test_a_declaration_that_is_computed_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "clever.py").write_text("class Clever:\n    users = 2 * N\n")
     with pytest.raises(BadInput, match=r"clever\.py:2: 'users' must be a literal"):
+        plan.load_scenarios(tmp_path)
+
+
+DECLARED = """\
+class Mine:
+    question = "What?"
+    kind = "framework"
+    stacks = ("flask-gthread",)
+    users = 4
+    slice_s = 0.1
+    settle_s = 0.01
+    warmup_s = 0.1
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("users = 4", "users = 0"), "'users' must be"),
+        (("settle_s = 0.01", "settle_s = 'a'"), "must be numbers of seconds"),
+        (("settle_s = 0.01", "settle_s = 0.1"), "shorter than 'slice_s'"),
+        (("warmup_s = 0.1", "warmup_s = -1"), "nothing negative"),
+        (('stacks = ("flask-gthread",)', "stacks = ()"), "at least one"),
+        (('stacks = ("flask-gthread",)', 'stacks = ("a", "a")'), "different names"),
+        (('kind = "framework"', 'kind = "IO"'), "kind 'IO' is not one of"),
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_named(
+    tmp_path: Path, change: tuple[str, str], problem: str
+) -> None:
+    (tmp_path / "mine.py").write_text(DECLARED)
+    assert plan.load_scenarios(tmp_path)["mine"].users == 4
+    (tmp_path / "mine.py").write_text(DECLARED.replace(*change))
+    with pytest.raises(BadInput, match=problem):
         plan.load_scenarios(tmp_path)

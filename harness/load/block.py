@@ -1,8 +1,9 @@
 """What the runner and the load process say to each other: one JSON object a line.
 
 A block is one scenario in one round. The runner orders it; the load process answers `warm` when
-every stack has had its warm-up, waits for `go`, answers `slice` after each slice and `measured`
-after the last, writes the samples and answers `done`. Instead of any answer it may say `failed`.
+every stack has had its warm-up and waits to be told which processes to meter; it answers `slice`
+after each slice, and when the samples are written, `done`. Instead of any answer it may say
+`failed`.
 
 Nothing of Locust is imported here: both sides use this file.
 """
@@ -51,15 +52,30 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Metered:
+    """Process ids, as they are after the warm-up: pools, workers and backends are grown."""
+
+    stacks: dict[str, list[int]]  # all that are alive, contenders or not
+    postgres: list[int]
+    upstream: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Played:
-    """What the load process says of one stack when the block is done."""
+    """What the load process says of one stack when the block is done.
+
+    CPU times are those of the stack's own slices, begin to drained.
+    """
 
     label: str
     requests: int
     errors: int
     examples: tuple[str, ...]
     slices: tuple[Slice, ...]
+    server_cpu_s: float
     load_cpu_s: float
+    postgres_cpu_s: float
+    upstream_cpu_s: float
     wall_s: float
 
     @classmethod

@@ -185,6 +185,13 @@ class Connection:
             # The server has closed it: the next read says so, and the request counts as failed.
             self.broken = True
 
+    def has_unread(self) -> bool:
+        """Whether something came that nobody waits for, on a socket that does not block."""
+        try:
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def exchange(self, request: Request) -> Outcome:
         """Send and wait for the whole reply, on a socket that blocks or cooperates."""
         name = request.name

@@ -43,6 +43,7 @@ class _Poller:
             self._poll = monkey.get_original("select", "poll")()
             self._unit_s = 0.001  # poll counts in milliseconds
         self.unregister = self._poll.unregister
+        self.close = getattr(self._poll, "close", lambda: None)  # poll has nothing to close
 
     def register(self, fileno: int) -> None:
         self._poll.register(fileno, select.POLLIN)
@@ -95,7 +96,10 @@ class Fleet:
             self._connections[connection.fileno] = connection
 
     def _connect(self) -> Connection | None:
-        sock = _socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock = _socket(socket.AF_INET, socket.SOCK_STREAM)
+        except OSError:  # no file descriptor left
+            return None
         sock.settimeout(_CONNECT_S)
         try:
             sock.connect((self._host, self._port))
@@ -117,6 +121,7 @@ class Fleet:
         """Close all connections."""
         for connection in list(self._connections.values()):
             self._drop(connection)
+        self._poller.close()
 
     def forget(self) -> None:
         """Record afresh, as after a warm-up; connections stay open."""
@@ -173,6 +178,10 @@ class Fleet:
                     data = b""  # reset: as good as closed
                 now = clock()
                 request = connection.request
+                if fileno in finished:
+                    # It had its answer; whatever it says unasked, it is of no use any more.
+                    self._drop(connection)
+                    continue
                 if (
                     len(data) == request.known_length
                     and not connection.partial
@@ -180,10 +189,6 @@ class Fleet:
                     and data.endswith(request.known_tail)
                 ):
                     outcome = request.known_outcome
-                elif fileno in finished:
-                    # It had its answer; whatever it says unasked, it is of no use any more.
-                    self._drop(connection)
-                    continue
                 else:
                     looked = self._look_closely(connection, data)
                     if looked is None:
@@ -204,9 +209,7 @@ class Fleet:
                     connection = replacement
                 connection.start_ns = clock()
                 connection.send(draw())
-        for connection in list(connections.values()):
-            if connection.broken:
-                self._drop(connection)
+        self._drop_useless()
         recorder.end_slice()
         end = clock()
         return Slice(
@@ -245,6 +248,21 @@ class Fleet:
         ):
             request.remember(data, reply[1], number)
         return number
+
+    def _drop_useless(self) -> None:
+        """Close what is broken, and what has more to say than it was asked.
+
+        A reply too many would be taken for the answer to the next request: one such is recorded
+        as a failure for each connection that has it.
+        """
+        for connection in list(self._connections.values()):
+            if not connection.broken and connection.has_unread():
+                connection.broken = True
+                example = f"{connection.request.name}: more than one reply to one request"
+                number = self.recorder.intern(Outcome(0, 0, Failure.MALFORMED, example))
+                self.recorder.add(connection.start_ns - self._origin_ns, 0, number)
+            if connection.broken:
+                self._drop(connection)
 
     def _replace(self, connection: Connection) -> Connection | None:
         self._drop(connection)

@@ -9,16 +9,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness import processes
 from harness.errors import LoadFailed
-from harness.load.block import Block, Played
+from harness.load.block import Block, Metered, Played
 from harness.processes import Child
 
 #: Beyond what a block should take: starting users, writing samples, a machine that stalls.
 _PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a block."""
+
+    played: list[Played]
+    wall_s: float
+    idle_core_share: dict[str, float]
 
 
 class LoadProcess:
@@ -32,17 +42,15 @@ class LoadProcess:
         self,
         block: Block,
         *,
-        warm: Callable[[], None],
+        metered: Callable[[], Metered],
         slice_done: Callable[[str, float], None],
-        measured: Callable[[], None],
-    ) -> list[Played]:
+    ) -> Outcome:
         """Load the contenders in turn.
 
         Args:
             block: the order.
-            warm: called between the warm-up and the first slice.
+            metered: called between the warm-up and the first slice: whose CPU time to read.
             slice_done: called after each slice with the stack's label and requests/s.
-            measured: called after the last slice, before anything else happens.
 
         Raises:
             LoadFailed: the process died, reported a failure or fell silent.
@@ -57,14 +65,12 @@ class LoadProcess:
         for message in self._messages(time.monotonic() + budget_s):
             match message["event"]:
                 case "warm":
-                    warm()
-                    self._tell("go")
+                    self._tell(json.dumps(asdict(metered())))
                 case "slice":
                     slice_done(message["stack"], message["rps"])
-                case "measured":
-                    measured()
                 case "done":
-                    return [Played.from_json(item) for item in message["played"]]
+                    played = [Played.from_json(item) for item in message["played"]]
+                    return Outcome(played, message["wall_s"], message["idle_core_share"])
                 case "failed":
                     raise self._failure(f"the load process failed: {message['message']}")
         raise self._failure("the load process ended without an answer")
@@ -82,7 +88,10 @@ class LoadProcess:
             line, found, rest = self._unread.partition(b"\n")
             if found:
                 self._unread = rest
-                yield json.loads(line)
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    raise self._failure(f"the load process said {line[:80]!r}") from None
                 continue
             left_s = deadline - time.monotonic()
             if left_s <= 0 or not select.select([descriptor], [], [], left_s)[0]:

@@ -1,5 +1,6 @@
 """One clear line, the right exit code, nothing left running."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def failed(command: Command, code: int) -> str:
     assert out == ""
     assert "Traceback" not in err.split("its last lines:")[0]
     assert command.all_gone_within(0.5) == []
-    lines = [line for line in err.splitlines() if line.startswith(("twinbench: ", "Error: "))]
+    lines = [line for line in err.splitlines() if line.startswith("twinbench: ")]
     assert len(lines) == 1, err
     return lines[0]
 
@@ -42,6 +43,15 @@ def test_what_can_not_be_done_is_said_in_one_line(
     code = 3 if "can't write" in message else 2
     assert message in failed(twinbench(*arguments, environment=environment), code)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_asked_for_json_gets_json_in_failure_too(twinbench: Callable[..., Command]) -> None:
+    code, out, err = twinbench("run", "wether", "--json").finish()
+    assert code == 2
+    said = json.loads(out)
+    assert said["exit_code"] == 2
+    assert "did you mean weather?" in said["error"]
+    assert said["error"] in err
 
 
 def test_a_malformed_stacks_file_is_named_with_its_line(

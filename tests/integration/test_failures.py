@@ -1,0 +1,103 @@
+"""What dies in the middle of a run is said, and is never a number."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from tests.integration.conftest import Command, wait_for
+
+
+def started(command: Command, part: str) -> list[psutil.Process]:
+    """Processes of a run whose command line has `part`."""
+    found = []
+    for process in psutil.Process(command.process.pid).children(recursive=True):
+        try:
+            if part in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue  # it ended while we looked
+    return found
+
+
+def loaded(process: psutil.Process) -> bool:
+    """Whether users are connected to it."""
+    try:
+        connections = process.net_connections("tcp")
+    except psutil.Error:
+        return False
+    return sum(c.status == psutil.CONN_ESTABLISHED for c in connections) >= 16
+
+
+def long_slices(twinbench: Callable[..., Command], out: Path, stack: str) -> Command:
+    return twinbench(
+        "run", "hello", "--stack", stack, "--profile", "smoke", "--slice", 2, "--json", "--out", out
+    )
+
+
+def test_a_worker_that_is_killed_makes_its_cell_invalid(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = long_slices(twinbench, tmp_path, "flask-gthread")
+    wait_for(lambda: any(map(loaded, started(command, "gunicorn"))), 60, "load on a worker")
+    worker = next(filter(loaded, started(command, "gunicorn")))
+    wait_for(lambda: worker.cpu_times().user > 0, 10, "its clock")
+    first = worker.cpu_times().user
+    wait_for(lambda: worker.cpu_times().user > first + 0.5, 10, "the first slice")
+    worker.kill()
+    code, out, err = command.finish()
+    assert code == 1, err
+    (row,) = json.loads(out)["summary"]
+    assert row["valid"] is False
+    assert "server alive: 1 of the server's 2 processes ended" in row["reason"]
+    (table,) = tmp_path.glob("*/summary.csv")
+    with table.open() as file:
+        assert next(csv.DictReader(file))["valid"] == "false"
+    assert command.all_gone_within(0.5) == []
+
+
+def test_a_server_that_is_killed_makes_its_cell_invalid_and_the_run_goes_on(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = long_slices(twinbench, tmp_path, "fastapi-uvicorn")
+    part = "apps.fastapi_twin"
+    wait_for(lambda: any(map(loaded, started(command, part))), 60, "load on the server")
+    server = next(filter(loaded, started(command, part)))
+    first = server.cpu_times().user
+    wait_for(lambda: server.cpu_times().user > first + 0.5, 10, "the first slice")
+    server.kill()
+    code, out, err = command.finish()
+    assert code == 1, err
+    (row,) = json.loads(out)["summary"]
+    assert row["valid"] is False
+    assert row["rounds"] == 2
+    assert "errors" in row["reason"]
+    assert "server alive: the server ended with exit code -9" in row["reason"]
+
+
+def test_a_service_that_dies_ends_the_run_with_its_name(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = long_slices(twinbench, tmp_path, "fastapi-uvicorn")
+    wait_for(lambda: any(map(loaded, started(command, "apps.fastapi_twin"))), 60, "load")
+    (upstream,) = started(command, "apps.upstream")
+    upstream.kill()
+    code, out, err = command.finish()
+    assert code == 3, err
+    assert "upstream ended in the middle of the run" in json.loads(out)["error"]
+    assert command.all_gone_within(0.5) == []
+
+
+def test_a_load_process_that_dies_ends_the_run_with_its_name(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = long_slices(twinbench, tmp_path, "fastapi-uvicorn")
+    wait_for(lambda: any(map(loaded, started(command, "apps.fastapi_twin"))), 60, "load")
+    (load,) = started(command, "harness.load")
+    load.kill()
+    code, _, err = command.finish()
+    assert code == 3, err
+    assert "the load process died" in err
+    assert command.all_gone_within(0.5) == []

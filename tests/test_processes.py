@@ -1,0 +1,141 @@
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness import meter, placement, processes
+from harness.errors import Interrupted
+from harness.interrupts import Interrupts
+from harness.processes import Child
+
+
+def python(tmp_path: Path, code: str, **settings) -> Child:
+    return Child("child", [sys.executable, "-c", code], log=tmp_path / "child.log", **settings)
+
+
+def until(condition, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_child_that_does_not_want_to_end_is_ended(tmp_path: Path) -> None:
+    child = python(
+        tmp_path,
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('deaf', flush=True); time.sleep(60)",
+    )
+    until(lambda: "deaf" in child.last_lines())
+    begun = time.monotonic()
+    processes.stop([child])
+    assert time.monotonic() - begun < 5
+    assert child.exit_code() == -signal.SIGKILL
+
+
+def test_descendants_end_with_the_child(tmp_path: Path) -> None:
+    child = python(
+        tmp_path,
+        "import subprocess, sys, time;"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']);"
+        "print(p.pid, flush=True); time.sleep(60)",
+    )
+    until(lambda: child.last_lines().strip().isdigit())
+    grandchild = int(child.last_lines())
+    assert set(child.tree()) == {child.pid, grandchild}
+    processes.stop([child])
+    until(lambda: not psutil.pid_exists(grandchild) or is_zombie(grandchild))
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_a_program_that_does_not_exist_is_named_in_the_log(tmp_path: Path) -> None:
+    child = Child("ghost", ["no-such-program"], log=tmp_path / "ghost.log")
+    until(lambda: child.exit_code() is not None)
+    assert child.exit_code() == 1
+    assert child.last_lines() == "no-such-program: No such file or directory"
+    processes.stop([child])
+
+
+@pytest.mark.skipif(
+    not placement.usable_cores(), reason="this system has no way to pin: nothing to test"
+)
+def test_every_thread_of_a_tree_is_pinned_and_so_are_those_to_come(tmp_path: Path) -> None:
+    core = placement.usable_cores()[-1]
+    child = python(
+        tmp_path,
+        "import os, threading, time\n"
+        "threads = [threading.Thread(target=time.sleep, args=(60,), daemon=True) for _ in range(5)]\n"
+        "[t.start() for t in threads]\n"
+        "print('up', flush=True)\n"
+        "while len(os.sched_getaffinity(0)) > 1: time.sleep(0.01)\n"
+        "late = threading.Thread(target=time.sleep, args=(60,), daemon=True); late.start()\n"
+        "print('late', flush=True); time.sleep(60)\n",
+    )
+    until(lambda: "up" in child.last_lines())
+    processes.pin(child.tree, [core])
+    until(lambda: "late" in child.last_lines() or len(placement.usable_cores()) == 1)
+    threads = [int(name) for name in os.listdir(f"/proc/{child.pid}/task")]
+    assert len(threads) >= 6
+    assert {frozenset(os.sched_getaffinity(thread)) for thread in threads} == {frozenset({core})}
+    processes.stop([child])
+
+
+def test_cpu_time_of_another_process_is_read_finely(tmp_path: Path) -> None:
+    child = python(
+        tmp_path,
+        "import time\n"
+        "while time.process_time() < 0.5: pass\n"
+        "print(time.process_time(), flush=True); time.sleep(60)",
+    )
+    until(lambda: child.last_lines() != "")
+    said_s = float(child.last_lines())
+    assert said_s <= meter.cpu_seconds(child.pid) <= said_s + 0.05
+    processes.stop([child])
+    assert meter.cpu_seconds(child.pid) == 0.0
+
+
+def test_memory_and_threads_of_a_tree_are_those_of_all_its_processes(tmp_path: Path) -> None:
+    child = python(
+        tmp_path,
+        "import os, time\n"
+        "os.fork(); held = b'x' * 50_000_000\n"
+        "print('up', flush=True); time.sleep(60)",
+    )
+    until(lambda: child.last_lines().count("up") == 2)
+    usage = meter.usage(child.tree(), 1.5)
+    assert 100e6 < usage.pss_bytes < 160e6
+    assert usage.threads == 2
+    assert usage.cpu_s == 1.5
+    processes.stop([child])
+
+
+def test_a_signal_waits_until_a_child_is_written_down() -> None:
+    interrupts = Interrupts()
+    reached = False
+
+    def spawning() -> None:
+        nonlocal reached
+        with interrupts.held():
+            interrupts._handle(signal.SIGTERM, None)
+            reached = True
+
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        spawning()
+    assert reached
+
+
+def test_only_the_first_signal_is_raised() -> None:
+    interrupts = Interrupts()
+    with pytest.raises(Interrupted):
+        interrupts._handle(signal.SIGINT, None)
+    interrupts._handle(signal.SIGINT, None)
