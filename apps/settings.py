@@ -43,7 +43,8 @@ def database_url(value: str, name: str = "TWIN_DATABASE_URL") -> str:
         raise ValueError(f"{name} is not set: give it a value such as {example}")
     scheme, _, rest = value.partition("://")
     if scheme not in ("postgresql", "postgresql+psycopg", "postgres") or not rest:
-        raise ValueError(f"{name}={value!r} is not a PostgreSQL URL such as {example}")
+        # The value is not shown: it may hold a password.
+        raise ValueError(f"{name} begins with {scheme[:20]!r}: give it a value such as {example}")
     return f"postgresql+psycopg://{rest}"
 
 

@@ -67,7 +67,6 @@ class _RoundFigures:
     throughput_rps: float
     halves: float  # second ÷ first half
     in_flight: float
-    requests: int
     failed: int
     latency_ns: npt.NDArray[np.int64]  # of good replies that were sent inside a window
     slice_rps: npt.NDArray[np.float64]
@@ -146,7 +145,6 @@ def _round_figures(cell: CellRound, samples: Samples) -> _RoundFigures:
         throughput_rps=float(np.average(rates.throughput_rps, weights=window_s)),
         halves=second / first if middle and first > 0 else 1.0,
         in_flight=float(np.average(rates.in_flight, weights=window_s)),
-        requests=int(counted.sum()),
         failed=int((~samples.good).sum()),
         latency_ns=samples.latency_ns[counted & samples.good],
         slice_rps=rates.throughput_rps,
@@ -176,7 +174,7 @@ def _summarise(
         twin=stack.twin,
         load=cell.load.label,
         rounds=len(own),
-        requests=sum(one.requests for one in own),
+        requests=sum(one.cell.requests for one in own),
         errors=sum(one.failed for one in own),
         throughput_rps=stats.log_mean([one.throughput_rps for one in own]),
         latency_ms=dict(zip(QUANTILES, latency, strict=False)),
@@ -240,6 +238,12 @@ def _gates(
         gates.load_busy(load_cpu_s, wall_s),
         gates.little(cell.load.users, float(np.mean([one.in_flight for one in figures]))),
         gates.settled(_halves_beside_others(figures, others)),
+        gates.possible(
+            float(np.mean([one.throughput_rps for one in figures])),
+            sum(one.cell.server.cpu_s for one in figures)
+            / max(1, sum(one.cell.requests for one in figures)),
+            len(run.placement.servers),
+        ),
         gates.rounds(len(figures)),
     ]
     cores = set(run.placement.services)

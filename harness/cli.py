@@ -134,17 +134,15 @@ def run(
     )
     console = Console(stderr=True)
     folder = store.create_run(out, todo.profile, datetime.now(UTC))
-    console.print(
-        f"{len(todo.cells)} scenarios, {len(todo.stacks)} stacks, {todo.rounds} rounds, "
-        f"seed {todo.seed} → {folder}",
-        highlight=False,
-    )
+    counts = (len(todo.cells), "scenario"), (len(todo.stacks), "stack"), (todo.rounds, "round")
+    told = ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts)
+    console.print(f"{told}, seed {todo.seed} → {folder}", highlight=False)
     try:
         with progress.showing(todo, console) as listener:
             runner.run(todo, folder, listener)
         console.print("drawing the report", highlight=False)
         analysis = _derive(folder)
-    except (TwinbenchError, Interrupted) as error:
+    except BaseException as error:
         if rounds := store.keep_or_remove(folder):
             error.add_note(
                 f"kept what was measured ({rounds} round{'s' if rounds > 1 else ''}, the last "

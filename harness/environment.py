@@ -17,6 +17,9 @@ from harness import placement
 from harness.errors import BadInput
 
 
+_DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+
+
 def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     """Facts of the machine, the software and the surroundings; JSON values only."""
     return {
@@ -82,10 +85,17 @@ def _database(environ: Mapping[str, str]) -> str:
     if not given:
         return "embedded"
     try:
-        parts = urlsplit(given)  # without user and password: run.json is meant to be shown
-        return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+        parts = urlsplit(given)
+        # Without user and password: run.json is meant to be shown around.
+        address = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
     except ValueError as error:
         raise BadInput(f"DATABASE_URL is not an address: {error}") from None
+    if parts.scheme not in _DATABASE_SCHEMES or not parts.hostname:
+        raise BadInput(
+            f"DATABASE_URL begins with '{parts.scheme[:20]}': "
+            "give it a value such as postgresql://user@localhost:5432/name"
+        )
+    return address
 
 
 def _dirty(project: Path) -> bool | None:

@@ -22,6 +22,8 @@ MAX_SERVICE_CORES_BUSY = 0.95
 MAX_LITTLE_GAP = 0.05
 #: First against second half of the rounds.
 MAX_HALVES_RATIO = 0.05
+#: CPU time that the servers' cores gave; a little over 1 for what is measured a moment apart.
+MAX_CORES_GIVEN = 1.05
 #: Below this there is no interval at all.
 MIN_ROUNDS = 2
 
@@ -95,6 +97,20 @@ def settled(halves: Sequence[float]) -> GateResult:
         else f"second ÷ first half {mean:.3f} beside the others"
     )
     return GateResult("settled", ok, figure, f"within {MAX_HALVES_RATIO:.0%} or its noise")
+
+
+def possible(throughput_rps: float, cpu_s_per_request: float, cores: int) -> GateResult:
+    """Throughput times CPU time per request: no more than the servers' cores can give.
+
+    More than that, and throughput was counted wrongly: in slices too short for the latency.
+    """
+    busy = throughput_rps * cpu_s_per_request
+    return GateResult(
+        "throughput possible",
+        not cores or busy <= cores * MAX_CORES_GIVEN,
+        f"needs {busy:.2f} of {cores} core{'s' if cores != 1 else ''}",
+        f"at most {MAX_CORES_GIVEN:.0%}: try a longer --slice",
+    )
 
 
 def rounds(count: int) -> GateResult:

@@ -129,8 +129,8 @@ class Slice:
 
     cycle: int
     begin_ns: int  # the first request goes out
-    from_ns: int  # counting begins (begin + settle)
-    to_ns: int  # counting ends, no new request is sent
+    from_ns: int  # counting begins: settled, and every connection has had a reply
+    to_ns: int  # counting ends; the load goes on until what is in flight has been answered
     end_ns: int  # the last answer is in (drained)
 
 
@@ -259,7 +259,7 @@ class CellSummary:
     twin: str
     load: str
     rounds: int
-    requests: int  # counted: those that started inside a counting window
+    requests: int  # all that were sent in the slices, also outside the counting windows
     errors: int
     throughput_rps: Estimate
     latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999
@@ -315,5 +315,5 @@ class Analysis:
 
     @property
     def valid(self) -> bool:
-        """Whether every cell passed its gates."""
-        return all(cell.valid for cell in self.cells)
+        """Whether there are cells, and every one passed its gates."""
+        return bool(self.cells) and all(cell.valid for cell in self.cells)

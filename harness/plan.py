@@ -31,6 +31,7 @@ _MIN_CYCLES = 2
 #: A slice that is asked for must leave something to count after settling.
 _MIN_SLICE_S = 0.02
 _MAX_SLICE_S = 60.0
+_MAX_ROUNDS = 10_000
 _MAX_USERS = 10_000
 
 _DECLARED = ("question", "kind", "stacks", "users", "slice_s", "settle_s", "warmup_s")
@@ -136,8 +137,8 @@ def make_plan(
     """
     if users is not None and not 1 <= users <= _MAX_USERS:
         raise BadInput(f"--users {users}: give between 1 and {_MAX_USERS:,} users")
-    if rounds is not None and rounds < 1:
-        raise BadInput(f"--rounds {rounds}: give at least 1 round (5 for a verdict)")
+    if rounds is not None and not 1 <= rounds <= _MAX_ROUNDS:
+        raise BadInput(f"--rounds {rounds}: give 1 to {_MAX_ROUNDS:,} rounds (5 for a verdict)")
     if slice_s is not None and not _MIN_SLICE_S <= slice_s <= _MAX_SLICE_S:  # nor is nan
         raise BadInput(f"--slice {slice_s}: give {_MIN_SLICE_S} to {_MAX_SLICE_S} seconds")
     if seed < 0:

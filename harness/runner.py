@@ -125,6 +125,7 @@ class _Bench:
             start_cores=sorted({*where.servers, *where.load, *where.services}),
             logs=self.logs,
             folder=plan.PROJECT,
+            check=self.services.check,
         ) as up:
             self.listener.round_started(number)
             for cell in order:

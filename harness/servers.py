@@ -82,6 +82,7 @@ def serving(
     start_cores: Sequence[int],
     logs: Path,
     folder: Path,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[dict[str, Server]]:
     """Start stacks side by side, wait until all answer, pin them, and stop them at the end.
 
@@ -93,6 +94,7 @@ def serving(
         start_cores: where they may run until then.
         logs: folder for their output.
         folder: working directory, from which `apps` can be imported.
+        check: called while waiting; raises if what the stacks depend on has ended.
 
     Raises:
         ServerFailed: one of them ended or did not answer in time.
@@ -105,7 +107,7 @@ def serving(
         servers = {}
         for position, (stack, port) in enumerate(pending):
             tries = 1
-            while not (ready_s := _await_ready(started[position], port)):
+            while not (ready_s := _await_ready(started[position], port, check)):
                 # Somebody took the port between our look and the server's.
                 if tries == _PORT_TRIES:
                     raise ServerFailed(f"stack '{stack.label}': no port stays free")
@@ -144,10 +146,11 @@ def _spawn(
     )
 
 
-def _await_ready(child: Child, port: int) -> float | None:
+def _await_ready(child: Child, port: int, check: Callable[[], None]) -> float | None:
     """Seconds from spawn to the first good answer; None when the port was taken."""
     deadline = child.spawned_at + READY_WITHIN_S
     while time.monotonic() < deadline:
+        check()
         if child.exit_code() is not None:
             if "address already in use" in child.last_lines(40).lower():
                 return None

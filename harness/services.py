@@ -241,8 +241,9 @@ def _seed_database(database_url: str, logs: Path, folder: Path) -> None:
     """Fill the tables, in a process of its own: the harness holds nothing of the twins' domain."""
     child = Child(
         "seed",
-        [sys.executable, "-m", "apps.domain.seed", database_url],
+        [sys.executable, "-m", "apps.domain.seed"],
         log=logs / "seed.log",
+        environment={**processes.clean_environment(), "TWIN_DATABASE_URL": database_url},
         folder=folder,
     )
     _finish(child, "the database could not be filled", _SEED_WITHIN_S)

@@ -213,12 +213,18 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
     import pyarrow.parquet as pq
 
     path = run / cell.samples_file
+    if not path.resolve().is_relative_to(run.resolve()):
+        raise BadInput(f"{path} lies outside the run: its journal is damaged")
     try:
         table = pq.read_table(path, columns=["slice", "start_ns", "latency_ns", "failure"])
     except FileNotFoundError:
         raise BadInput(f"{path} is missing: without the raw samples nothing can be made") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise BadInput(f"{path} is damaged ({error})") from error
+    if table.num_rows != cell.requests or any(column.null_count for column in table.columns):
+        raise BadInput(
+            f"{path} is damaged: {table.num_rows:,} samples, the journal has {cell.requests:,}"
+        )
     return Samples(
         slice=table["slice"].to_numpy(),
         start_ns=table["start_ns"].to_numpy(),
@@ -246,24 +252,30 @@ def read_run(run: Path) -> RunRecord:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} can't be read: {error}") from error
-    if value.get("schema") != SCHEMA:
-        raise BadInput(f"{path} has schema {value.get('schema')}, this version reads {SCHEMA}")
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        found = value.get("schema") if isinstance(value, dict) else "no"
+        raise BadInput(f"{path} has schema {found}, this version reads {SCHEMA}")
     rounds, note = _read_journal(run / "journal.jsonl")
     if note:
         value["notes"] = [*value.get("notes", []), note]
     try:
-        return TypeAdapter(RunRecord).validate_python({**value, "rounds": rounds})
+        record = TypeAdapter(RunRecord).validate_python({**value, "rounds": rounds})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise BadInput(f"{path} or its journal is damaged: {where}: {first['msg']}") from error
+    planned = {(cell.scenario.name, label) for cell in record.plan.cells for label in cell.stacks}
+    for cell in (cell for one in record.rounds for cell in one.cells):
+        if (cell.scenario, cell.stack) not in planned:
+            raise BadInput(f"{path}: {cell.stack} in {cell.scenario} was measured but not planned")
+    return record
 
 
 def _read_journal(path: Path) -> tuple[list[dict[str, Any]], str]:
     """Rounds as JSON values, and a note if the last line was torn."""
     if not path.exists():
         return [], ""
-    lines = path.read_bytes().split(b"\n")
+    lines = path.read_bytes().rstrip(b"\n").split(b"\n")
     rounds: dict[int, dict[str, Any]] = {}
     note = ""
     for position, line in enumerate(lines):
@@ -276,14 +288,22 @@ def _read_journal(path: Path) -> tuple[list[dict[str, Any]], str]:
                 raise BadInput(f"{path}:{position + 1}: not JSON") from None
             note = "the journal's last line was cut off and is left out"
             break
-        blank = {"number": entry["round"], "order": [], "started": "", "ready_s": {}}
-        one = rounds.setdefault(entry["round"], {**blank, "cells": [], "blocks": []})
-        if entry["type"] == "block":
-            one["cells"].extend(entry["cells"])
-            one["blocks"].append(entry["usage"])
-        else:
-            one.update(started=entry["started"], order=entry["order"], ready_s=entry["ready_s"])
+        try:
+            _take_line(rounds, entry)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise BadInput(f"{path}:{position + 1}: not a line of a journal: {error!r}") from None
     return [rounds[number] for number in sorted(rounds)], note
+
+
+def _take_line(rounds: dict[int, dict[str, Any]], entry: dict[str, Any]) -> None:
+    number = entry["round"]
+    blank = {"number": number, "order": [], "started": "", "ready_s": {}}
+    one = rounds.setdefault(number, {**blank, "cells": [], "blocks": []})
+    if entry["type"] == "block":
+        one["cells"].extend(entry["cells"])
+        one["blocks"].append(entry["usage"])
+    else:
+        one.update(started=entry["started"], order=entry["order"], ready_s=entry["ready_s"])
 
 
 # ------------------------------------------------------------------------- derived

@@ -1,6 +1,7 @@
 """The load side on real sockets: every reply is checked, no failure becomes a latency."""
 
 import json
+import threading
 import time
 
 import numpy as np
@@ -59,9 +60,44 @@ def test_all_connections_are_busy_for_the_whole_slice() -> None:
 
 def test_nothing_is_in_flight_when_a_slice_ends() -> None:
     piece, columns, _ = loaded(says(reply(), delay_s=0.15), seconds=0.1)
-    assert len(columns["slice"]) == 2
     assert piece.end_ns > piece.to_ns
     assert (columns["start_ns"] + columns["latency_ns"] <= piece.end_ns).all()
+
+
+def test_counting_begins_when_every_connection_has_had_a_reply() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.15), size=3, seconds=0.2)
+    first_replies = np.sort(columns["start_ns"] + columns["latency_ns"])[:3]
+    assert piece.from_ns >= first_replies.max()
+    assert piece.to_ns - piece.from_ns == 200_000_000
+
+
+def test_the_load_goes_on_until_what_crosses_the_windows_end_is_answered() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.15), size=3, seconds=0.2)
+    start, end = columns["start_ns"], columns["start_ns"] + columns["latency_ns"]
+    crossing = (start < piece.to_ns) & (end > piece.to_ns)
+    assert crossing.sum() == 3
+    later = start >= piece.to_ns
+    assert later.sum() == 2  # all but the last to be answered were asked again
+    assert (end <= piece.end_ns).all()
+
+
+def test_throughput_is_right_though_a_reply_takes_longer_than_the_window() -> None:
+    # One server thread at a time: 10 ms of work each, 20 users, so 100/s and 200 ms of waiting.
+    lock = threading.Lock()
+
+    def one_at_a_time(sock) -> bool:
+        with lock:
+            time.sleep(0.01)
+        sock.sendall(reply())
+        return True
+
+    piece, columns, _ = loaded(one_at_a_time, size=20, seconds=0.1, drain_s=4.0)
+    rates = stats.slice_rates(
+        columns["slice"], columns["start_ns"], columns["latency_ns"], columns["failure"] == 0,
+        np.array([piece.from_ns]), np.array([piece.to_ns]),
+    )  # fmt: skip
+    assert rates.throughput_rps[0] < 105
+    assert rates.in_flight[0] == pytest.approx(20, rel=0.05)
 
 
 def test_slices_keep_their_connections_and_their_samples_apart() -> None:

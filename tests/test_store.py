@@ -202,3 +202,46 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
         half()
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["table.csv"]
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '"x"', "{}"])
+def test_a_run_json_that_is_no_object_is_named(folder: Path, text: str) -> None:
+    (folder / "run.json").write_text(text)
+    with pytest.raises(BadInput, match="this version reads 1"):
+        store.read_run(folder)
+
+
+@pytest.mark.parametrize("line", ["5", "{}", "null", '{"round": 1, "type": "block"}'])
+def test_a_line_that_is_none_of_a_journals_is_named(folder: Path, line: str) -> None:
+    with (folder / "journal.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(BadInput, match=r"journal\.jsonl:5: not a line of a journal"):
+        store.read_run(folder)
+
+
+def test_a_torn_last_line_is_left_out_also_with_a_line_end(folder: Path) -> None:
+    with (folder / "journal.jsonl").open("a") as file:
+        file.write('{"type": "blo\n')
+    assert "cut off" in store.read_run(folder).notes[-1]
+
+
+def test_a_cell_that_was_never_planned_is_not_passed_over(folder: Path) -> None:
+    journal = folder / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"stack": "flask-gthread"', '"stack": "other"'))
+    with pytest.raises(BadInput, match="other in hello was measured but not planned"):
+        store.read_run(folder)
+
+
+def test_samples_that_are_fewer_than_the_journal_says_are_damage(
+    folder: Path, run: FakeRun
+) -> None:
+    cell = run.record.rounds[0].cells[0]
+    write(folder, cell.samples_file, run.read(cell))
+    with pytest.raises(BadInput, match="the journal has"):
+        store.read_samples(folder, replace(cell, requests=cell.requests + 1))
+
+
+def test_samples_outside_the_run_are_not_read(folder: Path, run: FakeRun) -> None:
+    cell = replace(run.record.rounds[0].cells[0], samples_file="/etc/passwd")
+    with pytest.raises(BadInput, match="lies outside the run"):
+        store.read_samples(folder, cell)

@@ -1,11 +1,13 @@
-"""Create the tables afresh and fill them: `python -m apps.domain.seed DATABASE_URL`.
+"""Create the tables afresh and fill them: `TWIN_DATABASE_URL=… python -m apps.domain.seed`.
 
 Drops and makes the schema `twinbench`, and touches nothing else in the database.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from dataclasses import astuple
 
 from sqlalchemy import Connection, create_engine, text
@@ -42,13 +44,10 @@ def _copy_users(connection: Connection) -> None:
             copy.write_row(astuple(catalogue.user(number)))
 
 
-def main(arguments: list[str]) -> int:
-    """Seed the database that the one argument names."""
-    if len(arguments) != 1:
-        print("usage: python -m apps.domain.seed DATABASE_URL", file=sys.stderr)
-        return 2
+def main(environ: Mapping[str, str]) -> int:
+    """Seed the database; its URL is no argument, where everybody could read its password."""
     try:
-        seed(database_url(arguments[0], name="DATABASE_URL"))
+        seed(database_url(environ.get("TWIN_DATABASE_URL", "")))
     except (ValueError, SQLAlchemyError) as error:
         print(f"seed: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 3
@@ -57,4 +56,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(os.environ))

@@ -30,6 +30,8 @@ from harness.models import Slice
 #: Locust has patched `socket` and `select` by the time we run: these are the system's own.
 _socket = monkey.get_original("socket", "socket")
 _CONNECT_S = 5.0
+#: Waiting for the steady state at an edge takes at most this part of the time for draining.
+_EDGE_SHARE = 4
 
 
 class _Poller:
@@ -137,7 +139,12 @@ class Fleet:
         return self._deck.pop()
 
     def run_slice(self, cycle: int, seconds: float, settle_s: float) -> Slice:
-        """Load the stack for `seconds`, then wait until nothing is in flight.
+        """Load the stack, count for `seconds - settle_s`, wait until nothing is in flight.
+
+        Both edges of the counting window lie in the steady state: it begins when the settling
+        time is over and every connection has had its first reply (they all start at once), and
+        the load goes on after its end until what was in flight there is answered. Otherwise
+        the requests across the edges would be served under another load than the rest.
 
         Every request that was sent ends in the recorder, as a latency or as a failure.
         """
@@ -153,15 +160,22 @@ class Fleet:
         origin = self._origin_ns
 
         now = begin = clock()
-        stop = begin + int(seconds * 1e9)
-        give_up = stop + self._drain_ns
+        settled = begin + int(settle_s * 1e9)
+        window = int((seconds - settle_s) * 1e9)
+        edge = self._drain_ns // _EDGE_SHARE
+        give_up = settled + edge + window + edge + self._drain_ns
+        counting_from = counting_to = 0  # not known yet
         for connection in connections.values():
             connection.start_ns = clock()
             connection.send(draw())
-        finished: set[int] = set()
         waiting = len(connections)
+        unanswered = set(connections)  # no reply yet at all
+        across: int | None = None  # in flight at the end of the window
+        finished: set[int] = set()
         if waiting < self._size:  # the server takes no connection: that is a failure, not a pause
             self._record_refusals(begin, self._size - waiting)
+        if not waiting:
+            time.sleep(seconds)
 
         while waiting:
             ready = wait(max(0.0, (give_up - now) / 1e9))
@@ -197,11 +211,21 @@ class Fleet:
                 record_start(connection.start_ns - origin)
                 record_latency(now - connection.start_ns)
                 record_outcome(outcome)
-                if now >= stop:
-                    finished.add(fileno)
-                    waiting -= 1
-                    continue
+                if not counting_to:
+                    unanswered.discard(fileno)
+                    if now >= settled and (not unanswered or now >= settled + edge):
+                        counting_from, counting_to = now, now + window
+                elif now >= counting_to:
+                    if across is None:
+                        across = waiting
+                    if connection.start_ns < counting_to:
+                        across -= 1
+                    if across <= 0 or now >= counting_to + edge:
+                        finished.add(fileno)
+                        waiting -= 1
+                        continue
                 if connection.broken:
+                    unanswered.discard(fileno)
                     replacement = self._replace(connection)
                     if replacement is None:
                         waiting -= 1
@@ -209,15 +233,16 @@ class Fleet:
                     connection = replacement
                 connection.start_ns = clock()
                 connection.send(draw())
+        if not counting_to:  # it never got that far
+            counting_from, counting_to = settled, settled + window
         self._drop_useless()
         recorder.end_slice()
-        end = clock()
         return Slice(
             cycle=cycle,
             begin_ns=begin - origin,
-            from_ns=begin + int(settle_s * 1e9) - origin,
-            to_ns=stop - origin,
-            end_ns=end - origin,
+            from_ns=counting_from - origin,
+            to_ns=counting_to - origin,
+            end_ns=clock() - origin,
         )
 
     def _look_closely(self, connection: Connection, data: bytes) -> int | None:

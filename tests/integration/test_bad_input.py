@@ -98,6 +98,21 @@ def test_a_database_that_does_not_answer_is_named(
     assert command.all_gone_within(0.5) == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["mysql://u:secret@h/d", "garbage", "postgresql://u:secret@h:port/d", "postgresql://u@[::1/d"],
+)
+def test_what_is_no_address_of_a_postgresql_is_bad_input_and_its_password_is_not_shown(
+    twinbench: Callable[..., Command], tmp_path: Path, address: str
+) -> None:
+    command = twinbench("run", "hello", "--out", tmp_path, environment={"DATABASE_URL": address})
+    code, out, err = command.finish()
+    assert code == 2
+    assert "DATABASE_URL" in err
+    assert "secret" not in out + err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_postgresql_that_can_not_start_shows_its_last_lines(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
