@@ -16,7 +16,6 @@ import psutil
 from harness import placement
 from harness.errors import BadInput
 
-
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 

@@ -22,8 +22,9 @@ MAX_SERVICE_CORES_BUSY = 0.95
 MAX_LITTLE_GAP = 0.05
 #: First against second half of the rounds.
 MAX_HALVES_RATIO = 0.05
-#: CPU time that the servers' cores gave; a little over 1 for what is measured a moment apart.
-MAX_CORES_GIVEN = 1.05
+#: CPU time that the servers' cores gave. Over 1, since the slices' edges are in the CPU time and not
+#: in the throughput: in short runs they differ by up to 7 %.
+MAX_CORES_GIVEN = 1.15
 #: Below this there is no interval at all.
 MIN_ROUNDS = 2
 

@@ -19,9 +19,9 @@ SCENARIOS_FOLDER = PROJECT / "scenarios"
 
 PROFILES: Mapping[str, Profile] = {
     # For tests and a first look: two rounds give no verdict.
-    "smoke": Profile("smoke", rounds=2, cell_s=0.4, scale=0.4),
+    "smoke": Profile("smoke", rounds=2, cell_s=0.3, scale=0.3),
     # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
-    "quick": Profile("quick", rounds=7, cell_s=1.5),
+    "quick": Profile("quick", rounds=6, cell_s=1.5),
     "full": Profile("full", rounds=16, cell_s=4.0),
 }
 DEFAULT_PROFILE = "quick"

@@ -213,7 +213,10 @@ def test_an_empty_variable_counts_as_absent() -> None:
 def test_a_malformed_variable_is_named_with_its_value(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name) as raised:
         Settings.from_environ(ENVIRON | {name: value})
-    assert repr(value) in str(raised.value)
+    if name == "TWIN_DATABASE_URL":  # it may hold a password
+        assert value not in str(raised.value)
+    else:
+        assert repr(value) in str(raised.value)
 
 
 @pytest.mark.parametrize("name", list(ENVIRON))

@@ -13,7 +13,7 @@ from harness.models import GateResult
         (gates.service_cores_busy(0.95, 1.0, 1), gates.service_cores_busy(1.92, 1.0, 2)),
         (gates.little(50, 47.5), gates.little(50, 47.4)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
-        (gates.possible(1049, 0.001, 1), gates.possible(1051, 0.001, 1)),
+        (gates.possible(1149, 0.001, 1), gates.possible(1151, 0.001, 1)),
         (gates.rounds(2), gates.rounds(1)),
     ],
     ids=lambda gate: gate.gate,

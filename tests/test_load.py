@@ -91,7 +91,7 @@ def test_throughput_is_right_though_a_reply_takes_longer_than_the_window() -> No
         sock.sendall(reply())
         return True
 
-    piece, columns, _ = loaded(one_at_a_time, size=20, seconds=0.1, drain_s=4.0)
+    piece, columns, _ = loaded(one_at_a_time, size=20, seconds=0.25)
     rates = stats.slice_rates(
         columns["slice"], columns["start_ns"], columns["latency_ns"], columns["failure"] == 0,
         np.array([piece.from_ns]), np.array([piece.to_ns]),

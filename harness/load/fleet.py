@@ -30,8 +30,9 @@ from harness.models import Slice
 #: Locust has patched `socket` and `select` by the time we run: these are the system's own.
 _socket = monkey.get_original("socket", "socket")
 _CONNECT_S = 5.0
-#: Waiting for the steady state at an edge takes at most this part of the time for draining.
-_EDGE_SHARE = 4
+#: Where a stack lets some of its requests starve, the steady state does not wait for the last
+#: tenth of them.
+_FEW_SHARE = 10
 
 
 class _Poller:
@@ -142,8 +143,9 @@ class Fleet:
         """Load the stack, count for `seconds - settle_s`, wait until nothing is in flight.
 
         Both edges of the counting window lie in the steady state: it begins when the settling
-        time is over and every connection has had its first reply (they all start at once), and
-        the load goes on after its end until what was in flight there is answered. Otherwise
+        time is over and (nearly) every connection has had its first reply, since they all start
+        at once; and the load goes on after its end until (nearly) all that was in flight there
+        is answered. Otherwise
         the requests across the edges would be served under another load than the rest.
 
         Every request that was sent ends in the recorder, as a latency or as a failure.
@@ -162,7 +164,7 @@ class Fleet:
         now = begin = clock()
         settled = begin + int(settle_s * 1e9)
         window = int((seconds - settle_s) * 1e9)
-        edge = self._drain_ns // _EDGE_SHARE
+        edge = int(seconds * 1e9)  # at most; a slice that is too short for that fails its gate
         give_up = settled + edge + window + edge + self._drain_ns
         counting_from = counting_to = 0  # not known yet
         for connection in connections.values():
@@ -170,7 +172,9 @@ class Fleet:
             connection.send(draw())
         waiting = len(connections)
         unanswered = set(connections)  # no reply yet at all
-        across: int | None = None  # in flight at the end of the window
+        across: int | None = None  # of those in flight at the end of the window, yet to be answered
+        seen_at = 0  # when that end was seen to be over
+        few = waiting // _FEW_SHARE
         finished: set[int] = set()
         if waiting < self._size:  # the server takes no connection: that is a failure, not a pause
             self._record_refusals(begin, self._size - waiting)
@@ -213,14 +217,14 @@ class Fleet:
                 record_outcome(outcome)
                 if not counting_to:
                     unanswered.discard(fileno)
-                    if now >= settled and (not unanswered or now >= settled + edge):
+                    if now >= settled and (len(unanswered) <= few or now >= settled + edge):
                         counting_from, counting_to = now, now + window
                 elif now >= counting_to:
                     if across is None:
-                        across = waiting
-                    if connection.start_ns < counting_to:
+                        across, seen_at = waiting, now
+                    if connection.start_ns < seen_at:
                         across -= 1
-                    if across <= 0 or now >= counting_to + edge:
+                    if across <= few or now >= counting_to + edge:
                         finished.add(fileno)
                         waiting -= 1
                         continue
