@@ -44,7 +44,7 @@ def database_url(value: str, name: str = "TWIN_DATABASE_URL") -> str:
     scheme, _, rest = value.partition("://")
     if scheme not in ("postgresql", "postgresql+psycopg", "postgres") or not rest:
         # The value is not shown: it may hold a password.
-        raise ValueError(f"{name} begins with {scheme[:20]!r}: give it a value such as {example}")
+        raise ValueError(f"{name} is not a PostgreSQL URL: give it a value such as {example}")
     return f"postgresql+psycopg://{rest}"
 
 
