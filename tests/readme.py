@@ -38,7 +38,7 @@ def _figure(row: dict[str, str]) -> str:
 def _where() -> str:
     run = json.loads((REFERENCE / "run.json").read_text())
     environment, plan = run["environment"], run["plan"]
-    packages = environment["packages"]
+    packages = {name.lower(): version for name, version in environment["packages"].items()}
     versions = ", ".join(
         f"{name} {packages[name]}" for name in ("flask", "fastapi", "gunicorn", "uvicorn")
     )
