@@ -119,6 +119,7 @@ def run(
     from rich.console import Console
 
     from harness import plan, progress, runner, store
+    from harness.interrupts import interrupts
     from harness.stacks import load_stacks
 
     todo = plan.make_plan(
@@ -143,6 +144,7 @@ def run(
         console.print("drawing the report", highlight=False)
         analysis = _derive(folder)
     except BaseException as error:
+        interrupts.acknowledge()
         if rounds := store.keep_or_remove(folder):
             error.add_note(
                 f"kept what was measured ({rounds} round{'s' if rounds > 1 else ''}, the last "
@@ -375,6 +377,7 @@ def main() -> NoReturn:
     except SystemExit as end:  # a command that finished, but not well
         code = int(end.code or 0)
     except (TwinbenchError, Interrupted) as error:
+        interrupts.acknowledge()
         code = error.exit_code
         detail = getattr(error, "detail", "")
         _complain(str(error), code, detail, *getattr(error, "__notes__", ()))

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -139,3 +140,24 @@ def test_only_the_first_signal_is_raised() -> None:
     with pytest.raises(Interrupted):
         interrupts._handle(signal.SIGINT, None)
     interrupts._handle(signal.SIGINT, None)
+
+
+def test_an_interrupt_that_python_drops_is_raised_again() -> None:
+    code = (
+        "import os, signal, time\n"
+        "from harness.errors import Interrupted\n"
+        "from harness.interrupts import interrupts\n"
+        "interrupts.install()\n"
+        "class Dropping:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT); time.sleep(0.1)\n"
+        "Dropping()\n"
+        "try:\n"
+        "    time.sleep(20)\n"
+        "except Interrupted as error:\n"
+        "    interrupts.acknowledge()\n"
+        "    time.sleep(1)\n"
+        "    print('heard', error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15)
+    assert done.stdout == "heard interrupted (SIGINT)\n", done.stderr
