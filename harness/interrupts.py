@@ -54,7 +54,9 @@ class Interrupts:
         It was raised where Python drops exceptions: in the callback of a weak reference, say, of
         which an import has many.
         """
-        if self._unheard and not self._holds:
+        if self._unheard and self._holds:
+            self._received = self._unheard  # for when the hold ends
+        elif self._unheard:
             self._raise(self._unheard)
 
     def acknowledge(self) -> None:

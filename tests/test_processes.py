@@ -135,6 +135,24 @@ def test_a_signal_waits_until_a_child_is_written_down() -> None:
     assert reached
 
 
+def test_an_interrupt_to_be_raised_again_waits_for_a_child_to_be_written_down() -> None:
+    interrupts = Interrupts()
+    with pytest.raises(Interrupted):
+        interrupts._handle(signal.SIGINT, None)
+    interrupts._unheard = "SIGINT"  # as if Python had dropped it
+    reached = False
+
+    def spawning() -> None:
+        nonlocal reached
+        with interrupts.held():
+            interrupts._raise_again(signal.SIGALRM, None)
+            reached = True
+
+    with pytest.raises(Interrupted, match="SIGINT"):
+        spawning()
+    assert reached
+
+
 def test_only_the_first_signal_is_raised() -> None:
     interrupts = Interrupts()
     with pytest.raises(Interrupted):

@@ -145,8 +145,8 @@ class Fleet:
         Both edges of the counting window lie in the steady state: it begins when the settling
         time is over and (nearly) every connection has had its first reply, since they all start
         at once; and the load goes on after its end until (nearly) all that was in flight there
-        is answered. Otherwise
-        the requests across the edges would be served under another load than the rest.
+        is answered. Otherwise the requests across the edges would be served under another load
+        than the rest.
 
         Every request that was sent ends in the recorder, as a latency or as a failure.
         """
@@ -229,7 +229,6 @@ class Fleet:
                         waiting -= 1
                         continue
                 if connection.broken:
-                    unanswered.discard(fileno)
                     replacement = self._replace(connection)
                     if replacement is None:
                         waiting -= 1
