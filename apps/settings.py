@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 from urllib.parse import urlsplit
+
+_Variant = TypeVar("_Variant")
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,12 @@ class Settings:
 
     database_url: str  # postgresql+psycopg://…
     upstream_url: str  # http://host:port, no slash at the end
-    http_client: str | None = None  # None: the twin's own default
+    # Which variant of itself the twin is. None, here and below: its own default.
+    http_client: str | None = None
+    http_client_life: str | None = None  # one client for the process, or for each request
+    database_driver: str | None = None
+    validation: str | None = None
+    handlers: str | None = None  # how they are called: as they are written, all def, all async def
     database_pool: int = 20  # connections; none beyond them
     upstream_pool: int = 100  # connections
     upstream_timeout_s: float = 2.0  # for a free connection, to connect, and to read: each
@@ -24,16 +32,40 @@ class Settings:
         """Read TWIN_* variables; an empty one counts as absent.
 
         Raises:
-            ValueError: One is missing or malformed; the message names it and its value.
+            ValueError: One is missing, malformed or unknown; the message names it and its value.
         """
+        known = {f"TWIN_{field.name.upper()}" for field in fields(cls)}
+        for name in environ:
+            # A misspelt one would leave a default in place, and the wrong thing would be measured.
+            if name.startswith("TWIN_") and name not in known:
+                raise ValueError(
+                    f"{name} is not a setting of the twins: {', '.join(sorted(known))}"
+                )
         return cls(
             database_url=database_url(environ.get("TWIN_DATABASE_URL", "")),
             upstream_url=_http_url(environ, "TWIN_UPSTREAM_URL"),
             http_client=environ.get("TWIN_HTTP_CLIENT") or None,
+            http_client_life=environ.get("TWIN_HTTP_CLIENT_LIFE") or None,
+            database_driver=environ.get("TWIN_DATABASE_DRIVER") or None,
+            validation=environ.get("TWIN_VALIDATION") or None,
+            handlers=environ.get("TWIN_HANDLERS") or None,
             database_pool=_size(environ, "TWIN_DATABASE_POOL", cls.database_pool),
             upstream_pool=_size(environ, "TWIN_UPSTREAM_POOL", cls.upstream_pool),
             upstream_timeout_s=_seconds(environ, "TWIN_UPSTREAM_TIMEOUT_S", cls.upstream_timeout_s),
         )
+
+    def variant(self, setting: str, variants: Mapping[str, _Variant], default: str) -> _Variant:
+        """The variant that a setting names, of those that the twin has.
+
+        Raises:
+            ValueError: The twin has no such variant; the message names those that it has.
+        """
+        name = getattr(self, setting) or default
+        if name not in variants:
+            raise ValueError(
+                f"TWIN_{setting.upper()}={name!r}: this twin has {', '.join(variants)}"
+            )
+        return variants[name]
 
 
 def database_url(value: str, name: str = "TWIN_DATABASE_URL") -> str:

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from apps.fastapi_twin import (
     cpu,
     database,
+    handlers,
     health,
     hello,
     problems,
@@ -26,18 +26,20 @@ from apps.settings import Settings
 class State(TypedDict):
     """What lives as long as the process; a request sees it as `request.state`."""
 
-    sessions: async_sessionmaker[AsyncSession]
+    sessions: database.Sessions
     upstream: upstream_client.UpstreamClient
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; without settings, from TWIN_* variables."""
     settings = settings or Settings.from_environ(os.environ)
+    settings.variant("validation", {"pydantic": None}, "pydantic")  # FastAPI has no other
+    open_sessions = database.opener(settings)
     open_upstream = upstream_client.opener(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with database.open_sessions(settings) as sessions, open_upstream() as upstream:
+        async with open_sessions() as sessions, open_upstream() as upstream:
             yield {"sessions": sessions, "upstream": upstream}
 
     app = FastAPI(
@@ -50,5 +52,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.init_app(app)
     for feature in (health, hello, weather, users, cpu):
-        app.include_router(feature.router)
+        app.include_router(handlers.adapted(feature.router, settings))
     return app

@@ -8,19 +8,8 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from apps.domain.new_user import RULES
 from apps.problems import MEDIA_TYPE, Problem, invalid, method_not_allowed, of_status
-
-# Pydantic's error types, as the contract's rules.
-_RULES = {
-    "missing": "required",
-    "string_unicode": "characters",
-    "string_pattern_mismatch": "characters",
-    "string_too_short": "length",
-    "string_too_long": "length",
-    "email": "email",
-    "greater_than_equal": "range",
-    "less_than_equal": "range",
-}
 
 
 class ProblemResponse(JSONResponse):
@@ -55,7 +44,7 @@ def init_app(app: FastAPI) -> None:
 
 
 def _problem_of(error: RequestValidationError) -> Problem:
-    return invalid((str(one["loc"][-1]), _RULES.get(one["type"], "type")) for one in error.errors())
+    return invalid((str(one["loc"][-1]), RULES.get(one["type"], "type")) for one in error.errors())
 
 
 def _methods_of(request: Request) -> set[str]:

@@ -1,7 +1,9 @@
 """The weather service's client: one pool of connections for each process.
 
-Which HTTP library is under it is a setting: `httpx`, `httpx2` (the same interface) or `aiohttp`.
-Each is imported when it is opened, so that a process holds only the one that it uses.
+Which HTTP library is under it is a setting: `httpx`, `httpx2` (the same interface), `aiohttp`, or
+`requests`, which is synchronous and keeps whoever awaits it waiting where it stands. Each is
+imported when it is opened, so that a process holds only the one that it uses. By another
+setting, each request opens the library's client for itself.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import importlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
@@ -142,22 +144,83 @@ class AiohttpTransport:
             raise upstream_broken() from error
 
 
+class RequestsTransport:
+    """requests, which does what is awaited before it returns."""
+
+    def __init__(self, library: Any, session: Any, settings: Settings) -> None:
+        self._library = library
+        self._session = session
+        self._url = settings.upstream_url
+        self._timeout_s = settings.upstream_timeout_s
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator[Transport]:
+        """Open the pool, as the Flask twin does."""
+        library = importlib.import_module("requests")
+        with library.Session() as session:
+            session.trust_env = False
+            adapter = library.adapters.HTTPAdapter(
+                pool_connections=1, pool_maxsize=settings.upstream_pool, pool_block=True
+            )
+            session.mount(settings.upstream_url, adapter)
+            yield cls(library, session, settings)
+
+    async def get(self, path: str, query: Mapping[str, str]) -> Reply:
+        """As Transport says."""
+        try:
+            response = self._session.get(self._url + path, params=query, timeout=self._timeout_s)
+        except self._library.Timeout as error:
+            raise upstream_late() from error
+        except self._library.RequestException as error:
+            raise upstream_broken() from error
+        return Reply(response.status_code, response.content)
+
+
+Opener: TypeAlias = Callable[[], AbstractAsyncContextManager[Transport]]
+
+
+class TransportPerRequest:
+    """A client that is opened for each request, and closed after it."""
+
+    def __init__(self, open_transport: Opener) -> None:
+        self._open_transport = open_transport
+
+    async def get(self, path: str, query: Mapping[str, str]) -> Reply:
+        """As Transport says."""
+        async with self._open_transport() as transport:
+            return await transport.get(path, query)
+
+
+@asynccontextmanager
+async def _one_for_each_request(open_transport: Opener) -> AsyncIterator[Transport]:
+    yield TransportPerRequest(open_transport)
+
+
+def _one_for_the_process(open_transport: Opener) -> AbstractAsyncContextManager[Transport]:
+    return open_transport()
+
+
+LIVES: Mapping[str, Callable[[Opener], AbstractAsyncContextManager[Transport]]] = {
+    "process": _one_for_the_process,
+    "request": _one_for_each_request,
+}
 TRANSPORTS: Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Transport]]] = {
     "httpx": partial(HttpxTransport.open, "httpx"),
     "httpx2": partial(HttpxTransport.open, "httpx2"),
     "aiohttp": AiohttpTransport.open,
+    "requests": RequestsTransport.open,
 }
 
 
 def opener(settings: Settings) -> Callable[[], AbstractAsyncContextManager[UpstreamClient]]:
     """How to open the client that the settings name; a wrong name fails here, before the start."""
-    name = settings.http_client or "httpx"
-    if name not in TRANSPORTS:
-        raise ValueError(f"TWIN_HTTP_CLIENT={name!r}: the FastAPI twin has {', '.join(TRANSPORTS)}")
+    open_transport = partial(settings.variant("http_client", TRANSPORTS, "httpx"), settings)
+    lives = settings.variant("http_client_life", LIVES, "process")
 
     @asynccontextmanager
     async def open_client() -> AsyncIterator[UpstreamClient]:
-        async with TRANSPORTS[name](settings) as transport:
+        async with lives(open_transport) as transport:
             yield UpstreamClient(transport)
 
     return open_client

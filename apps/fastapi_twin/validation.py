@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
+
+from apps.domain.new_user import NewUser as NewUser  # shared with stack flask-pydantic
 
 _INTEGER = re.compile(r"-?[0-9]+")
 
@@ -18,37 +19,5 @@ def _plain(text: object) -> object:
     return text
 
 
-def _well_formed(email: str) -> str:
-    try:
-        return validate_email(email, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise PydanticCustomError("email", "not an email address") from error
-
-
 # The whole number in a path or a query; int alone would also read "1_000", " 5" and "5.0".
 Integer = Annotated[int, BeforeValidator(_plain)]
-
-Name = Annotated[
-    str,
-    StringConstraints(
-        strict=True,
-        strip_whitespace=True,
-        min_length=1,
-        max_length=100,
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
-    ),
-]
-
-# Not EmailStr, which uses the same library and also takes "Ada <ada@example.org>".
-Email = Annotated[str, Field(strict=True), AfterValidator(_well_formed)]
-
-# Strict: neither true, nor 30.0, nor "30".
-Age = Annotated[int, Field(strict=True, ge=0, le=150)]
-
-
-class NewUser(BaseModel):
-    """A user as a client sends it, normalised; unknown fields are ignored."""
-
-    name: Name
-    email: Email
-    age: Age

@@ -19,6 +19,7 @@ from apps.flask_twin import (
     request_body,
     upstream_client,
     users,
+    validation,
     weather,
 )
 from apps.settings import Settings
@@ -34,10 +35,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
+    settings.variant("handlers", {"as written": None}, "as written")  # Flask has no other kind
+
     problems.init_app(app)
     request_body.init_app(app)
     database.init_app(app, settings)
     upstream_client.init_app(app, settings)
+    validation.init_app(app, settings)
     for feature in (health, hello, weather, users, cpu):
         app.register_blueprint(feature.blueprint)
     return app

@@ -16,6 +16,7 @@ db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the application its engine."""
+    settings.variant("database_driver", {"psycopg": None}, "psycopg")  # the only one it has
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_size": settings.database_pool,

@@ -1,9 +1,15 @@
-"""The weather service's client: one pooled session for each process, shared by its threads."""
+"""The weather service's client: one pooled session for each process, shared by its threads.
+
+By setting, each request opens a session of its own instead, as `requests.get` does.
+"""
 
 from __future__ import annotations
 
 import atexit
-from typing import TypedDict, cast
+import contextlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TypeAlias, TypedDict, cast
 
 import requests
 from flask import Flask, current_app
@@ -20,20 +26,17 @@ class Weather(TypedDict):
     temperature_c: float
 
 
+Sessions: TypeAlias = Callable[[], AbstractContextManager[requests.Session]]
+
+
 class UpstreamClient:
     """Asks the weather service by way of requests."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.upstream_url
         self._timeout_s = settings.upstream_timeout_s
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy between the twin and the service
-        # One host; and blocking, so that the size is a limit as it is in the other twin.
-        adapter = HTTPAdapter(
-            pool_connections=1, pool_maxsize=settings.upstream_pool, pool_block=True
-        )
-        self._session.mount(self._url, adapter)
-        atexit.register(self._session.close)  # Flask knows no shutdown but the process's own
+        lives = settings.variant("http_client_life", LIVES, "process")
+        self._session: Sessions = lives(settings)
 
     def weather(self, city: str) -> Weather:
         """The weather in `city`.
@@ -59,22 +62,43 @@ class UpstreamClient:
 
     def _get(self, path: str, query: dict[str, str]) -> requests.Response:
         try:
-            return self._session.get(self._url + path, params=query, timeout=self._timeout_s)
+            with self._session() as session:
+                return session.get(self._url + path, params=query, timeout=self._timeout_s)
         except requests.Timeout as error:
             raise upstream_late() from error
         except requests.RequestException as error:
             raise upstream_broken() from error
 
 
+def _one_for_the_process(settings: Settings) -> Sessions:
+    session = requests.Session()
+    session.trust_env = False  # no proxy between the twin and the service
+    # One host; and blocking, so that the size is a limit as it is in the other twin.
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=settings.upstream_pool, pool_block=True)
+    session.mount(settings.upstream_url, adapter)
+    atexit.register(session.close)  # Flask knows no shutdown but the process's own
+    return lambda: contextlib.nullcontext(session)
+
+
+def _one_for_each_request(settings: Settings) -> Sessions:
+    def session() -> requests.Session:
+        opened = requests.Session()
+        opened.trust_env = False
+        return opened
+
+    return session
+
+
+LIVES: Mapping[str, Callable[[Settings], Sessions]] = {
+    "process": _one_for_the_process,
+    "request": _one_for_each_request,
+}
 CLIENTS = {"requests": UpstreamClient}
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Open the client that the settings name."""
-    name = settings.http_client or "requests"
-    if name not in CLIENTS:
-        raise ValueError(f"TWIN_HTTP_CLIENT={name!r}: the Flask twin has {', '.join(CLIENTS)}")
-    app.extensions["upstream"] = CLIENTS[name](settings)
+    app.extensions["upstream"] = settings.variant("http_client", CLIENTS, "requests")(settings)
 
 
 def upstream() -> UpstreamClient:

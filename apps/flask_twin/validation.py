@@ -1,14 +1,20 @@
-"""Validation by hand: a function for each kind of value, which raises the rule that it breaks."""
+"""Validation by hand: a function for each kind of value, which raises the rule that it breaks.
+
+By setting, a user is validated by the other twin's Pydantic model instead.
+"""
 
 from __future__ import annotations
 
+import importlib
 import re
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypedDict, cast
 
 from email_validator import EmailNotValidError, validate_email
+from flask import Flask, current_app
 
 from apps.problems import invalid
+from apps.settings import Settings
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character, as in "\ud83d": not text
@@ -33,22 +39,57 @@ class NewUser(TypedDict):
     age: int
 
 
+Validate: TypeAlias = Callable[[Mapping[str, Any]], NewUser]
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Take the validation that the settings name."""
+    app.extensions["validate"] = settings.variant("validation", VALIDATIONS, "hand")()
+
+
 def new_user(body: Mapping[str, Any]) -> NewUser:
     """The normalised user; unknown fields are ignored.
 
     Raises:
         Problem: 422, with one rule for each field that breaks one.
     """
-    user: dict[str, Any] = {}
-    errors = []
-    for field, check in (("name", _name), ("email", _email), ("age", _age)):
+    return cast(Validate, current_app.extensions["validate"])(body)
+
+
+def _by_hand() -> Validate:
+    def validate(body: Mapping[str, Any]) -> NewUser:
+        user: dict[str, Any] = {}
+        errors = []
+        for field, check in (("name", _name), ("email", _email), ("age", _age)):
+            try:
+                user[field] = check(body.get(field, _ABSENT))
+            except RuleBroken as broken:
+                errors.append((field, str(broken)))
+        if errors:
+            raise invalid(errors)
+        return NewUser(name=user["name"], email=user["email"], age=user["age"])
+
+    return validate
+
+
+def _by_pydantic() -> Validate:
+    # Imported now: the usual process does not hold Pydantic.
+    pydantic = importlib.import_module("pydantic")
+    users = importlib.import_module("apps.domain.new_user")
+
+    def validate(body: Mapping[str, Any]) -> NewUser:
         try:
-            user[field] = check(body.get(field, _ABSENT))
-        except RuleBroken as broken:
-            errors.append((field, str(broken)))
-    if errors:
-        raise invalid(errors)
-    return NewUser(name=user["name"], email=user["email"], age=user["age"])
+            return cast(NewUser, users.NewUser.model_validate(body).model_dump())
+        except pydantic.ValidationError as error:
+            raise invalid(
+                (str(one["loc"][-1]), users.RULES.get(one["type"], "type"))
+                for one in error.errors()
+            ) from error
+
+    return validate
+
+
+VALIDATIONS: Mapping[str, Callable[[], Validate]] = {"hand": _by_hand, "pydantic": _by_pydantic}
 
 
 def integer(field: str, text: str, low: int | None = None, high: int | None = None) -> int:

@@ -1,0 +1,61 @@
+"""A user as a client sends it, as a Pydantic model: the FastAPI twin's, and Flask's by setting.
+
+Not imported by the Flask twin unless it is asked for: a process holds only what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+# Pydantic's error types, as the contract's rules; any other is "type".
+RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "required",
+        "string_unicode": "characters",
+        "string_pattern_mismatch": "characters",
+        "string_too_short": "length",
+        "string_too_long": "length",
+        "email": "email",
+        "greater_than_equal": "range",
+        "less_than_equal": "range",
+    }
+)
+
+
+def _well_formed(email: str) -> str:
+    try:
+        return validate_email(email, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise PydanticCustomError("email", "not an email address") from error
+
+
+Name = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        strip_whitespace=True,
+        min_length=1,
+        max_length=100,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
+    ),
+]
+
+# Not EmailStr, which uses the same library and also takes "Ada <ada@example.org>".
+Email = Annotated[str, Field(strict=True), AfterValidator(_well_formed)]
+
+# Strict: neither true, nor 30.0, nor "30".
+Age = Annotated[int, Field(strict=True, ge=0, le=150)]
+
+
+class NewUser(BaseModel):
+    """A user as a client sends it, normalised; unknown fields are ignored."""
+
+    name: Name
+    email: Email
+    age: Age
