@@ -32,6 +32,7 @@ class Stack:
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # TWIN_* variables, lower-case, no prefix
+    workers: str = ""  # "3", "n" or "2n+1", n being the servers' cores; else the plan's number
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def scratch_folder(kind: str) -> Iterator[Path]:
 
 
 #: Variables through which a server or a twin would take settings behind our back.
-_STEERING = ("UVICORN_", "GUNICORN_", "TWIN_", "UPSTREAM_")
+_STEERING = ("UVICORN_", "GUNICORN_", "GRANIAN_", "TWIN_", "UPSTREAM_")
 
 
 def clean_environment() -> dict[str, str]:

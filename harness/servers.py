@@ -2,12 +2,14 @@
 
 The only code that starts a measured server. What must be equal for all of them stands here
 once (keep-alive, access log, workers); what makes a stack itself stands in stacks.toml.
+Only a stack that is there for its number of workers has a number of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +29,12 @@ from harness.processes import Child
 KEEP_ALIVE_S = 600
 #: A server that is told to stop has this long for requests in flight.
 GRACE_S = 1
+#: Granian has one time limit for an idle connection and for a request that comes in pieces, and
+#: takes no more than a minute.
+_GRANIAN_KEEP_ALIVE_S = 60
 READY_WITHIN_S = 60.0
+#: More for every stack that starts beside it: they share the machine, and importing is work.
+_READY_MORE_S = 5.0
 _PORT_TRIES = 3
 
 
@@ -56,10 +63,44 @@ def _uvicorn(stack: Stack, port: int, workers: int) -> list[str]:
     ]
 
 
+def _granian(stack: Stack, port: int, workers: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "granian", "--factory", stack.app),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", str(workers)),
+        *("--http", "1", "--http1-keep-alive"),
+        *("--http1-header-read-timeout", str(_GRANIAN_KEEP_ALIVE_S * 1000)),
+        *("--workers-kill-timeout", str(GRACE_S)),
+        *("--log-level", "warning", "--no-access-log"),
+        *stack.options,
+    ]
+
+
 COMMANDS: Mapping[str, Callable[[Stack, int, int], list[str]]] = {
     "gunicorn": _gunicorn,
     "uvicorn": _uvicorn,
+    "granian": _granian,
 }
+
+
+def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
+    """Worker processes of a stack: its own number, or else `workers`, as all the others have.
+
+    Args:
+        stack: whose.
+        workers: the plan's number.
+        cores: where it is confined; with none, it has the whole machine.
+    """
+    count = len(cores) or os.cpu_count() or 1
+    match stack.workers:
+        case "":
+            return workers
+        case "n":
+            return count
+        case "2n+1":
+            return 2 * count + 1
+        case number:
+            return int(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +129,7 @@ def serving(
 
     Args:
         stacks: what to start; labels are unique.
-        workers: worker processes of each.
+        workers: worker processes of each that has no number of its own.
         environment: TWIN_* variables that all share (database, upstream).
         cores: where to confine them once they answer.
         start_cores: where they may run until then.
@@ -103,19 +144,22 @@ def serving(
     try:
         pending = list(zip(stacks, processes.free_ports(len(stacks)), strict=True))
         for stack, port in pending:
-            started.append(_spawn(stack, port, workers, environment, start_cores, logs, folder))
+            count = worker_count(stack, workers, cores)
+            started.append(_spawn(stack, port, count, environment, start_cores, logs, folder))
         servers = {}
+        within_s = READY_WITHIN_S + _READY_MORE_S * (len(stacks) - 1)
         for position, (stack, port) in enumerate(pending):
             tries = 1
-            while not (ready_s := _await_ready(started[position], port, check)):
+            while not (ready_s := _await_ready(started[position], port, check, within_s)):
                 # Somebody took the port between our look and the server's.
                 if tries == _PORT_TRIES:
                     raise ServerFailed(f"stack '{stack.label}': no port stays free")
                 tries += 1
                 processes.stop([started[position]])
                 port = processes.free_port()
+                count = worker_count(stack, workers, cores)
                 started[position] = _spawn(
-                    stack, port, workers, environment, start_cores, logs, folder
+                    stack, port, count, environment, start_cores, logs, folder
                 )
             url = f"http://127.0.0.1:{port}"
             servers[stack.label] = Server(stack, url, started[position], ready_s)
@@ -146,9 +190,11 @@ def _spawn(
     )
 
 
-def _await_ready(child: Child, port: int, check: Callable[[], None]) -> float | None:
+def _await_ready(
+    child: Child, port: int, check: Callable[[], None], within_s: float
+) -> float | None:
     """Seconds from spawn to the first good answer; None when the port was taken."""
-    deadline = child.spawned_at + READY_WITHIN_S
+    deadline = child.spawned_at + within_s
     while time.monotonic() < deadline:
         check()
         if child.exit_code() is not None:
@@ -163,7 +209,7 @@ def _await_ready(child: Child, port: int, check: Callable[[], None]) -> float | 
             return time.monotonic() - child.spawned_at
         time.sleep(0.02)
     raise ServerFailed(
-        f"stack '{child.name}' did not answer GET /healthz within {READY_WITHIN_S:.0f} s; "
+        f"stack '{child.name}' did not answer GET /healthz within {within_s:.0f} s; "
         "its last lines:",
         detail=child.last_lines(),
     )

@@ -17,12 +17,17 @@ _FIELDS: Mapping[str, type] = {
     "app": str,
     "server": str,
     "isolates": str,
+    "like": str,
+    "workers": str,
     "options": list,
     "settings": dict,
 }
 _REQUIRED = ("twin", "app", "server", "isolates")
+#: What makes a stack what it is, and not its neighbour: an entry does not take it over.
+_OWN = ("isolates", "like")
 _TWINS = ("flask", "fastapi")
-SERVERS = ("gunicorn", "uvicorn")
+SERVERS = ("gunicorn", "uvicorn", "granian")
+_WORKERS = re.compile(r"[1-9][0-9]{0,2}|n|2n\+1")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # it becomes part of file names
 _APP = re.compile(r"[\w.]+:\w+")
@@ -50,10 +55,18 @@ def load_stacks(path: Path) -> dict[str, Stack]:
         raise StacksFileError(path, int(found[1]) if found else line_count, problem) from error
     if not tables:
         raise StacksFileError(path, None, "has no stack: add a table such as [flask-gthread]")
-    return {name: _stack(path, text, name, table) for name, table in tables.items()}
+    stacks: dict[str, Stack] = {}
+    whole: dict[str, Mapping[str, Any]] = {}
+    for name, table in tables.items():
+        whole[name], stacks[name] = _stack(path, text, name, table, whole)
+    return stacks
 
 
-def _stack(path: Path, text: str, name: str, table: Any) -> Stack:
+def _stack(
+    path: Path, text: str, name: str, table: Any, above: Mapping[str, Mapping[str, Any]]
+) -> tuple[Mapping[str, Any], Stack]:
+    """The entry with what it takes over from its neighbour above, and the stack that it makes."""
+
     def fail(problem: str, key: str | None = None) -> StacksFileError:
         return StacksFileError(path, _line_of(text, name, key), f"stack '{name}': {problem}")
 
@@ -69,6 +82,10 @@ def _stack(path: Path, text: str, name: str, table: Any) -> Stack:
         if not isinstance(value, _FIELDS[key]):
             wanted = {"str": "text in quotes", "list": "a list", "dict": "a table"}
             raise fail(f"'{key}' must be {wanted[_FIELDS[key].__name__]}", key)
+    if "like" in table:
+        if table["like"] not in above:
+            raise fail(f"it is like '{table['like']}', but no such stack stands above it", "like")
+        table = _beside(above[table["like"]], table)
     for key in _REQUIRED:
         if not table.get(key):
             raise fail(f"field '{key}' is missing")
@@ -78,6 +95,11 @@ def _stack(path: Path, text: str, name: str, table: Any) -> Stack:
         raise fail(f"server '{table['server']}' is not one of: {', '.join(SERVERS)}", "server")
     if not _APP.fullmatch(table["app"]):
         raise fail(f"app '{table['app']}' is not of the form 'package.module:factory'", "app")
+    workers = table.get("workers", "")
+    if workers and not _WORKERS.fullmatch(workers):
+        raise fail(
+            f"workers '{workers}' is not one of: a number such as '3', 'n', '2n+1'", "workers"
+        )
     options = table.get("options", [])
     if not all(isinstance(option, str) for option in options):
         raise fail("'options' must be a list of texts in quotes", "options")
@@ -85,7 +107,7 @@ def _stack(path: Path, text: str, name: str, table: Any) -> Stack:
     for key, value in settings.items():
         if not isinstance(value, str):
             raise fail(f"setting '{key}' must be text in quotes", key)
-    return Stack(
+    return table, Stack(
         name=name,
         label=name,
         twin=table["twin"],
@@ -94,7 +116,15 @@ def _stack(path: Path, text: str, name: str, table: Any) -> Stack:
         isolates=table["isolates"],
         options=tuple(options),
         settings=settings,
+        workers=workers,
     )
+
+
+def _beside(neighbour: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The neighbour's entry, with the fields and the settings of this one in their places."""
+    taken = {key: value for key, value in neighbour.items() if key not in _OWN}
+    settings = {**taken.get("settings", {}), **table.get("settings", {})}
+    return {**taken, **table, "settings": settings}
 
 
 def _line_of(text: str, name: str, key: str | None) -> int | None:

@@ -1,4 +1,7 @@
+import dataclasses
+import os
 import tempfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -6,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import StacksFileError
-from harness.plan import STACKS_FILE
-from harness.servers import COMMANDS
+from harness.models import Stack
+from harness.plan import PROJECT, STACKS_FILE
+from harness.servers import COMMANDS, worker_count
 from harness.stacks import SERVERS, load_stacks
 
 GOOD = """\
@@ -38,9 +42,125 @@ def test_an_entry_becomes_a_stack(tmp_path: Path) -> None:
     assert stack.settings == {"database_pool": "5"}
 
 
-def test_the_projects_own_file_is_well_formed() -> None:
-    stacks = load_stacks(STACKS_FILE)
-    assert {"flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp"} <= set(stacks)
+BESIDE = """
+[other]
+like = "mine"
+isolates = "another thing"
+workers = "2n+1"
+
+[other.settings]
+upstream_pool = "7"
+"""
+
+
+def test_an_entry_takes_over_from_its_neighbour_what_it_does_not_say(tmp_path: Path) -> None:
+    stacks = load_stacks(written(tmp_path, GOOD + BESIDE))
+    mine, other = stacks["mine"], stacks["other"]
+    assert other == dataclasses.replace(
+        mine,
+        name="other",
+        label="other",
+        isolates="another thing",
+        workers="2n+1",
+        settings={"database_pool": "5", "upstream_pool": "7"},
+    )
+    assert mine.settings == {"database_pool": "5"}
+
+
+def test_a_neighbour_of_a_neighbour_is_followed(tmp_path: Path) -> None:
+    third = '[third]\nlike = "other"\nisolates = "x"\noptions = []\n'
+    stack = load_stacks(written(tmp_path, GOOD + BESIDE + third))["third"]
+    assert (stack.options, stack.workers, stack.settings["upstream_pool"]) == ((), "2n+1", "7")
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "problem"),
+    [
+        (('like = "mine"', 'like = "yours"'), 12, "no such stack stands above it"),
+        (('like = "mine"', 'like = "other"'), 12, "no such stack stands above it"),
+        (('isolates = "another thing"', ""), 11, "field 'isolates' is missing"),
+        (('"2n+1"', '"many"'), 14, "workers 'many' is not one of"),
+        (('"2n+1"', '"0"'), 14, "workers '0' is not one of"),
+        (('"2n+1"', "3"), 14, "'workers' must be text in quotes"),
+    ],
+)
+def test_a_malformed_neighbour_is_named_with_line_and_problem(
+    tmp_path: Path, change: tuple[str, str], line: int, problem: str
+) -> None:
+    path = written(tmp_path, GOOD + BESIDE.replace(*change))
+    with pytest.raises(StacksFileError) as error:
+        load_stacks(path)
+    assert str(error.value).startswith(f"{path}:{line}: stack 'other': ")
+    assert problem in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("own", "cores", "count"),
+    [("", (0, 1), 4), ("3", (0, 1), 3), ("n", (0, 1), 2), ("2n+1", (0, 1), 5), ("2n+1", (0,), 3)],
+)
+def test_a_stack_has_the_plans_number_of_workers_unless_it_has_its_own(
+    tmp_path: Path, own: str, cores: tuple[int, ...], count: int
+) -> None:
+    stack = dataclasses.replace(load_stacks(written(tmp_path, GOOD))["mine"], workers=own)
+    assert worker_count(stack, 4, cores) == count
+
+
+def test_where_nothing_is_pinned_a_stack_has_the_whole_machine(tmp_path: Path) -> None:
+    stack = dataclasses.replace(load_stacks(written(tmp_path, GOOD))["mine"], workers="n")
+    assert worker_count(stack, 1, ()) == os.cpu_count()
+
+
+# ---------------------------------------------------------------- the project's own
+
+OWN = load_stacks(STACKS_FILE)
+ENTRIES = tomllib.loads(STACKS_FILE.read_text("utf-8"))
+HEADLINE = {"flask-gthread", "fastapi-uvicorn"}
+#: Neighbours that can't differ in one thing alone.
+SEVERAL = {
+    "fastapi-def": {"handlers", "http_client", "database_driver"},  # none works without the others
+    "fastapi-mounts-flask": {"twin", "app", "server"},  # an application of its own
+}
+
+
+def test_the_project_has_the_stacks_of_its_contract() -> None:
+    assert len(OWN) >= 18
+    assert set(OWN) >= HEADLINE
+
+
+@pytest.mark.parametrize("name", [name for name in OWN if name not in HEADLINE])
+def test_a_stack_differs_from_its_neighbour_in_one_thing_and_names_it(name: str) -> None:
+    stack, neighbour = OWN[name], OWN[ENTRIES[name]["like"]]
+    assert stack.isolates.startswith(neighbour.name)
+    settings = {**stack.settings, **neighbour.settings}
+    differing = {
+        field
+        for field in ("twin", "app", "server", "workers")
+        if getattr(stack, field) != getattr(neighbour, field)
+    } | {key for key in settings if stack.settings.get(key) != neighbour.settings.get(key)}
+    if stack.server == neighbour.server and stack.options != neighbour.options:
+        differing.add("options")  # another server takes other ones
+    assert differing == SEVERAL.get(name, differing)
+    assert len(differing) == 1 or name in SEVERAL
+
+
+@pytest.mark.parametrize("stack", OWN.values(), ids=lambda stack: stack.name)
+def test_a_stack_is_told_in_one_sentence(stack: Stack) -> None:
+    assert stack.isolates.endswith(".")
+    assert stack.isolates.count(". ") == 0
+    assert len(stack.isolates) <= 100
+
+
+def test_no_stack_says_what_the_harness_says_for_all() -> None:
+    equal = ("--keep-alive", "--timeout-keep-alive", "--workers", "--log", "--access", "--bind")
+    for stack in OWN.values():
+        assert not [option for option in stack.options if option.startswith(equal)]
+        assert not {"database_pool", "upstream_pool", "upstream_timeout_s"} & set(stack.settings)
+
+
+def test_every_stack_stands_in_the_page_about_the_ladder() -> None:
+    text = (PROJECT / "docs" / "STACKS.md").read_text()
+    for name in OWN:
+        assert f"`{name}`" in text, name
 
 
 def test_every_server_that_a_file_may_name_can_be_started() -> None:

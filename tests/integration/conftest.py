@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from harness import placement, plan, services
-from harness.servers import serving
+from harness.servers import Server, serving
+from harness.services import Services
 from harness.stacks import load_stacks
 
 PROJECT = plan.PROJECT
@@ -24,25 +25,44 @@ _MARK = "TWINBENCH_TEST_MARK"
 
 
 @pytest.fixture(scope="session")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Every stack of stacks.toml with its services: name -> URL."""
-    logs = tmp_path_factory.mktemp("logs")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the output of services and servers goes."""
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="session")
+def around(logs: Path) -> Iterator[Services]:
+    """PostgreSQL and the upstream."""
+    with services.running(
+        upstream_latency="constant:5",
+        seed=0,
+        cores=placement.usable_cores(),
+        logs=logs,
+        folder=PROJECT,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def servers(around: Services, logs: Path) -> Iterator[dict[str, Server]]:
+    """Every stack of stacks.toml, by name."""
     cores = placement.usable_cores()
-    with (
-        services.running(
-            upstream_latency="constant:5", seed=0, cores=cores, logs=logs, folder=PROJECT
-        ) as around,
-        serving(
-            list(load_stacks(plan.STACKS_FILE).values()),
-            workers=1,
-            environment=around.environment,
-            cores=cores,
-            start_cores=cores,
-            logs=logs,
-            folder=PROJECT,
-        ) as servers,
-    ):
-        yield {label: server.url for label, server in servers.items()}
+    with serving(
+        list(load_stacks(plan.STACKS_FILE).values()),
+        workers=1,
+        environment=around.environment,
+        cores=cores,
+        start_cores=cores,
+        logs=logs,
+        folder=PROJECT,
+    ) as up:
+        yield up
+
+
+@pytest.fixture(scope="session")
+def urls(servers: dict[str, Server]) -> dict[str, str]:
+    """Every stack of stacks.toml: name -> URL."""
+    return {label: server.url for label, server in servers.items()}
 
 
 @dataclass

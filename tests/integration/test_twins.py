@@ -1,24 +1,51 @@
-"""Parity: on the wire nobody can tell the stacks apart."""
+"""Parity: on the wire nobody can tell the stacks apart. And each is what it says it is.
+
+One module for all that needs every stack: they are started once.
+"""
+
+from __future__ import annotations
 
 import dataclasses
 import http.client
+import time
 import uuid
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 
+import psycopg
 import pytest
 
 from apps import contract
+from apps.domain.cities import LATE_CITY
+from apps.settings import Settings
 from harness import parity, plan
+from harness.servers import Server
+from harness.services import Services
 from harness.stacks import load_stacks
+from tests.integration.conftest import wait_for
 
 STACKS = list(load_stacks(plan.STACKS_FILE))
 
 
+@pytest.fixture(scope="session")
+def differences(urls: dict[str, str]) -> dict[str, list[str]]:
+    """What of each stack's replies is not as the contract says; all stacks at once."""
+
+    def check(url: str) -> list[str]:
+        samples = contract.samples(unique=uuid.uuid4().hex[:12])
+        assert len(samples) > 80
+        return [str(found) for found in parity.check_stack(url, samples)]
+
+    with ThreadPoolExecutor(len(urls)) as threads:
+        return dict(zip(urls, threads.map(check, urls.values()), strict=True))
+
+
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_stack_keeps_the_contract(urls: dict[str, str], stack: str) -> None:
-    samples = contract.samples(unique=uuid.uuid4().hex[:12])
-    assert len(samples) > 80
-    assert [str(found) for found in parity.check_stack(urls[stack], samples)] == []
+def test_a_stack_keeps_the_contract(differences: dict[str, list[str]], stack: str) -> None:
+    assert differences[stack] == []
 
 
 def test_a_stack_that_breaks_the_contract_would_be_noticed(urls: dict[str, str]) -> None:
@@ -41,9 +68,145 @@ def test_what_is_measured_has_the_same_bytes_on_every_stack(
 
 
 def body_of(url: str, sample: contract.Sample) -> bytes:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
-    try:
+    with closing(connect(url)) as connection:
         connection.request(sample.method, sample.path, sample.body, dict(sample.headers))
         return connection.getresponse().read()
-    finally:
+
+
+# --------------------------------------- each stack is what it says: waiting, connections, logs
+
+AT_ONCE = 6
+#: Requests that a stack works on at once, where that is not all of them.
+ONE_AT_A_TIME = {"flask-sync", "fastapi-blocking"}
+NO_KEEP_ALIVE = {"flask-sync", "flask-sync-2n-plus-1"}
+
+
+def connect(url: str, timeout: float = 30) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(urlsplit(url).netloc, timeout=timeout)
+
+
+def get(url: str, path: str, timeout: float = 30) -> int:
+    with closing(connect(url, timeout)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+def concurrency(server: Server) -> int:
+    if server.stack.name in ONE_AT_A_TIME:
+        return 1
+    if server.stack.name == "flask-sync-2n-plus-1":
+        return min(AT_ONCE, len(server.child.tree()) - 1)  # all but gunicorn's arbiter
+    return AT_ONCE
+
+
+@contextmanager
+def locked_users(database: psycopg.Connection) -> Iterator[None]:
+    """Nobody reads a user inside the block."""
+    with database.transaction():
+        database.execute("LOCK TABLE twinbench.users IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+def waiting(database: psycopg.Connection) -> int:
+    row = database.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.fixture
+def database(around: Services) -> Iterator[psycopg.Connection]:
+    address = around.database_url.replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_as_many_requests_wait_for_the_database_as_the_stack_can_hold_and_the_rest_goes_on(
+    servers: dict[str, Server], database: psycopg.Connection, stack: str
+) -> None:
+    server = servers[stack]
+    together = concurrency(server)
+    assert get(server.url, "/users/1") == 200
+    with ThreadPoolExecutor(AT_ONCE + 1) as threads:
+        with locked_users(database):
+            asked = [threads.submit(get, server.url, "/users/1") for _ in range(AT_ONCE)]
+            wait_for(lambda: waiting(database) >= together, 20, f"{together} requests in waiting")
+            greeted = threads.submit(get, server.url, "/hello")
+            if together == AT_ONCE:  # it has room for one more, though all those wait
+                assert greeted.result(20) == 200
+            else:
+                time.sleep(0.3)
+                assert not greeted.done()
+            assert waiting(database) == together
+        assert {one.result() for one in asked} == {200}
+        assert greeted.result() == 200
+
+
+@pytest.fixture(scope="session")
+def seconds_for_all(servers: dict[str, Server]) -> dict[str, float]:
+    """How long a few requests, sent at once, wait for an upstream that is too late: per stack."""
+
+    def seconds(server: Server) -> float:
+        # Two are enough where they come one after the other.
+        number = AT_ONCE if concurrency(server) == AT_ONCE else 2
+        if server.stack.name == "flask-sync-2n-plus-1":
+            number = concurrency(server)
+        with ThreadPoolExecutor(number) as threads:
+            began = time.monotonic()
+            path = f"/weather/{quote(LATE_CITY)}"
+            statuses = set(threads.map(lambda _: get(server.url, path), range(number)))
+            assert statuses == {504}
+            return time.monotonic() - began
+
+    with ThreadPoolExecutor(len(servers)) as threads:
+        return dict(zip(servers, threads.map(seconds, servers.values()), strict=True))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_requests_wait_for_the_upstream_together_unless_the_stack_is_there_to_show_otherwise(
+    seconds_for_all: dict[str, float], stack: str
+) -> None:
+    one = Settings.upstream_timeout_s
+    if stack in ONE_AT_A_TIME:
+        assert seconds_for_all[stack] >= 2 * one
+    else:
+        assert one <= seconds_for_all[stack] < AT_ONCE * one / 2
+
+
+def test_a_connection_stays_open_longer_than_any_servers_own_default(
+    servers: dict[str, Server],
+) -> None:
+    connections = {
+        name: connect(server.url) for name, server in servers.items() if name not in NO_KEEP_ALIVE
+    }
+    for pause_s in (6, 0):  # gunicorn's is 2 s, uvicorn's 5 s
+        for name, connection in connections.items():
+            sock = connection.sock
+            connection.request("GET", "/hello")
+            reply = connection.getresponse()
+            assert reply.read() == b'{"message":"Hello, World!"}'
+            assert not reply.will_close, name
+            assert sock is None or connection.sock is sock, name  # else it was opened again
+        time.sleep(pause_s)
+    for connection in connections.values():
         connection.close()
+
+
+@pytest.mark.parametrize("stack", sorted(NO_KEEP_ALIVE))
+def test_a_stack_without_keep_alive_says_so_in_each_reply(
+    servers: dict[str, Server], stack: str
+) -> None:
+    with closing(connect(servers[stack].url)) as connection:
+        connection.request("GET", "/hello")
+        reply = connection.getresponse()
+        assert reply.read() == b'{"message":"Hello, World!"}'
+        assert reply.getheader("connection") == "close"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_request_that_went_well_leaves_no_line_in_a_log(
+    servers: dict[str, Server], logs: Path, stack: str
+) -> None:
+    assert get(servers[stack].url, "/hello") == 200
+    (log,) = [path for path in logs.glob(f"{stack}-*.log") if path.stem[len(stack) + 1 :].isdigit()]
+    assert "/hello" not in log.read_text()
