@@ -1,7 +1,7 @@
 """The Flask twin inside a FastAPI application, as in a migration that has just begun.
 
 All requests still go to Flask, by way of a2wsgi. To migrate a feature is to include its router
-from the FastAPI twin before the mount.
+from the FastAPI twin: what FastAPI has a route for does not come to Flask any more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def create_app() -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     flask = WSGIMiddleware(_saying_where_it_ends(flask_twin.create_app()), workers=_THREADS)
-    app.mount("/", cast(ASGIApp, flask))  # a2wsgi has types of its own for the same interface
+    # Not app.mount("/", …), whose pattern no path with a line break in it matches.
+    app.router.default = cast(ASGIApp, flask)  # a2wsgi has types of its own for the same interface
     return app
 
 

@@ -21,6 +21,8 @@ from harness.errors import BadInput, EnvironmentFailed, Interrupted, TwinbenchEr
 from harness.plan import DEFAULT_PROFILE, PROFILES, PROJECT, STACKS_FILE
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from harness.models import Analysis, Stack
 
 EXIT_INVALID = 1
@@ -283,44 +285,94 @@ def serve(stack_name: str, stacks_file: Path) -> None:
 
 @cli.command()
 @click.option("--stack", "stacks", multiple=True, metavar="NAME", help="All when not given.")
+@click.option(
+    "--cases",
+    type=click.IntRange(min=0, max=1_000_000),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Generated requests beside the contract's.",
+)
+@click.option("--seed", type=int, metavar="N", help="Decides them; drawn when not given.")
 @_stacks_file_option
 @_json_option
-def check(stacks: tuple[str, ...], stacks_file: Path, as_json: bool) -> None:
-    """Send the contract's requests to every stack and compare the replies with its promises.
+def check(
+    stacks: tuple[str, ...], cases: int, seed: int | None, stacks_file: Path, as_json: bool
+) -> None:
+    """Send the same requests to every stack and compare the replies.
+
+    Those of the contract are held against its promises, to the byte. Generated ones, which
+    nobody has written down, are held against what the first stack answers: status, JSON value,
+    content type, allow, location, www-authenticate. A difference is shown by the smallest
+    request that was found for it.
 
     \b
-    Example:
+    Examples:
       twinbench check --stack flask-gthread --stack fastapi-uvicorn
+      twinbench check --cases 20000 --seed 1
     """
-    from apps import contract
-    from harness import parity
+    from rich.console import Console
+
+    from harness import parity, processes
     from harness.stacks import load_stacks
 
     names = stacks or tuple(load_stacks(stacks_file))
     chosen = [_find_stack(name, stacks_file) for name in dict.fromkeys(names)]
-    differences: list[dict[str, str]] = []
-    sent = 0
-    with _stacks_up(chosen) as urls:
-        for label, url in urls.items():
-            samples = contract.samples(unique=secrets.token_hex(6))
-            sent += len(samples)
-            differences.extend(
-                {
-                    "stack": label,
-                    "sample": found.sample,
-                    "problem": found.problem,
-                    "reply": found.excerpt,
-                }
-                for found in parity.check_stack(url, samples)
-            )
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    console = Console(stderr=True)
+    told = f"starting {len(chosen)} stack{'s' if len(chosen) != 1 else ''}, seed {seed}"
+    console.print(told, highlight=False)
+    with processes.scratch_folder("hypothesis") as folder, _stacks_up(chosen) as urls:
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder)  # else it would make one here
+        sent, kept = parity.check_stacks(urls)
+        with _counting("generated requests", cases, console) as case_done:
+            found = parity.explore(urls, cases, seed, case_done)
+    differences = [
+        {
+            "stack": label,
+            "sample": one.sample,
+            "problem": one.problem,
+            "reply": one.excerpt,
+        }
+        for label, several in kept.items()
+        for one in several
+    ]
     if as_json:
-        print(json.dumps({"stacks": list(urls), "requests": sent, "differences": differences}))
+        print(
+            json.dumps(
+                {
+                    "stacks": list(urls),
+                    "requests": sent,
+                    "differences": differences,
+                    "cases": found.cases,
+                    "seed": seed,
+                    "statuses": found.statuses,
+                    "disagreements": [one.as_json() for one in found.disagreements],
+                }
+            )
+        )
     else:
         for one in differences:
             click.echo(f"{one['stack']}: {one['sample']}: {one['problem']}\n  {one['reply']}")
-        click.echo(f"{sent} requests to {len(urls)} stacks, {len(differences)} differences")
-    if differences:
+        for disagreement in found.disagreements:
+            click.echo(f"{disagreement}\n")
+        click.echo(
+            f"{sent} requests of the contract and {found.cases} generated ones (seed {seed}) to "
+            f"each of {len(urls)} stacks, {len(differences) + len(found.disagreements)} differences"
+        )
+    if differences or found.disagreements:
         sys.exit(EXIT_INVALID)
+
+
+@contextmanager
+def _counting(what: str, total: int, console: Console) -> Iterator[Callable[[], None]]:
+    """A bar with the time left, in a terminal; call what is yielded once for each one done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
 
 
 def _find_stack(name: str, stacks_file: Path) -> Stack:

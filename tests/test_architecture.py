@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors", "models"},
     {"stats", "interrupts", "placement", "launch"},
-    {"gates", "stacks", "parity"},
+    {"gates", "stacks", "generate", "parity"},
     {"plan", "analysis", "store", "processes", "meter"},
     {"servers", "environment", "load"},
     {"services", "progress", "report"},
@@ -106,7 +106,17 @@ def test_only_the_load_process_imports_locust() -> None:
 
 def test_the_command_line_stays_light() -> None:
     """`--help` must not pay for what only a run needs."""
-    heavy = {"numpy", "pandas", "matplotlib", "scipy", "pyarrow", "locust", "fastapi", "flask"}
+    heavy = {
+        "numpy",
+        "pandas",
+        "matplotlib",
+        "scipy",
+        "pyarrow",
+        "locust",
+        "fastapi",
+        "flask",
+        "hypothesis",
+    }
     code = "import sys, harness.cli; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from flask import Flask
+from flask import Flask, abort, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.routing import Rule
 from werkzeug.sansio.response import Response
@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     settings.variant("handlers", {"as written": None}, "as written")  # Flask has no other kind
 
+    app.before_request(refuse_slashes_too_many)
     problems.init_app(app)
     request_body.init_app(app)
     database.init_app(app, settings)
@@ -45,6 +46,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in (health, hello, weather, users, cpu):
         app.register_blueprint(feature.blueprint)
     return app
+
+
+def refuse_slashes_too_many() -> None:
+    """404 for `//hello`, which Werkzeug would route as `/hello`."""
+    if request.environ["PATH_INFO"].startswith("//"):
+        abort(404)
 
 
 class CompactJSON(DefaultJSONProvider):

@@ -1,0 +1,267 @@
+"""Generated requests, and what comes of differences among the replies."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from apps import contract, fastapi_twin
+from apps.settings import Settings
+from harness import generate, parity
+from harness.generate import MARKER, Request, StoredOnce
+from harness.plan import PROJECT
+
+FEW = 400
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    return list(generate.requests(FEW, 1))
+
+
+def test_there_are_as_many_different_requests_as_were_asked_for(requests: list[Request]) -> None:
+    assert len(set(requests)) == FEW
+
+
+def test_the_same_seed_gives_the_same_requests(requests: list[Request]) -> None:
+    code = (
+        "from harness import generate; import hashlib; "
+        f"print(hashlib.sha256(repr(list(generate.requests({FEW}, 1))).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            cwd=PROJECT,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+    assert list(generate.requests(FEW, 1)) == requests
+
+
+def test_another_seed_gives_other_requests(requests: list[Request]) -> None:
+    assert len(set(generate.requests(FEW, 2)) & set(requests)) < FEW / 2
+
+
+def test_every_endpoint_comes_up_with_changes_in_all_that_a_twin_reads(
+    requests: list[Request],
+) -> None:
+    written = {(sample.method, sample.path) for sample in contract.samples(MARKER)}
+    for endpoint in contract.ENDPOINTS:
+        start = endpoint.path.partition("{")[0]
+        assert any(one.path.startswith(start) for one in requests), endpoint.path
+    assert any((one.method, one.path) not in written for one in requests)
+    assert any("?" in one.path for one in requests)
+    assert any(one.chunked for one in requests)
+    assert any(name.startswith("x-") for one in requests for name, _ in one.headers)
+    assert any(not (one.body or b"").isascii() for one in requests)
+
+
+def test_what_goes_over_the_wire_is_http(requests: list[Request]) -> None:
+    for request in requests:
+        head, _, body = request.as_bytes("host:1").partition(b"\r\n\r\n")
+        first, *headers = head.decode("latin-1").split("\r\n")
+        assert first == f"{request.method} {request.path} HTTP/1.1"
+        assert first.isascii()
+        assert first.count(" ") == 2
+        assert [header for header in headers if header.lower().startswith("host:")]
+        assert all(header.partition(":")[0] for header in headers)
+        assert request.chunked or body == (request.body or b"")
+
+
+def test_what_is_stored_is_marked_so_that_each_stack_can_store_it() -> None:
+    once = StoredOnce(frozenset({("POST", "/users")}), frozenset({"taken@example.org"}))
+    body = {"name": "x", "email": "a@b.cd", "more": ["Taken@example.org"]}
+    request = Request("POST", "/users?x=1", body=json.dumps(body).encode())
+    marked = json.loads(once.per_stack(request).body or b"")
+    assert marked == {**body, "email": f"{MARKER}a@b.cd"}
+    elsewhere = Request("POST", "/users/validate", body=request.body)
+    assert once.per_stack(elsewhere) == elsewhere
+    no_json = Request("POST", "/users", body=b"{a@b.cd")
+    assert once.per_stack(no_json) == no_json
+
+
+def test_the_smallest_request_is_found() -> None:
+    body = json.dumps({"name": "Zoë of all people", "email": "x@y.zz", "age": 17}).encode()
+    headers = (("content-type", "application/json"), ("x-a", "b"))
+    large = Request("POST", "/users/validate?a=1&size=%C3%A9", headers, body, chunked=True)
+
+    def shows_it(request: Request) -> bool:
+        return "size" in request.path and b"\\u00eb" in (request.body or b"")
+
+    smallest = generate.smallest(large, shows_it)
+    assert shows_it(smallest)
+    assert smallest.headers == ()
+    assert not smallest.chunked
+    assert smallest.path == "/size"
+    assert smallest.body in (b'{"name":"\\u00eb"}', b"\\u00eb")
+
+
+def test_a_request_is_shown_as_a_command_that_a_shell_understands() -> None:
+    request = Request("POST", "/a?b='c'", (("x-d", "e f"),), b"\x00it's \xff")
+    code = f"curl() {{ printf '%s|' \"$@\"; }}; URL=http://h; {request}"
+    done = subprocess.run(["bash", "-c", code], capture_output=True, check=True)
+    # A shell's words can hold no NUL.
+    assert b"|-H|x-d: e f|" in done.stdout
+    assert done.stdout.endswith(b"|http://h/a?b='c'|")
+    assert "\\x00it\\x27s \\xff" in str(request)
+
+
+# ------------------------------------------------------- two servers that are not alike
+
+Respond = Callable[[str, str, bytes], tuple[int, dict[str, str], bytes]]
+JSON = {"content-type": "application/json"}
+
+
+@contextmanager
+def server(respond: Respond) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status, headers, reply = respond(self.command, self.path, body)
+            self.send_response(status)
+            for name, text in {**headers, "content-length": str(len(reply))}.items():
+                self.send_header(name, text)
+            if self.headers.get("transfer-encoding"):  # it can't read these
+                self.send_header("connection", "close")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(reply)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_TRACE = answer
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.daemon_threads = True
+    thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}"
+    finally:
+        running.shutdown()
+        thread.join()
+        running.server_close()
+
+
+def plain(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    return (404 if path == "/openapi.json" else 200), JSON, b'{"a":1,"b":[2.0]}'
+
+
+def explored(other: Respond, cases: int = 150) -> parity.Exploration:
+    with server(plain) as one, server(other) as two:
+        return parity.explore({"one": one, "two": two}, cases, 1)
+
+
+def test_servers_that_answer_alike_do_not_differ() -> None:
+    found = explored(plain)
+    assert found.disagreements == []
+    assert found.cases == 150
+    assert sum(found.statuses.values()) == 150
+
+
+def test_the_order_of_members_and_blanks_are_no_difference() -> None:
+    assert explored(lambda *_: (200, JSON, b'{"b": [2.0], "a": 1}')).disagreements == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "problem"),
+    [
+        (JSON, b'{"a":1.0,"b":[2.0]}', "body.a is 1.0 instead of 1"),
+        (JSON, b'{"a":1,"b":[2.0,3]}', "body.b has 2 elements instead of 1"),
+        ({"content-type": "text/plain"}, b'{"a":1,"b":[2.0]}', "content-type is 'text/plain'"),
+        ({**JSON, "allow": "GET"}, b'{"a":1,"b":[2.0]}', "allow is 'GET' instead of absent"),
+        ({**JSON, "location": "/x"}, b'{"a":1,"b":[2.0]}', "location is '/x' instead of absent"),
+        (JSON, b"<html>", "the body is another one"),
+    ],
+)
+def test_a_difference_is_named_with_both_answers(
+    headers: dict[str, str], body: bytes, problem: str
+) -> None:
+    found = explored(lambda *_: (200, headers, body), 20).disagreements
+    assert found
+    for one in found:
+        assert any(text.startswith(problem) for text in one.problems)
+        assert repr(body) in str(one)
+        assert repr(b'{"a":1,"b":[2.0]}') in str(one)
+        assert "curl -i" in str(one)
+        assert json.loads(json.dumps(one.as_json()))["problems"]
+
+
+def test_a_difference_is_shown_by_the_smallest_request() -> None:
+    def picky(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        return (500, JSON, b"{}") if b"age" in body else plain(method, path, body)
+
+    found = explored(picky).disagreements
+    assert found
+    for one in found:
+        assert one.problems == ("status 500 instead of 200",)
+        assert one.request.body == b"age"
+        assert one.request.headers == ()
+
+
+def test_an_error_that_nothing_promises_is_a_finding_though_all_stacks_have_it() -> None:
+    def broken(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        return 500, JSON, b"{}"
+
+    with server(broken) as one, server(broken) as two:
+        found = parity.explore({"one": one, "two": two}, 5, 1).disagreements
+    assert found
+    assert {one.problems for one in found} == {("status 500, which nothing promises",)}
+
+
+def test_a_server_that_does_not_answer_differs() -> None:
+    with server(plain) as one, server(plain) as two:
+        gone = two
+    with server(plain) as one:
+        found = parity.explore({"one": one, "two": gone}, 3, 1).disagreements
+    assert found
+    assert all(problem.startswith("status 0 ") for d in found for problem in d.problems)
+
+
+# ------------------------------------------------------------------------------ OpenAPI
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, object]:
+    settings = Settings("postgresql+psycopg://u@localhost/d", "http://127.0.0.1:1")
+    return fastapi_twin.create_app(settings).openapi()
+
+
+def test_requests_are_made_from_an_openapi_document_too(document: dict[str, object]) -> None:
+    made = list(generate.requests(100, 1, [document]))
+    assert len(set(made)) == 100
+    drawn = generate._drawn(generate.from_openapi(document), 60, "1")
+    places = {request.path.partition("?")[0].split("/")[1] for request in drawn}
+    assert {"users", "weather", "cpu"} <= places
+    for request in drawn:
+        # Nothing of the client's own, which would differ from run to run.
+        assert not {name for name, _ in request.headers} & {"user-agent", "content-length"}
+    assert set(made) & set(generate._drawn(generate.from_contract(), 100, "1 0")) < set(made)
+
+
+def test_the_document_of_a_stack_that_has_one_is_used(document: dict[str, object]) -> None:
+    asked: set[str] = set()
+
+    def with_document(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        asked.add(path)
+        if path == "/openapi.json":
+            return 200, JSON, json.dumps(document).encode()
+        return plain(method, path, body)
+
+    assert explored(with_document, 60).cases == 60
+    assert "/openapi.json" in asked
