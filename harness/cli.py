@@ -342,7 +342,7 @@ def check(
             json.dumps(
                 {
                     "stacks": list(urls),
-                    "requests": sent,
+                    "requests": sent * len(urls),
                     "differences": differences,
                     "cases": found.cases,
                     "seed": seed,

@@ -20,6 +20,8 @@ def json_object() -> dict[str, Any]:
     # Size goes before type: an oversized body is 413 in any case.
     if len(request.get_data()) > MAX_BODY_BYTES:
         abort(413)
+    if request.mimetype.count("/") != 1:  # Werkzeug takes "application/a/b+json" for JSON
+        abort(415)
     body = request.get_json()
     if not isinstance(body, dict):
         raise invalid([("body", "type")])
