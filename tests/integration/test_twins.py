@@ -26,6 +26,9 @@ from harness.services import Services
 from harness.stacks import load_stacks
 from tests.integration.conftest import wait_for
 
+#: The first test pays for the start of all stacks, which takes as long as the machine is busy.
+pytestmark = pytest.mark.timeout(300)
+
 STACKS = list(load_stacks(plan.STACKS_FILE))
 
 
