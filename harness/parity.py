@@ -7,18 +7,33 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from apps.contract import Expected, FromReply, IntegerAbove, NoBody, Sample
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import connect
+
+from apps.contract import (
+    Containing,
+    Exchange,
+    Expected,
+    FromReply,
+    IntegerAbove,
+    NoBody,
+    Sample,
+    TextLike,
+)
 
 # Beside content-type, the headers whose presence a client acts on.
 HEADERS_THAT_MATTER = ("allow", "location", "www-authenticate")
 
 # More than the slowest right answer takes: a 504 after the upstream timeout of 2 s.
 REPLY_TIMEOUT_S = 15.0
+
+CLOSED_BY_CLIENT = 1000
 
 _EXCERPT_CHARACTERS = 200
 
@@ -59,6 +74,37 @@ def check_stack(base_url: str, samples: Iterable[Sample]) -> list[Difference]:
     return differences
 
 
+def check_exchanges(base_url: str, exchanges: Iterable[Exchange]) -> list[Difference]:
+    """Hold every conversation over WebSocket with one stack; as check_stack."""
+    return [
+        Difference(base_url, exchange.name, problem, "")
+        for exchange in exchanges
+        for problem in _converse(base_url, exchange)
+    ]
+
+
+def _converse(base_url: str, exchange: Exchange) -> Iterator[str]:
+    url = f"ws://{urlsplit(base_url).netloc}{exchange.path}"
+    try:
+        with connect(url, open_timeout=REPLY_TIMEOUT_S, proxy=None) as socket:
+            for message in exchange.sent:
+                socket.send(message)
+            for expected in exchange.replies:
+                reply = socket.recv(REPLY_TIMEOUT_S)
+                if reply != expected:
+                    yield f"{_shortened(reply)} instead of {_shortened(expected)}"
+            if exchange.close_code == CLOSED_BY_CLIENT:
+                socket.close()
+            try:
+                yield f"{_shortened(socket.recv(REPLY_TIMEOUT_S))} instead of the end"
+            except ConnectionClosed as closed:
+                code = closed.rcvd.code if closed.rcvd else None
+                if code != exchange.close_code:
+                    yield f"closed with {code} instead of {exchange.close_code}"
+    except (OSError, WebSocketException) as error:
+        yield f"no conversation: {type(error).__name__}: {error}"
+
+
 def _exchange(base_url: str, sample: Sample) -> tuple[int, dict[str, str], bytes]:
     # A connection for each: a server may close one whose request it did not read to the end.
     address = urlsplit(base_url)
@@ -66,8 +112,13 @@ def _exchange(base_url: str, sample: Sample) -> tuple[int, dict[str, str], bytes
         address.hostname or "", address.port, timeout=REPLY_TIMEOUT_S
     )
     with closing(connection):
+        body = [sample.body] if sample.chunked and sample.body is not None else sample.body
         connection.request(
-            sample.method, sample.path, body=sample.body, headers=dict(sample.headers)
+            sample.method,
+            sample.path,
+            body=body,
+            headers=dict(sample.headers),
+            encode_chunked=sample.chunked,
         )
         reply = connection.getresponse()
         headers = {name: ", ".join(reply.headers.get_all(name, [])) for name in reply.headers}
@@ -84,6 +135,12 @@ def compare(sample: Sample, status: int, headers: Mapping[str, str], body: bytes
     if isinstance(sample.json, NoBody):
         if body:
             problems.append(f"a body of {len(body)} bytes instead of none")
+    elif isinstance(sample.json, bytes):
+        if body != sample.json:
+            problems.append(f"another body of {len(body)} bytes, not {len(sample.json)}")
+    elif isinstance(sample.json, Containing):
+        if sample.json.text.encode() not in body:
+            problems.append(f"the body has no {sample.json.text!r} in it")
     else:
         try:
             value = json.loads(body)
@@ -111,6 +168,9 @@ def _differing(expected: Expected, actual: object, where: str) -> Iterator[str]:
     if isinstance(expected, IntegerAbove):
         if type(actual) is not int or actual <= expected.bound:
             yield f"{where} is {actual!r} instead of an integer above {expected.bound}"
+    elif isinstance(expected, TextLike):
+        if not isinstance(actual, str) or not re.fullmatch(expected.pattern, actual):
+            yield f"{where} is {actual!r} instead of a text like {expected.pattern}"
     elif isinstance(expected, dict) and isinstance(actual, dict):
         for name in expected.keys() | actual.keys():
             if name not in actual:
@@ -136,7 +196,7 @@ def _written(expected: Expected, actual: object) -> bytes:
 
 
 def _with_drawn(expected: Expected, actual: object) -> object:
-    if isinstance(expected, IntegerAbove):
+    if isinstance(expected, (IntegerAbove, TextLike)):
         return actual
     if isinstance(expected, dict) and isinstance(actual, dict):
         return {name: _with_drawn(value, actual[name]) for name, value in expected.items()}
@@ -152,6 +212,10 @@ def _header(expected: str | FromReply, value: object) -> str:
         return expected.template.format_map(value)  # type: ignore[arg-type]
     except (KeyError, TypeError):  # the reply is not what it should be, which is said already
         return expected.template
+
+
+def _shortened(message: str | bytes) -> str:
+    return f"{message[:_EXCERPT_CHARACTERS]!r} ({len(message)})"
 
 
 def _quoted(text: str | None) -> str:

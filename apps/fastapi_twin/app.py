@@ -10,11 +10,20 @@ from typing import TypedDict
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from apps.domain import classifier
 from apps.fastapi_twin import (
+    auth,
     cpu,
+    crash,
     database,
+    export,
     health,
     hello,
+    items,
+    live,
+    openapi,
+    page,
+    predict,
     problems,
     upstream_client,
     users,
@@ -26,8 +35,10 @@ from apps.settings import Settings
 class State(TypedDict):
     """What lives as long as the process; a request sees it as `request.state`."""
 
+    settings: Settings
     sessions: async_sessionmaker[AsyncSession]
     upstream: upstream_client.UpstreamClient
+    classifier: classifier.Classifier | None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -38,17 +49,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         async with database.open_sessions(settings) as sessions, open_upstream() as upstream:
-            yield {"sessions": sessions, "upstream": upstream}
+            yield {
+                "settings": settings,
+                "sessions": sessions,
+                "upstream": upstream,
+                "classifier": classifier.trained() if settings.classifier else None,
+            }
 
     app = FastAPI(
         title="twinbench",
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=None,
+        openapi_url=None,  # openapi.py has it, with no more methods than the contract
         # Flask has no tracing built in: off, whatever the environment configures.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.init_app(app)
-    for feature in (health, hello, weather, users, cpu):
+    for feature in (
+        *(health, hello, weather, users, items, auth),
+        *(page, export, cpu, predict, crash, live, openapi),
+    ):
         app.include_router(feature.router)
     return app

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from apps.problems import MEDIA_TYPE, Problem, invalid, method_not_allowed, of_status
+from apps.domain.errors import ItemNotFound
+from apps.problems import (
+    MEDIA_TYPE,
+    Problem,
+    invalid,
+    method_not_allowed,
+    of_status,
+    unknown_item,
+)
 
 # Pydantic's error types, as the contract's rules.
 _RULES = {
@@ -17,9 +28,12 @@ _RULES = {
     "string_pattern_mismatch": "characters",
     "string_too_short": "length",
     "string_too_long": "length",
+    "too_short": "length",
+    "too_long": "length",
     "email": "email",
     "greater_than_equal": "range",
     "less_than_equal": "range",
+    "literal_error": "choice",
 }
 
 
@@ -32,12 +46,38 @@ class ProblemResponse(JSONResponse):
         super().__init__(problem.document(), problem.status, problem.headers)
 
 
+class BrokenRule(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    rule: str
+
+
+class ProblemDocument(BaseModel):
+    """A problem document, as OpenAPI describes it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[BrokenRule] | None = None
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems that an operation may answer; a failure of the server is one."""
+    return {status: {"model": ProblemDocument} for status in (*statuses, 500)}
+
+
 def init_app(app: FastAPI) -> None:
     """Register the exception handlers."""
 
     @app.exception_handler(Problem)
     async def answer(request: Request, problem: Problem) -> ProblemResponse:
         return ProblemResponse(problem)
+
+    @app.exception_handler(ItemNotFound)
+    async def answer_item_not_found(request: Request, error: ItemNotFound) -> ProblemResponse:
+        return ProblemResponse(unknown_item(error.item_id))
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
@@ -55,7 +95,11 @@ def init_app(app: FastAPI) -> None:
 
 
 def _problem_of(error: RequestValidationError) -> Problem:
-    return invalid((str(one["loc"][-1]), _RULES.get(one["type"], "type")) for one in error.errors())
+    rules: dict[str, str] = {}
+    for one in error.errors():
+        # Where it is ("body"), the field, and perhaps an index; the first error of a field counts.
+        rules.setdefault(str(one["loc"][1]), _RULES.get(one["type"], "type"))
+    return invalid(rules.items())
 
 
 def _methods_of(request: Request) -> set[str]:

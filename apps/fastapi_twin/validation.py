@@ -25,8 +25,10 @@ def _well_formed(email: str) -> str:
         raise PydanticCustomError("email", "not an email address") from error
 
 
-# The whole number in a path or a query; int alone would also read "1_000", " 5" and "5.0".
-Integer = Annotated[int, BeforeValidator(_plain)]
+# What makes an int the whole number in a path or a query; by itself it would also read "1_000",
+# " 5" and "5.0". Bounds go before it, or OpenAPI would not know them.
+Plain = BeforeValidator(_plain)
+Integer = Annotated[int, Plain]
 
 Name = Annotated[
     str,

@@ -21,6 +21,12 @@ def test_a_stack_keeps_the_contract(urls: dict[str, str], stack: str) -> None:
     assert [str(found) for found in parity.check_stack(urls[stack], samples)] == []
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_keeps_the_contract_over_websocket(urls: dict[str, str], stack: str) -> None:
+    found = parity.check_exchanges(urls[stack], contract.exchanges())
+    assert [str(difference) for difference in found] == []
+
+
 def test_a_stack_that_breaks_the_contract_would_be_noticed(urls: dict[str, str]) -> None:
     other = dataclasses.replace(contract.hello(), json={"message": "Good evening"})
     (found,) = parity.check_stack(urls["flask-gthread"], [other])
