@@ -2,12 +2,17 @@
 
 import dataclasses
 import http.client
+import json
+import threading
+import time
 import uuid
 from urllib.parse import urlsplit
 
+import jwt
 import pytest
 
 from apps import contract
+from apps.settings import DEFAULT_JWT_SECRET
 from harness import parity, plan
 from harness.stacks import load_stacks
 
@@ -27,6 +32,21 @@ def test_a_stack_keeps_the_contract_over_websocket(urls: dict[str, str], stack: 
     assert [str(difference) for difference in found] == []
 
 
+def test_a_stack_that_says_something_else_over_websocket_would_be_noticed(
+    urls: dict[str, str],
+) -> None:
+    texts, _, with_bytes = contract.exchanges()
+    for wrong in (
+        dataclasses.replace(texts, replies=("hello", *texts.replies[1:])),
+        dataclasses.replace(texts, replies=texts.replies[:-1]),
+        dataclasses.replace(texts, path="/hello"),
+        dataclasses.replace(with_bytes, close_code=1011),
+    ):
+        found = parity.check_exchanges(urls["flask-gthread"], [wrong])
+        assert found
+        assert all(difference.sample == wrong.name for difference in found)
+
+
 def test_a_stack_that_breaks_the_contract_would_be_noticed(urls: dict[str, str]) -> None:
     other = dataclasses.replace(contract.hello(), json={"message": "Good evening"})
     (found,) = parity.check_stack(urls["flask-gthread"], [other])
@@ -36,7 +56,9 @@ def test_a_stack_that_breaks_the_contract_would_be_noticed(urls: dict[str, str])
 @pytest.mark.parametrize(
     "sample",
     [contract.hello(), contract.weather(contract.CITIES[0]), contract.validate_user(3),
-     contract.lookup_user(77), contract.cpu_python(), contract.cpu_native()],
+     contract.lookup_user(77), contract.cpu_python(), contract.cpu_native(),
+     contract.search_items(keyword="lamp"), contract.lookup_item(7), contract.protected(7),
+     contract.page(), contract.export(), contract.predict(3), contract.crash()],
     ids=lambda sample: sample.name,
 )  # fmt: skip
 def test_what_is_measured_has_the_same_bytes_on_every_stack(
@@ -44,6 +66,39 @@ def test_what_is_measured_has_the_same_bytes_on_every_stack(
 ) -> None:
     bodies = {stack: body_of(urls[stack], sample) for stack in STACKS}
     assert len(set(bodies.values())) == 1, bodies
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_token_of_one_stack_opens_every_other(urls: dict[str, str], stack: str) -> None:
+    token = json.loads(body_of(urls[stack], contract.login(9)))["access_token"]
+    claims = jwt.decode(token, DEFAULT_JWT_SECRET, algorithms=["HS256"])
+    assert claims["exp"] - claims["iat"] == 900
+    sample = dataclasses.replace(
+        contract.protected(9), headers={"authorization": f"Bearer {token}"}
+    )
+    for url in urls.values():
+        assert parity.check_stack(url, [sample]) == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_checking_a_password_keeps_nobody_else_waiting(urls: dict[str, str], stack: str) -> None:
+    answered = []
+
+    def ask(sample: contract.Sample) -> None:
+        body_of(urls[stack], sample)
+        answered.append(sample.path)
+
+    # The first takes 0.2 s of a core. Were it in the way, the second would be answered after it.
+    threads = [
+        threading.Thread(target=ask, args=[sample])
+        for sample in (contract.login(1), contract.hello())
+    ]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.02)
+    for thread in threads:
+        thread.join()
+    assert answered == ["/hello", "/login"]
 
 
 def body_of(url: str, sample: contract.Sample) -> bytes:
