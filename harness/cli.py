@@ -303,7 +303,12 @@ def check(stacks: tuple[str, ...], stacks_file: Path, as_json: bool) -> None:
     with _stacks_up(chosen) as urls:
         for label, url in urls.items():
             samples = contract.samples(unique=secrets.token_hex(6))
-            sent += len(samples)
+            exchanges = contract.exchanges()
+            sent += len(samples) + sum(len(exchange.sent) for exchange in exchanges)
+            found_here = [
+                *parity.check_stack(url, samples),
+                *parity.check_exchanges(url, exchanges),
+            ]
             differences.extend(
                 {
                     "stack": label,
@@ -311,7 +316,7 @@ def check(stacks: tuple[str, ...], stacks_file: Path, as_json: bool) -> None:
                     "problem": found.problem,
                     "reply": found.excerpt,
                 }
-                for found in parity.check_stack(url, samples)
+                for found in found_here
             )
     if as_json:
         print(json.dumps({"stacks": list(urls), "requests": sent, "differences": differences}))

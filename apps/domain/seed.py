@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple
+from operator import attrgetter
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, insert, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, DropSchema
@@ -27,30 +27,28 @@ def seed(url: str) -> None:
         connection.execute(DropSchema(SCHEMA, cascade=True, if_exists=True))
         connection.execute(CreateSchema(SCHEMA))
         Base.metadata.create_all(connection)
-        users = (catalogue.user(number) for number in range(1, catalogue.SEEDED_USERS + 1))
-        _copy(connection, User, map(astuple, users))
-        credentials = (
-            (number, catalogue.PASSWORD_HASH) for number in range(1, catalogue.SEEDED_USERS + 1)
-        )
-        _copy(connection, Credential, credentials)
-        _copy(connection, Item, map(astuple, catalogue.items(catalogue.SEEDED_ITEMS)))
+        _copy(connection, User, map(catalogue.user, range(1, catalogue.SEEDED_USERS + 1)))
+        _copy(connection, Item, catalogue.items(catalogue.SEEDED_ITEMS))
+        everybodys = select(User.id, literal(catalogue.PASSWORD_HASH))
+        connection.execute(insert(Credential).from_select(["user_id", "password_hash"], everybodys))
         # Now, not whenever autovacuum comes by in the middle of a measurement.
         for table in Base.metadata.sorted_tables:
             connection.execute(text(f"ANALYZE {table}"))
 
 
-def _copy(connection: Connection, model: type[Base], rows: Iterable[tuple[object, ...]]) -> None:
+def _copy(connection: Connection, model: type[Base], rows: Iterable[object]) -> None:
     driver = connection.connection.driver_connection
     assert driver is not None
     table = model.__table__
-    columns = ", ".join(column.name for column in table.columns)
+    columns = [column.name for column in table.columns]
+    values = attrgetter(*columns)
     # COPY takes 10,000 rows in less time than a hundred INSERTs.
     with (
         driver.cursor() as cursor,
-        cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy,
+        cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
     ):
         for row in rows:
-            copy.write_row(row)
+            copy.write_row(values(row))
 
 
 def main(environ: Mapping[str, str]) -> int:

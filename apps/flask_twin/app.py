@@ -53,8 +53,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     predict.init_app(app, settings)
     live.init_app(app)
     for feature in (
-        *(health, hello, weather, users, items, auth),
-        *(page, export, cpu, predict, crash, live),
+        *(health, hello, weather, users, cpu, items, auth),
+        *(page, export, predict, crash, live),
     ):
         app.register_blueprint(feature.blueprint)
     # They need SpecTree and Pydantic, of which nothing else here has any use.

@@ -8,6 +8,7 @@ has asked for costs nothing. Views and descriptions meet when the document is ma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
 from typing import Annotated, Any
 
 from flask import Response as FlaskResponse
@@ -245,9 +246,13 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 }
 
 
+_one_at_a_time = Lock()  # SpecTree makes the document at the first request, and not for threads
+
+
 def document() -> FlaskResponse:
     """Describe every operation."""
-    return jsonify(with_problem_media_type(spec.spec))
+    with _one_at_a_time:
+        return jsonify(with_problem_media_type(spec.spec))
 
 
 def docs() -> str:
