@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from itertools import count
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from flask.json import dumps
 from flask_sock import Sock
 from simple_websocket import Server
 from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import RemoteProtocolError
+
+from apps.flask_twin.problems import answer
+from apps.problems import upgrade_required
 
 blueprint = Blueprint("live", __name__)
 sock = Sock()
@@ -21,6 +25,7 @@ def init_app(app: Flask) -> None:
     """Take no larger message than Uvicorn does."""
     app.config["SOCK_SERVER_OPTIONS"] = {"max_message_size": 16 * 1024 * 1024}
     sock.init_app(app)
+    app.register_error_handler(RemoteProtocolError, _answer_bad_handshake)
 
 
 @sock.route("/live", bp=blueprint)  # type: ignore[untyped-decorator]
@@ -37,3 +42,7 @@ def live(socket: Server) -> None:
         # We are told of the end before its thread has answered the client, and the connection
         # is closed when we return.
         socket.thread.join(_CLOSING_S)
+
+
+def _answer_bad_handshake(error: RemoteProtocolError) -> Response:
+    return answer(upgrade_required())

@@ -43,5 +43,6 @@ def _answer_http_exception(error: HTTPException) -> Response:
         return answer(method_not_allowed(error.valid_methods or ()))
     if isinstance(error, WebsocketMismatch):
         # The path is there for the other protocol only.
-        return answer(of_status(404) if "HTTP_UPGRADE" in request.environ else upgrade_required())
+        is_websocket = request.headers.get("upgrade", "").lower() == "websocket"
+        return answer(of_status(404) if is_websocket else upgrade_required())
     return answer(of_status(error.code or 500))

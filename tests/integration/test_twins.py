@@ -47,6 +47,17 @@ def test_a_stack_that_says_something_else_over_websocket_would_be_noticed(
         assert all(difference.sample == wrong.name for difference in found)
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_half_a_websocket_handshake_is_the_clients_fault(urls: dict[str, str], stack: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(urls[stack]).netloc, timeout=10)
+    try:
+        headers = {"connection": "upgrade", "upgrade": "websocket"}
+        connection.request("GET", "/live", headers=headers)
+        assert 400 <= connection.getresponse().status < 500
+    finally:
+        connection.close()
+
+
 def test_a_stack_that_breaks_the_contract_would_be_noticed(urls: dict[str, str]) -> None:
     other = dataclasses.replace(contract.hello(), json={"message": "Good evening"})
     (found,) = parity.check_stack(urls["flask-gthread"], [other])
