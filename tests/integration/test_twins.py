@@ -38,7 +38,7 @@ def test_a_stack_that_says_something_else_over_websocket_would_be_noticed(
     texts, _, with_bytes = contract.exchanges()
     for wrong in (
         dataclasses.replace(texts, replies=("hello", *texts.replies[1:])),
-        dataclasses.replace(texts, replies=texts.replies[:-1]),
+        dataclasses.replace(texts, replies=texts.replies[1:]),
         dataclasses.replace(texts, path="/hello"),
         dataclasses.replace(with_bytes, close_code=1011),
     ):
