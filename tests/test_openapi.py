@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from apps import contract, fastapi_twin, flask_twin
-from apps.fastapi_twin import openapi
+from apps.fastapi_twin import auth, openapi
 from apps.settings import Settings
 
 SETTINGS = Settings("postgresql+psycopg://u@127.0.0.1:1/d", "http://127.0.0.1:1", classifier=False)
@@ -136,3 +137,26 @@ def test_a_twin_without_its_classifier_says_so() -> None:
     assert flask.status_code == fastapi.status_code == 503
     assert flask.get_data() == fastapi.content
     assert b"without its classifier" in flask.get_data()
+
+
+def test_the_fastapi_twin_checks_no_password_on_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    on_the_loop = []
+
+    def matches(password: str, kept: str | None) -> bool:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            on_the_loop.append(False)
+        else:
+            on_the_loop.append(True)
+        return True
+
+    monkeypatch.setattr(auth.passwords, "matches", matches)
+    monkeypatch.setitem(FASTAPI.dependency_overrides, auth._kept, lambda: None)
+    login = contract.login(1)
+    with TestClient(FASTAPI) as client:
+        reply = client.post("/login", content=login.body, headers=dict(login.headers))
+    assert reply.status_code == 200
+    assert on_the_loop == [False]

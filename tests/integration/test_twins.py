@@ -3,8 +3,6 @@
 import dataclasses
 import http.client
 import json
-import threading
-import time
 import uuid
 from urllib.parse import urlsplit
 
@@ -89,27 +87,6 @@ def test_a_token_of_one_stack_opens_every_other(urls: dict[str, str], stack: str
     )
     for url in urls.values():
         assert parity.check_stack(url, [sample]) == []
-
-
-@pytest.mark.parametrize("stack", ["flask-gthread", "fastapi-uvicorn"])
-def test_checking_a_password_keeps_nobody_else_waiting(urls: dict[str, str], stack: str) -> None:
-    answered = []
-
-    def ask(sample: contract.Sample) -> None:
-        body_of(urls[stack], sample)
-        answered.append(sample.path)
-
-    # The first takes 0.2 s of a core. Were it in the way, the second would be answered after it.
-    threads = [
-        threading.Thread(target=ask, args=[sample])
-        for sample in (contract.login(1), contract.hello())
-    ]
-    for thread in threads:
-        thread.start()
-        time.sleep(0.02)
-    for thread in threads:
-        thread.join()
-    assert answered == ["/hello", "/login"]
 
 
 def body_of(url: str, sample: contract.Sample) -> bytes:
