@@ -7,19 +7,22 @@ that the scenarios send. Nothing here imports a framework: the load process read
 
 from __future__ import annotations
 
+import base64
 import functools
+import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from apps import problems
-from apps.domain import cpu
+from apps.domain import catalogue, cpu, digits
+from apps.domain.catalogue import PASSWORD, SEEDED_ITEMS, CatalogueItem, CatalogueUser, item, user
 from apps.domain.catalogue import SEEDED_USERS as SEEDED_USERS
-from apps.domain.catalogue import CatalogueUser, user
 from apps.domain.cities import BROKEN_CITY, LATE_CITY, TEMPERATURES_C
 from apps.problems import Problem
+from apps.settings import DEFAULT_JWT_SECRET
 
 CITIES = tuple(TEMPERATURES_C)
 
@@ -31,6 +34,13 @@ class IntegerAbove:
     """Stands for a number that the server draws: any integer above `bound`."""
 
     bound: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextLike:
+    """Stands for a text that the server draws: any that the pattern matches from end to end."""
+
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +57,18 @@ class NoBody:
 
 NO_BODY = NoBody()
 
-# A JSON value, in which an IntegerAbove may stand for a number.
+
+@dataclass(frozen=True, slots=True)
+class Containing:
+    """Stands for a body that each framework writes in its own way, with this text in it."""
+
+    text: str
+
+
+# A JSON value, in which something may stand for a number or a text.
 Expected: TypeAlias = (
-    "bool | int | float | str | IntegerAbove | list[Expected] | dict[str, Expected] | None"
+    "bool | int | float | str | IntegerAbove | TextLike | list[Expected] | dict[str, Expected]"
+    " | None"
 )
 
 
@@ -65,11 +84,26 @@ class Sample:
     method: str
     path: str  # percent-encoded, with the query
     status: int
-    json: Expected | NoBody
+    json: Expected | bytes | Containing | NoBody  # bytes: a body that is not JSON, as it stands
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     content_type: str = "application/json"
     reply_headers: Mapping[str, str | FromReply] = field(default_factory=dict)
+    chunked: bool = False  # the body is sent in chunks, without content-length
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What is said over one WebSocket: all messages are sent, then the replies must come.
+
+    After them the client closes, or the server has done so with a code of its own.
+    """
+
+    name: str  # unique in the contract
+    path: str
+    sent: tuple[str | bytes, ...]
+    replies: tuple[str, ...]
+    close_code: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +121,15 @@ class Endpoint:
 
 
 # --------------------------------------------------------- requests of the scenarios
+
+_HTML = "text/html; charset=utf-8"
+_IN_2100 = 4_102_444_800
+_TOKEN_REPLY: Expected = {
+    # {"alg":"HS256","typ":"JWT"}, claims and a signature of 32 bytes.
+    "access_token": TextLike(r"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\.[\w-]+\.[\w-]{43}"),
+    "token_type": "Bearer",
+    "expires_in": 900,
+}
 
 
 def hello() -> Sample:
@@ -113,6 +156,80 @@ def lookup_user(user_id: int) -> Sample:
     """GET /users/{id}, for one of the SEEDED_USERS, from 1."""
     row: Expected = {"id": user_id, **_fields_of(user(user_id))}
     return Sample(f"look up user {user_id}", "GET", f"/users/{user_id}", 200, row)
+
+
+@functools.lru_cache(maxsize=1024)  # it goes through all items, and the same ones are sent often
+def search_items(**query: str | int) -> Sample:
+    """GET /items with these valid parameters, of which no filter has its default."""
+    page, per_page = int(query.get("page", 1)), int(query.get("per_page", 20))
+    keyword = str(query.get("keyword", "")).strip().lower()
+    found = [
+        one
+        for one in catalogue.items(SEEDED_ITEMS)
+        if keyword in one.name.lower()
+        and query.get("category", one.category) == one.category
+        and int(query.get("min_price", 0)) <= one.price
+        and int(query.get("max_price", catalogue.PRICE_MAX)) >= one.price
+    ]
+    shown: list[Expected] = [_item(one) for one in found[(page - 1) * per_page : page * per_page]]
+    path = f"/items?{urlencode(query)}" if query else "/items"
+    return Sample(f"GET {path}", "GET", path, 200, {"items": shown, "total": len(found)})
+
+
+def lookup_item(item_id: int) -> Sample:
+    """GET /items/{id}, for one of the SEEDED_ITEMS, from 1."""
+    return Sample(f"item {item_id}", "GET", f"/items/{item_id}", 200, _item(item(item_id)))
+
+
+def login(user_id: int) -> Sample:
+    """POST /login as one of the SEEDED_USERS, from 1."""
+    sent: Expected = {"email": user(user_id).email, "password": PASSWORD}
+    return _post(f"login of user {user_id}", "/login", sent, 200, _TOKEN_REPLY)
+
+
+def protected(user_id: int) -> Sample:
+    """GET /protected with a token of one of the SEEDED_USERS, from 1; it is good until 2100."""
+    email = user(user_id).email
+    return Sample(
+        f"protected for user {user_id}",
+        "GET",
+        "/protected",
+        200,
+        {"email": email},
+        headers={"authorization": f"Bearer {_token({'sub': email, 'exp': _IN_2100})}"},
+    )
+
+
+def page() -> Sample:
+    """GET /page."""
+    lines = "\n".join(
+        f'<li id="item-{one.id}">{_escape(one.name)}: {one.price / 100:.2f}'
+        f"{'' if one.in_stock else ' (sold out)'}</li>"
+        for one in catalogue.items(catalogue.ITEMS_ON_PAGE)
+    )
+    html = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Items</title>\n'
+        f"</head>\n<body>\n<h1>Items</h1>\n<ul>\n{lines}\n</ul>\n</body>\n</html>"
+    )
+    return Sample("page", "GET", "/page", 200, html.encode(), content_type=_HTML)
+
+
+def export(count: int = catalogue.EXPORTED_DEFAULT) -> Sample:
+    """GET /export of so many items, from 1 to catalogue.EXPORTED_MAX."""
+    rows: list[Expected] = [_item(one) for one in catalogue.items(count)]
+    return Sample(f"export of {count}", "GET", f"/export?count={count}", 200, {"items": rows})
+
+
+def predict(number: int) -> Sample:
+    """POST /predict with one of the images, from 0; they repeat."""
+    pixels, digit = digits.image(number)
+    sent: Expected = {"pixels": [*pixels]}
+    return _post(f"predict image {number}", "/predict", sent, 200, {"digit": digit})
+
+
+def crash() -> Sample:
+    """GET /crash."""
+    return _get_problem("crash", "/crash", problems.of_status(500))
 
 
 def cpu_python() -> Sample:
@@ -241,6 +358,255 @@ def _lookup_samples(unique: str) -> Iterator[Sample]:
     yield _wrong_method("OPTIONS", "/users/1", allow="GET")
 
 
+def _search_samples(unique: str) -> Iterator[Sample]:
+    yield search_items()
+    for query in (
+        {"keyword": "lamp"},
+        {"keyword": " LAMP\t"},
+        {"keyword": "café lamp"},
+        {"keyword": "明るい"},
+        {"keyword": "100%", "per_page": 100},
+        {"keyword": "%"},
+        {"keyword": "m_k"},
+        {"keyword": '6" 1'},
+        {"keyword": "<3"},
+        {"keyword": "a/b\\c"},
+        {"keyword": "'; DROP TABLE items; --"},
+        {"category": "books"},
+        {"category": "toys", "min_price": 50_000},
+        {"min_price": 0, "max_price": 150},
+        {"min_price": 2_000, "max_price": 1_000},
+        {"max_price": catalogue.PRICE_MAX, "per_page": 1},
+        {"keyword": "tent", "category": "garden", "min_price": 1_000, "max_price": 90_000},
+        {"page": 2},
+        {"page": 100, "per_page": 100},
+        {"page": 101, "per_page": 100},
+        {"page": 2**63, "per_page": 100},
+        {"page": 10**50},
+        {"keyword": "vase", "page": "007", "per_page": "05"},
+    ):
+        yield search_items(**query)
+    yield Sample(
+        "items with parameters twice and unknown ones",
+        "GET",
+        "/items?page=x&page=3&sort=price&category=none&category=music",
+        200,
+        search_items(page=3, category="music").json,
+    )
+    nothing: Expected = {"items": [], "total": 0}
+    yield Sample("items with a keyword not in UTF-8", "GET", "/items?keyword=%FF", 200, nothing)
+    rules = {
+        "keyword": {"": "length", " \n": "length", "é" * 101: "length", "a\0b": "characters"},
+        "category": {"": "choice", "cars": "choice", "Books": "choice", " books": "choice"},
+        "min_price": {"-1": "range", "1000001": "range", "1.5": "type", "": "type"},
+        "max_price": {"-1": "range", "9" * 100: "range", "1e3": "type", "ten": "type"},
+        "page": {"0": "range", "-1": "range", "": "type", "1.0": "type", "٣": "type"},
+        "per_page": {"0": "range", "101": "range", "+1": "type", "all": "type"},
+    }
+    for field_, texts in rules.items():
+        for text, rule in texts.items():
+            query_text = urlencode({field_: text})
+            yield _get_problem(
+                f"items with {field_} {_short(text)}",
+                f"/items?{query_text}",
+                _invalid(**{field_: rule}),
+            )
+    yield _get_problem(
+        "items with nothing valid",
+        "/items?per_page=0&page=0&max_price=x&min_price=x&category=x&keyword=",
+        _invalid(
+            keyword="length",
+            category="choice",
+            min_price="type",
+            max_price="type",
+            page="range",
+            per_page="range",
+        ),
+    )
+    yield _wrong_method("POST", "/items", allow="GET")
+
+
+def _item_samples(unique: str) -> Iterator[Sample]:
+    for item_id in (1, 30, SEEDED_ITEMS):
+        yield lookup_item(item_id)
+    for absent in (0, -1, SEEDED_ITEMS + 1, 2**31, 2**63, 10**100):
+        yield _get_problem(f"item {absent}", f"/items/{absent}", problems.unknown_item(absent))
+    for text in ("abc", "1.0", "1_0", " 1", "٣", "1\0"):
+        yield _get_problem(f"item {text!r}", f"/items/{quote(text, safe='')}", _invalid(id="type"))
+    yield _get_problem("no item", "/items/", problems.of_status(404))
+    yield _wrong_method("DELETE", "/items/1", allow="GET")
+
+
+def _login_samples(unique: str) -> Iterator[Sample]:
+    yield login(1)
+    sent: dict[str, Expected] = {"email": user(2).email, "password": PASSWORD}
+    capitals = sent | {"email": user(2).email.replace("example", "EXAMPLE"), "remember": True}
+    yield _post("login with a domain in capitals", "/login", capitals, 200, _TOKEN_REPLY)
+    wrong: dict[str, dict[str, Expected]] = {
+        "a wrong password": {"password": PASSWORD + "."},
+        "blanks around the password": {"password": f" {PASSWORD} "},
+        "an unknown email": {"email": f"{unique}@example.org"},
+    }
+    for name, change in wrong.items():
+        yield _post_problem(
+            f"login with {name}", "/login", _encode(sent | change), problems.wrong_login()
+        )
+    bad: dict[str, tuple[dict[str, object], dict[str, str]]] = {
+        "no fields": (
+            {"email": ..., "password": ...},
+            {"email": "required", "password": "required"},
+        ),
+        "fields of null": (
+            {"email": None, "password": None},
+            {"email": "type", "password": "type"},
+        ),
+        "an email that is none": ({"email": "ada"}, {"email": "email"}),
+        "a password of no characters": ({"password": ""}, {"password": "length"}),
+        "a password of 101 characters": ({"password": "é" * 101}, {"password": "length"}),
+        "a password with half a character": ({"password": "\ud83d"}, {"password": "characters"}),
+        "a number for a password": ({"password": 12345678}, {"password": "type"}),
+    }
+    for name, (changed, broken) in bad.items():
+        fields = {key: value for key, value in {**sent, **changed}.items() if value is not ...}
+        yield _post_problem(
+            f"login with {name}", "/login", json.dumps(fields).encode(), _invalid(**broken)
+        )
+    yield from _malformed_bodies("/login", _encode(sent))
+    yield _wrong_method("GET", "/login", allow="POST")
+
+
+def _protected_samples(unique: str) -> Iterator[Sample]:
+    yield protected(1)
+    email = user(3).email
+    claims: dict[str, Expected] = {"sub": email, "exp": _IN_2100}
+    good_claims: dict[str, dict[str, Expected]] = {
+        "claims that it need not have": {"iat": 1, "nbf": 1, "jti": "x", "aud": "x", "iss": "x"},
+        "a subject who is no user": {"sub": "nobody"},
+    }
+    for name, more in good_claims.items():
+        reply: Expected = {"email": more.get("sub", email)}
+        headers = {"authorization": f"Bearer {_token(claims | more)}"}
+        yield Sample(f"protected: {name}", "GET", "/protected", 200, reply, headers=headers)
+
+    good = _token(claims)
+    for name, header in {
+        "no header": None,
+        "an empty header": "",
+        "a token without its scheme": good,
+        "the scheme without a token": "Bearer",
+        "another scheme": "Basic dXNlcjpwYXNzd29yZA==",
+        "the scheme in small letters": f"bearer {good}",
+        "a token and more": f"Bearer {good} {good}",
+    }.items():
+        yield _unauthorized(name, header, problems.token_missing())
+    head, payload, signature = good.split(".")
+    for name, token in {
+        "no token at all": "token",
+        "three parts of no token": "a.b.c",
+        "letters outside ASCII": "é.é.é",
+        "two parts of a token": f"{head}.{payload}",
+        "a token with a part too many": f"{good}.{signature}",
+        "no signature": f"{head}.{payload}.",
+        "half a signature": good[:-20],
+        "another's signature": _token(claims, secret="another secret, which is as long as ours"),
+        "another's claims": f"{head}.{_base64(_encode(claims | {'sub': 'eve'}))}.{signature}",
+        "no subject": _token({"exp": _IN_2100}),
+        "a subject that is no text": _token(claims | {"sub": 3}),
+        "no expiry": _token({"sub": email}),
+        "an expiry that is no time": _token(claims | {"exp": "soon"}),
+        "a token of the future": _token(claims | {"nbf": _IN_2100 - 1}),
+        "claims that are no object": _token([email]),
+        "no algorithm": _token(claims, algorithm="none", secret=None),
+        "no algorithm in capitals": _token(claims, algorithm="NONE", secret=None),
+        "no algorithm, signed": _token(claims, algorithm="none"),
+        "another hash": _token(claims, algorithm="HS512", digest="sha512"),
+        "an algorithm with a public key": _token(claims, algorithm="RS256"),
+        "an algorithm that there is not": _token(claims, algorithm="XS256"),
+    }.items():
+        yield _unauthorized(name, f"Bearer {token}", problems.token_invalid())
+    expired = _token({"sub": email, "iat": 999_999_100, "exp": 1_000_000_000})
+    yield _unauthorized("an expired token", f"Bearer {expired}", problems.token_expired())
+    yield _wrong_method("POST", "/protected", allow="GET")
+
+
+def _page_samples(unique: str) -> Iterator[Sample]:
+    yield page()
+    yield _wrong_method("POST", "/page", allow="GET")
+
+
+def _export_samples(unique: str) -> Iterator[Sample]:
+    for count in (1, 2, catalogue.EXPORTED_MAX):
+        yield export(count)
+    yield Sample("export", "GET", "/export", 200, export().json)
+    yield Sample("export of the last count", "GET", "/export?count=x&count=2", 200, export(2).json)
+    for text, rule in {
+        "0": "range",
+        "5001": "range",
+        "-1": "range",
+        "": "type",
+        "1.0": "type",
+    }.items():
+        yield _get_problem(f"export of {text!r}", f"/export?count={text}", _invalid(count=rule))
+    yield _wrong_method("POST", "/export", allow="GET")
+
+
+def _predict_samples(unique: str) -> Iterator[Sample]:
+    for number in range(digits.IMAGES):
+        yield predict(number)
+    pixels, digit = digits.image(0)
+    one: list[Expected] = [*pixels]
+    yield _post(
+        "predict with an unknown field", "/predict", {"pixels": one, "x": 1}, 200, {"digit": digit}
+    )
+    bad: dict[str, tuple[Expected, str]] = {
+        "null": (None, "type"),
+        "a number": (1, "type"),
+        "a text": ("0" * digits.PIXELS, "type"),
+        "an object": ({"0": 1}, "type"),
+        "no pixels": ([], "length"),
+        "63 pixels": (one[1:], "length"),
+        "65 pixels": ([*one, 0], "length"),
+        "65 texts": (["a"] * 65, "length"),
+        "8 rows": ([one[:8]] * 8, "type"),
+        "a pixel of -1": ([-1, *one[1:]], "range"),
+        "a pixel of 17": ([*one[1:], digits.PIXEL_MAX + 1], "range"),
+        "a pixel of 2**70": ([*one[1:], 2**70], "range"),
+        "a pixel of 1.0": ([1.0, *one[1:]], "type"),
+        "a pixel of true": ([True, *one[1:]], "type"),
+        "a pixel of null": ([None, *one[1:]], "type"),
+        "a pixel of text": (["1", *one[1:]], "type"),
+        "a pixel of 17, then a text": ([17, "1", *one[2:]], "range"),
+        "a text, then a pixel of 17": (["1", 17, *one[2:]], "type"),
+        "a text and no more": (["1"], "type"),
+    }
+    for name, (value, rule) in bad.items():
+        yield _post_problem(
+            f"predict with {name}", "/predict", {"pixels": value}, _invalid(pixels=rule)
+        )
+    yield _post_problem("predict without pixels", "/predict", {}, _invalid(pixels="required"))
+    yield from _malformed_bodies("/predict", _encode({"pixels": one}))
+    yield _wrong_method("GET", "/predict", allow="POST")
+
+
+def _crash_samples(unique: str) -> Iterator[Sample]:
+    yield crash()
+    yield _wrong_method("POST", "/crash", allow="GET")
+
+
+def _openapi_samples(unique: str) -> Iterator[Sample]:
+    document = Containing('"/users/{id}"')  # tests compare the documents themselves
+    yield Sample("openapi", "GET", "/openapi.json", 200, document)
+    for method in ("POST", "HEAD"):
+        yield _wrong_method(method, "/openapi.json", allow="GET")
+
+
+def _docs_samples(unique: str) -> Iterator[Sample]:
+    page_of_document = Containing("/openapi.json")
+    yield Sample("docs", "GET", "/docs", 200, page_of_document, content_type=_HTML)
+    for method in ("POST", "HEAD"):
+        yield _wrong_method(method, "/docs", allow="GET")
+
+
 def _cpu_samples(kind: str, work: Callable[[int], str]) -> Iterator[Sample]:
     path = f"/cpu/{kind}"
     yield _cpu(kind, work, cpu.SIZE_DEFAULT, "")
@@ -277,23 +643,54 @@ ENDPOINTS = (
     Endpoint("POST", "/users/validate", "answers the normalised user", _validate_samples),
     Endpoint("POST", "/users", "stores a user", _create_samples),
     Endpoint("GET", "/users/{id}", "one row by primary key", _lookup_samples),
+    Endpoint("GET", "/items", "several rows: filters and pages", _search_samples),
+    Endpoint("GET", "/items/{id}", "one item, or a domain error", _item_samples),
+    Endpoint("POST", "/login", "a token for a password", _login_samples),
+    Endpoint("GET", "/protected", "whose the token is", _protected_samples),
+    Endpoint("GET", "/page", "a list as HTML", _page_samples),
+    Endpoint("GET", "/export", "many items as JSON", _export_samples),
     Endpoint("GET", "/cpu/python", "work that holds the GIL", _cpu_python_samples),
     Endpoint("GET", "/cpu/native", "work that releases the GIL", _cpu_native_samples),
+    Endpoint("POST", "/predict", "which digit an image shows", _predict_samples),
+    Endpoint("GET", "/crash", "an error that nobody has foreseen", _crash_samples),
+    Endpoint("GET", "/openapi.json", "describes the operations", _openapi_samples),
+    Endpoint("GET", "/docs", "shows the description", _docs_samples),
 )
 
 
 def samples(unique: str) -> list[Sample]:
-    """Every sample of every endpoint, and of paths that there are not; `unique` as in Endpoint."""
+    """Every sample of every endpoint, and of paths that are none; `unique` as in Endpoint."""
     return [
         *(sample for endpoint in ENDPOINTS for sample in endpoint.samples(unique)),
+        *_live_samples(unique),
         *_unknown_path_samples(),
+    ]
+
+
+def _live_samples(unique: str) -> Iterator[Sample]:
+    """WS /live, as HTTP without an upgrade sees it; what is said over it is in `exchanges`."""
+    yield _get_problem("live without an upgrade", "/live", problems.upgrade_required())
+    yield _wrong_method("POST", "/live", allow="GET")
+
+
+def exchanges() -> list[Exchange]:
+    """Every conversation of WS /live, the one endpoint that is not HTTP."""
+    texts = ("hello", "", " Zoë 明 ", '{"a": "b\\n"}', "x" * 100_000)
+    numbered = tuple(
+        _encode({"seq": seq, "text": text}).decode() for seq, text in enumerate(texts, 1)
+    )
+    return [
+        Exchange("live: texts", "/live", texts, numbered),
+        Exchange("live: nothing said", "/live", (), ()),
+        Exchange("live: bytes after a text", "/live", ("hello", b"hello"), numbered[:1], 1003),
     ]
 
 
 def _unknown_path_samples() -> Iterator[Sample]:
     for method in ("GET", "POST", "DELETE"):
         yield _problem(f"{method} an unknown path", method, "/nothing", problems.of_status(404))
-    for path in ("/", "/static/app.js", "/docs", "/openapi.json", "/cpu", "/%00"):
+    # Paths that a framework may have without being asked.
+    for path in ("/", "/static/app.js", "/redoc", "/docs/oauth2-redirect", "/cpu", "/%00"):
         yield _get_problem(f"GET {path}", path, problems.of_status(404))
 
 
@@ -332,6 +729,8 @@ def _good_users() -> Iterator[Sample]:
         "a byte order mark": b"\xef\xbb\xbf" + reply.encode(),
     }.items():
         yield _validate(f"valid: {name}", body, _ADA)
+    yield _validate("valid: 1 MiB", _padded(_encode(_ADA), problems.MAX_BODY_BYTES), _ADA)
+    yield replace(_validate("valid: in chunks", _encode(_ADA), _ADA), chunked=True)
     for content_type in (
         "application/json; charset=utf-8",
         "Application/JSON",
@@ -431,10 +830,14 @@ def _bad_bodies(path: str) -> Iterator[Sample]:
         fields = {key: value for key, value in {**_ADA, **change}.items() if value is not ...}
         body = json.dumps(fields).encode()  # in ASCII, which is how half a character can be sent
         yield _post_problem(f"{path}: {name}", path, body, _invalid(**rules))
+    yield from _malformed_bodies(path, _encode(_ADA))
 
+
+def _malformed_bodies(path: str, good: bytes) -> Iterator[Sample]:
+    """What every endpoint that takes an object refuses, whatever the object."""
     for name, body in {
         "an array": b"[]",
-        "an array of a user": b"[" + _encode(_ADA) + b"]",
+        "an array of the right object": b"[" + good + b"]",
         "a string": b'"ada"',
         "an empty string": b'""',
         "a number": b"1",
@@ -452,7 +855,7 @@ def _bad_bodies(path: str) -> Iterator[Sample]:
         "half an object": b'{"name": "Ada"',
         "a comma too many": b'{"name": "Ada",}',
         "single quotes": b"{'name': 'Ada'}",
-        "more after the object": _encode(_ADA) + b"{}",
+        "more after the object": good + b"{}",
         "no JSON at all": b"name=Ada&age=36",
         "a line break within a string": b'{"name": "A\nda"}',
         "not UTF-8": b'{"name": "\xff"}',
@@ -470,7 +873,7 @@ def _bad_bodies(path: str) -> Iterator[Sample]:
         "application/json, text/plain",
         "json",
     ):
-        for name, body in {"a user": _encode(_ADA), "nothing": b"", "no JSON": b"{"}.items():
+        for name, body in {"the right object": good, "nothing": b"", "no JSON": b"{"}.items():
             yield _post_problem(
                 f"{path}: {name} as {content_type or 'no content type'}",
                 path,
@@ -479,15 +882,17 @@ def _bad_bodies(path: str) -> Iterator[Sample]:
                 content_type,
             )
 
-    too_large = b" " * (problems.MAX_BODY_BYTES - len(_encode(_ADA)) + 1) + _encode(_ADA)
+    too_large = _padded(good, problems.MAX_BODY_BYTES + 1)
     for type_name, content_type in {"": "application/json", " of text": "text/plain"}.items():
-        yield _post_problem(
+        sample = _post_problem(
             f"{path}: 1 MiB and a byte{type_name}",
             path,
             too_large,
             problems.of_status(413),
             content_type,
         )
+        yield sample
+        yield replace(sample, name=f"{sample.name} in chunks", chunked=True)
 
 
 def _every_field(rule: str) -> dict[str, str]:
@@ -499,6 +904,52 @@ def _every_field(rule: str) -> dict[str, str]:
 
 def _fields_of(person: CatalogueUser) -> dict[str, Expected]:
     return {"name": person.name, "email": person.email, "age": person.age}
+
+
+def _item(one: CatalogueItem) -> Expected:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "category": one.category,
+        "price": one.price,
+        "rating": one.rating,
+        "in_stock": one.in_stock,
+    }
+
+
+def _escape(text: str) -> str:
+    """As Jinja does; html.escape writes the quotes in another way."""
+    for character, entity in {"&": "amp", "<": "lt", ">": "gt", "'": "#39", '"': "#34"}.items():
+        text = text.replace(character, f"&{entity};")
+    return text
+
+
+def _padded(body: bytes, size: int) -> bytes:
+    return b" " * (size - len(body)) + body
+
+
+def _token(
+    claims: Expected,
+    *,
+    algorithm: str = "HS256",
+    secret: str | None = DEFAULT_JWT_SECRET,
+    digest: str = "sha256",
+) -> str:
+    """A token as RFC 7519 has it; without a secret, unsigned."""
+    head: Expected = {"alg": algorithm, "typ": "JWT"}
+    signed = f"{_base64(_encode(head))}.{_base64(_encode(claims))}"
+    if secret is None:
+        return f"{signed}."
+    return f"{signed}.{_base64(hmac.digest(secret.encode(), signed.encode(), digest))}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _unauthorized(name: str, header: str | None, problem: Problem) -> Sample:
+    headers = {} if header is None else {"authorization": header}
+    return _problem(f"protected: {name}", "GET", "/protected", problem, headers=headers)
 
 
 def _weather_path(city: str) -> str:

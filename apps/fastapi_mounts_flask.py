@@ -1,7 +1,8 @@
 """The Flask twin inside a FastAPI application, as in a migration that has just begun.
 
-All requests still go to Flask, by way of a2wsgi. To migrate a feature is to include its router
-from the FastAPI twin: what FastAPI has a route for does not come to Flask any more.
+Requests still go to Flask, by way of a2wsgi. To migrate a feature is to include its router from
+the FastAPI twin: what FastAPI has a route for does not come to Flask any more. The first one has
+to be /live, since WSGI has no WebSockets and a2wsgi leaves no connection to take over.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from apps import flask_twin
+from apps.fastapi_twin import live, problems
 
 # As many threads as the Flask stacks have; a2wsgi's own default is 10.
 _THREADS = 40
@@ -26,6 +28,8 @@ def create_app() -> FastAPI:
         openapi_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    problems.init_app(app)
+    app.include_router(live.router)
     flask = WSGIMiddleware(_saying_where_it_ends(flask_twin.create_app()), workers=_THREADS)
     # Not app.mount("/", …), whose pattern no path with a line break in it matches.
     app.router.default = cast(ASGIApp, flask)  # a2wsgi has types of its own for the same interface

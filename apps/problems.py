@@ -15,12 +15,14 @@ MAX_BODY_BYTES = 1024 * 1024
 # The titles of RFC 9110. Not from http.HTTPStatus, which named 413 and 422 otherwise before 3.13.
 _TITLES = {
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    426: "Upgrade Required",
     500: "Internal Server Error",
     502: "Bad Gateway",
     503: "Service Unavailable",
@@ -82,7 +84,7 @@ def method_not_allowed(methods: Iterable[str]) -> Problem:
 def invalid(errors: Iterable[tuple[str, str]]) -> Problem:
     """422; `errors` are pairs of field and rule, one for each field, in the declared order.
 
-    Rules: required, type, characters, length, email, range.
+    Rules: required, type, characters, length, email, range, choice.
     """
     return Problem(422, "The request has fields that are not valid.", errors=errors)
 
@@ -95,6 +97,31 @@ def unknown_user(user_id: int) -> Problem:
 def email_taken() -> Problem:
     """409: another user has this email."""
     return Problem(409, "Another user has this email.")
+
+
+def unknown_item(item_id: int) -> Problem:
+    """404: no item has this id."""
+    return Problem(404, f"There is no item {item_id}.")
+
+
+def wrong_login() -> Problem:
+    """401: no account has this email and password; which of the two is wrong is not told."""
+    return _unauthorized("Email and password do not belong together.", "Bearer")
+
+
+def token_missing() -> Problem:
+    """401: the request has no token where RFC 6750 puts it."""
+    return _unauthorized("This takes a token: Authorization: Bearer <token>.", "Bearer")
+
+
+def token_invalid() -> Problem:
+    """401: the token is malformed, or not one of ours."""
+    return _unauthorized("The token is not valid.", 'Bearer error="invalid_token"')
+
+
+def token_expired() -> Problem:
+    """401: the token was valid once."""
+    return _unauthorized("The token has expired.", 'Bearer error="invalid_token"')
 
 
 def unknown_city(city: str) -> Problem:
@@ -115,3 +142,31 @@ def upstream_late() -> Problem:
 def not_ready(service: str) -> Problem:
     """503: something that the twin depends on can't be reached."""
     return Problem(503, f"The {service} can't be reached.")
+
+
+def upgrade_required() -> Problem:
+    """426: the path takes a WebSocket, and the request did not ask for one."""
+    return Problem(426, "This path takes a WebSocket.", headers={"upgrade": "websocket"})
+
+
+def no_classifier() -> Problem:
+    """503: the process was started without the classifier."""
+    return Problem(503, "This server was started without its classifier.")
+
+
+def _unauthorized(detail: str, challenge: str) -> Problem:
+    return Problem(401, detail, headers={"www-authenticate": challenge})
+
+
+def with_problem_media_type(openapi: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document whose errors are problem documents.
+
+    The libraries of both twins give an error the media type of the good reply.
+    """
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    (content,) = response["content"].values()
+                    response["content"] = {MEDIA_TYPE: content}
+    return openapi

@@ -318,13 +318,14 @@ def check(
 
     names = stacks or tuple(load_stacks(stacks_file))
     chosen = [_find_stack(name, stacks_file) for name in dict.fromkeys(names)]
+    breaks = {stack.label: stack.breaks for stack in chosen if stack.breaks}
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     console = Console(stderr=True)
     told = f"starting {len(chosen)} stack{'s' if len(chosen) != 1 else ''}, seed {seed}"
     console.print(told, highlight=False)
     with processes.scratch_folder("hypothesis") as folder, _stacks_up(chosen) as urls:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder)  # else it would make one here
-        sent, kept = parity.check_stacks(urls)
+        sent, kept = parity.check_stacks(urls, breaks)
         with _counting("generated requests", cases, console) as case_done:
             found = parity.explore(urls, cases, seed, case_done)
     differences = [
@@ -344,6 +345,7 @@ def check(
                     "stacks": list(urls),
                     "requests": sent * len(urls),
                     "differences": differences,
+                    "breaks": breaks,
                     "cases": found.cases,
                     "seed": seed,
                     "statuses": found.statuses,
@@ -356,6 +358,8 @@ def check(
             click.echo(f"{one['stack']}: {one['sample']}: {one['problem']}\n  {one['reply']}")
         for disagreement in found.disagreements:
             click.echo(f"{disagreement}\n")
+        for label, samples in breaks.items():
+            click.echo(f"{label} can't keep, as stacks.toml says: {'; '.join(samples)}")
         click.echo(
             f"{sent} requests of the contract and {found.cases} generated ones (seed {seed}) to "
             f"each of {len(urls)} stacks, {len(differences) + len(found.disagreements)} differences"

@@ -33,6 +33,7 @@ class Stack:
         default_factory=dict
     )  # TWIN_* variables, lower-case, no prefix
     workers: str = ""  # "3", "n" or "2n+1", n being the servers' cores; else the plan's number
+    breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,17 +13,31 @@ import functools
 import http.client
 import itertools
 import json
+import re
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.sync.client import connect
+
 from apps import contract
-from apps.contract import Expected, FromReply, IntegerAbove, NoBody, Sample
+from apps.contract import (
+    Containing,
+    Exchange,
+    Expected,
+    FromReply,
+    IntegerAbove,
+    NoBody,
+    Sample,
+    TextLike,
+)
 from harness import generate
 from harness.generate import Request
 
@@ -32,6 +46,8 @@ HEADERS_THAT_MATTER = ("allow", "location", "www-authenticate")
 
 # More than the slowest right answer takes: a 504 after the upstream timeout of 2 s.
 REPLY_TIMEOUT_S = 15.0
+
+CLOSED_BY_CLIENT = 1000
 
 _EXCERPT_CHARACTERS = 200
 
@@ -72,19 +88,73 @@ def check_stack(base_url: str, samples: Iterable[Sample]) -> list[Difference]:
     return differences
 
 
-def check_stacks(urls: Mapping[str, str]) -> tuple[int, dict[str, list[Difference]]]:
-    """Send every sample of the contract to all stacks, which work side by side.
+def check_exchanges(base_url: str, exchanges: Iterable[Exchange]) -> list[Difference]:
+    """Hold every conversation over WebSocket with one stack; as check_stack."""
+    return [
+        Difference(base_url, exchange.name, problem, "")
+        for exchange in exchanges
+        for problem in _converse(base_url, exchange)
+    ]
+
+
+def _converse(base_url: str, exchange: Exchange) -> Iterator[str]:
+    url = f"ws://{urlsplit(base_url).netloc}{exchange.path}"
+    try:
+        with connect(url, open_timeout=REPLY_TIMEOUT_S, proxy=None) as websocket:
+            for message in exchange.sent:
+                websocket.send(message)
+            for expected in exchange.replies:
+                reply = websocket.recv(REPLY_TIMEOUT_S)
+                if reply != expected:
+                    yield f"{_shortened(reply)} instead of {_shortened(expected)}"
+            if exchange.close_code == CLOSED_BY_CLIENT:
+                websocket.close()
+            try:
+                yield f"{_shortened(websocket.recv(REPLY_TIMEOUT_S))} instead of the end"
+            except ConnectionClosed as closed:
+                code = closed.rcvd.code if closed.rcvd else None
+                if code != exchange.close_code:
+                    yield f"closed with {code} instead of {exchange.close_code}"
+    except (OSError, WebSocketException) as error:
+        yield f"no conversation: {type(error).__name__}: {error}"
+
+
+def check_stacks(
+    urls: Mapping[str, str], breaks: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> tuple[int, dict[str, list[Difference]]]:
+    """Hold all stacks to the whole contract; they work side by side.
 
     Args:
         urls: stack -> URL.
+        breaks: stack -> names of samples and exchanges that it is known to break. It has to: one
+            that it keeps is a difference too, or the list would outlive its reasons.
 
     Returns:
-        How many samples each was sent, and per stack what differs from the contract.
+        How many samples and exchanges each had, and per stack what differs from the contract.
     """
-    samples = {label: contract.samples(unique=secrets.token_hex(6)) for label in urls}
+    exchanges = contract.exchanges()
+
+    def check(label: str) -> list[Difference]:
+        samples = contract.samples(unique=secrets.token_hex(6))
+        found = [*check_stack(urls[label], samples), *check_exchanges(urls[label], exchanges)]
+        return list(_unknown(urls[label], found, breaks.get(label, ())))
+
     with ThreadPoolExecutor(max(1, len(urls))) as threads:
-        found = threads.map(check_stack, urls.values(), samples.values())
-        return len(next(iter(samples.values()), ())), dict(zip(urls, found, strict=True))
+        found = dict(zip(urls, threads.map(check, urls), strict=True))
+    return len(contract.samples(unique="")) + len(exchanges), found
+
+
+def _unknown(
+    url: str, differences: Iterable[Difference], breaks: Collection[str]
+) -> Iterator[Difference]:
+    broken = set()
+    for one in differences:
+        broken.add(one.sample)
+        if one.sample not in breaks:
+            yield one
+    for name in breaks:
+        if name not in broken:
+            yield Difference(url, name, "kept, though stacks.toml says that this stack can't", "")
 
 
 def _exchange(base_url: str, sample: Sample) -> tuple[int, dict[str, str], bytes]:
@@ -94,8 +164,13 @@ def _exchange(base_url: str, sample: Sample) -> tuple[int, dict[str, str], bytes
         address.hostname or "", address.port, timeout=REPLY_TIMEOUT_S
     )
     with closing(connection):
+        body = [sample.body] if sample.chunked and sample.body is not None else sample.body
         connection.request(
-            sample.method, sample.path, body=sample.body, headers=dict(sample.headers)
+            sample.method,
+            sample.path,
+            body=body,
+            headers=dict(sample.headers),
+            encode_chunked=sample.chunked,
         )
         reply = connection.getresponse()
         headers = {name: ", ".join(reply.headers.get_all(name, [])) for name in reply.headers}
@@ -112,6 +187,12 @@ def compare(sample: Sample, status: int, headers: Mapping[str, str], body: bytes
     if isinstance(sample.json, NoBody):
         if body:
             problems.append(f"a body of {len(body)} bytes instead of none")
+    elif isinstance(sample.json, bytes):
+        if body != sample.json:
+            problems.append(f"another body of {len(body)} bytes, not {len(sample.json)}")
+    elif isinstance(sample.json, Containing):
+        if sample.json.text.encode() not in body:
+            problems.append(f"the body has no {sample.json.text!r} in it")
     else:
         try:
             value = json.loads(body)
@@ -139,6 +220,9 @@ def _differing(expected: Expected, actual: object, where: str) -> Iterator[str]:
     if isinstance(expected, IntegerAbove):
         if type(actual) is not int or actual <= expected.bound:
             yield f"{where} is {actual!r} instead of an integer above {expected.bound}"
+    elif isinstance(expected, TextLike):
+        if not isinstance(actual, str) or not re.fullmatch(expected.pattern, actual):
+            yield f"{where} is {actual!r} instead of a text like {expected.pattern}"
     elif isinstance(expected, dict) and isinstance(actual, dict):
         for name in expected.keys() | actual.keys():
             if name not in actual:
@@ -164,7 +248,7 @@ def _written(expected: Expected, actual: object) -> bytes:
 
 
 def _with_drawn(expected: Expected, actual: object) -> object:
-    if isinstance(expected, IntegerAbove):
+    if isinstance(expected, (IntegerAbove, TextLike)):
         return actual
     if isinstance(expected, dict) and isinstance(actual, dict):
         return {name: _with_drawn(value, actual[name]) for name, value in expected.items()}
@@ -180,6 +264,10 @@ def _header(expected: str | FromReply, value: object) -> str:
         return expected.template.format_map(value)  # type: ignore[arg-type]
     except (KeyError, TypeError):  # the reply is not what it should be, which is said already
         return expected.template
+
+
+def _shortened(message: str | bytes) -> str:
+    return f"{message[:_EXCERPT_CHARACTERS]!r} ({len(message)})"
 
 
 def _quoted(text: str | None) -> str:
@@ -486,9 +574,12 @@ _COMPARED = ("content-type", *HEADERS_THAT_MATTER)
 
 def _without_drawn(request: Request, answer: Answer) -> Answer:
     """The answer without what each stack draws for itself, such as the id of a new row."""
-    promise = _promises(answer.status).get(_place(request))
-    if promise is None or not _draws(promise.json):
+    promise = _drawn(answer.status).get(_place(request))
+    if promise is None:
         return answer
+    if isinstance(promise.json, Containing):
+        text = promise.json.text.encode()
+        return dataclasses.replace(answer, body=text) if text in answer.body else answer
     try:
         value = json.loads(answer.body)
     except ValueError:
@@ -501,13 +592,19 @@ def _without_drawn(request: Request, answer: Answer) -> Answer:
     return Answer(answer.status, headers, masked.encode())
 
 
+@functools.cache
+def _drawn(status: int) -> dict[tuple[str, str], Sample]:
+    """Those of the promises that leave something to the stack."""
+    return {place: sample for place, sample in _promises(status).items() if _draws(sample.json)}
+
+
 def _draws(expected: object) -> bool:
     """Whether the contract leaves a part of this value open."""
     if isinstance(expected, dict):
         return any(map(_draws, expected.values()))
     if isinstance(expected, list):
         return any(map(_draws, expected))
-    return not isinstance(expected, str | int | float | None | NoBody)
+    return not isinstance(expected, str | bytes | int | float | None | NoBody)
 
 
 def _masked(expected: object, actual: object) -> object:
@@ -516,4 +613,7 @@ def _masked(expected: object, actual: object) -> object:
     if isinstance(expected, IntegerAbove):
         good = type(actual) is int and actual > expected.bound
         return f"above {expected.bound}" if good else actual
+    if isinstance(expected, TextLike):
+        good = isinstance(actual, str) and re.fullmatch(expected.pattern, actual) is not None
+        return f"like {expected.pattern}" if good else actual
     return f"some {type(actual).__name__}" if _draws(expected) else actual

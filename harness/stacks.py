@@ -20,6 +20,7 @@ _FIELDS: Mapping[str, type] = {
     "like": str,
     "workers": str,
     "options": list,
+    "breaks": list,
     "settings": dict,
 }
 _REQUIRED = ("twin", "app", "server", "isolates")
@@ -100,9 +101,9 @@ def _stack(
         raise fail(
             f"workers '{workers}' is not one of: a number such as '3', 'n', '2n+1'", "workers"
         )
-    options = table.get("options", [])
-    if not all(isinstance(option, str) for option in options):
-        raise fail("'options' must be a list of texts in quotes", "options")
+    for key in ("options", "breaks"):
+        if not all(isinstance(one, str) for one in table.get(key, [])):
+            raise fail(f"'{key}' must be a list of texts in quotes", key)
     settings = table.get("settings", {})
     for key, value in settings.items():
         if not isinstance(value, str):
@@ -114,9 +115,10 @@ def _stack(
         app=table["app"],
         server=table["server"],
         isolates=table["isolates"],
-        options=tuple(options),
+        options=tuple(table.get("options", [])),
         settings=settings,
         workers=workers,
+        breaks=tuple(table.get("breaks", [])),
     )
 
 

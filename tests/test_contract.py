@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from email_validator import validate_email
 from hypothesis import given
@@ -19,9 +20,9 @@ from hypothesis import strategies as st
 
 import apps
 from apps import contract, problems
-from apps.contract import FromReply, IntegerAbove, Sample
-from apps.domain import catalogue, cities, cpu
-from apps.settings import Settings
+from apps.contract import Containing, FromReply, IntegerAbove, Sample, TextLike
+from apps.domain import catalogue, cities, classifier, cpu, digits, passwords
+from apps.settings import DEFAULT_JWT_SECRET, Settings
 from apps.upstream import WeatherService, latency, latency_from
 from harness.parity import compare
 
@@ -36,7 +37,7 @@ ENVIRON = {
 @pytest.mark.parametrize("endpoint", contract.ENDPOINTS, ids=lambda e: f"{e.method} {e.path}")
 def test_every_endpoint_has_good_and_bad_samples(endpoint: contract.Endpoint) -> None:
     statuses = {sample.status for sample in endpoint.samples("once")}
-    assert any(status < 300 for status in statuses)
+    assert any(status < 300 for status in statuses) or endpoint.path == "/crash"
     assert any(status >= 400 for status in statuses)
 
 
@@ -52,13 +53,16 @@ def test_every_sample_has_a_name_of_its_own() -> None:
 
 def test_every_status_of_the_contract_has_a_sample() -> None:
     statuses = {sample.status for sample in contract.samples("once")}
-    assert statuses == {200, 201, 400, 404, 405, 409, 413, 415, 422, 502, 504}
+    assert statuses == {
+        *(200, 201, 400, 401, 404, 405, 409, 413, 415, 422, 426),
+        *(500, 502, 504),
+    }
 
 
 def test_every_rule_of_the_contract_has_a_sample() -> None:
     documents: list[Any] = [s.json for s in contract.samples("once") if s.status == 422]
     rules = {error["rule"] for document in documents for error in document["errors"]}
-    assert rules == {"required", "type", "characters", "length", "email", "range"}
+    assert rules == {"required", "type", "characters", "length", "email", "range", "choice"}
 
 
 def test_a_sample_can_be_sent_as_it_stands() -> None:
@@ -111,6 +115,57 @@ def test_builders_give_the_exact_replies() -> None:
     assert contract.cpu_native().json == {"size": 10, "result": cpu.native(10)}
 
 
+def test_a_search_has_the_rows_of_its_page_and_the_total_of_all() -> None:
+    def found(**query: str | int) -> Any:
+        return contract.search_items(**query).json
+
+    assert found()["total"] == catalogue.SEEDED_ITEMS
+    assert [row["id"] for row in found(page=3, per_page=2)["items"]] == [5, 6]
+    books = found(category="books", min_price=5_000, max_price=6_000, per_page=100)
+    assert 0 < books["total"] <= 100
+    assert len(books["items"]) == books["total"]
+    assert all(
+        row["category"] == "books" and 5_000 <= row["price"] <= 6_000 for row in books["items"]
+    )
+    assert found(keyword="no such thing") == {"items": [], "total": 0}
+
+
+def test_samples_of_searches_find_several_pages_one_page_and_nothing() -> None:
+    (endpoint,) = (one for one in contract.ENDPOINTS if one.path == "/items")
+    replies: list[Any] = [s.json for s in endpoint.samples("once") if s.status == 200]
+    assert any(reply["total"] > len(reply["items"]) > 0 for reply in replies)
+    assert any(reply["total"] == len(reply["items"]) > 0 for reply in replies)
+    assert any(reply["total"] == 0 for reply in replies)
+
+
+def test_the_page_escapes_what_html_would_read() -> None:
+    html = contract.page().json
+    assert isinstance(html, bytes)
+    for escaped in (
+        b"Garden &amp; Home",
+        b"Kettle &lt;3",
+        b"Painter&#39;s",
+        b"6&#34;",
+        b"sold out",
+    ):
+        assert escaped in html
+
+
+def test_the_contracts_tokens_are_what_pyjwt_takes_them_for() -> None:
+    def decoded(sample: Sample) -> Any:
+        token = sample.headers["authorization"].removeprefix("Bearer ")
+        return jwt.decode(token, DEFAULT_JWT_SECRET, algorithms=["HS256"])
+
+    assert decoded(contract.protected(5))["sub"] == catalogue.user(5).email
+    samples = {sample.name: sample for sample in contract.samples("once")}
+    with pytest.raises(jwt.ExpiredSignatureError):
+        decoded(samples["protected: an expired token"])
+    with pytest.raises(jwt.InvalidAlgorithmError):
+        decoded(samples["protected: no algorithm"])
+    with pytest.raises(jwt.InvalidSignatureError):
+        decoded(samples["protected: another's claims"])
+
+
 def test_users_to_validate_differ_and_some_need_normalising() -> None:
     samples = [contract.validate_user(n) for n in range(50)]
     assert len({sample.body for sample in samples}) == 50
@@ -121,7 +176,7 @@ def test_users_to_validate_differ_and_some_need_normalising() -> None:
 
 
 def test_reading_the_contract_imports_no_framework() -> None:
-    heavy = ["flask", "fastapi", "pydantic", "sqlalchemy", "psycopg", "email_validator"]
+    heavy = ["flask", "fastapi", "pydantic", "sqlalchemy", "psycopg", "email_validator", "sklearn"]
     code = (
         f"import sys, apps.contract as c; c.samples('x'); print([m for m in {heavy} "
         "if m in sys.modules])"
@@ -151,6 +206,9 @@ def test_settings_have_the_same_defaults_for_both_twins() -> None:
         database_pool=20,
         upstream_pool=100,
         upstream_timeout_s=2.0,
+        jwt_secret=DEFAULT_JWT_SECRET,
+        jwt_lifetime_s=900,
+        classifier=True,
     )
 
 
@@ -167,6 +225,9 @@ def test_settings_are_read_from_their_variables() -> None:
             "TWIN_DATABASE_POOL": "5",
             "TWIN_UPSTREAM_POOL": "7",
             "TWIN_UPSTREAM_TIMEOUT_S": "0.25",
+            "TWIN_JWT_SECRET": "a secret of 32 bytes, which it is",
+            "TWIN_JWT_LIFETIME_S": "60",
+            "TWIN_CLASSIFIER": "off",
         }
     )
     assert settings == Settings(
@@ -180,6 +241,9 @@ def test_settings_are_read_from_their_variables() -> None:
         database_pool=5,
         upstream_pool=7,
         upstream_timeout_s=0.25,
+        jwt_secret="a secret of 32 bytes, which it is",
+        jwt_lifetime_s=60,
+        classifier=False,
     )
 
 
@@ -203,6 +267,8 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("TWIN_UPSTREAM_TIMEOUT_S", "nan"),
         ("TWIN_UPSTREAM_TIMEOUT_S", "inf"),
         ("TWIN_UPSTREAM_TIMEOUT_S", "0"),
+        ("TWIN_JWT_LIFETIME_S", "15m"),
+        ("TWIN_CLASSIFIER", "yes"),
     ],
 )
 def test_a_malformed_variable_is_named_with_its_value(name: str, value: str) -> None:
@@ -215,6 +281,13 @@ def test_a_misspelt_variable_is_refused_and_all_are_named() -> None:
     with pytest.raises(ValueError, match="TWIN_HTTP_CLEINT is not a setting") as raised:
         Settings.from_environ(ENVIRON | {"TWIN_HTTP_CLEINT": "aiohttp"})
     assert "TWIN_HTTP_CLIENT," in str(raised.value)
+
+
+def test_a_short_secret_is_refused_and_no_secret_is_shown() -> None:
+    with pytest.raises(ValueError, match="TWIN_JWT_SECRET is too short") as raised:
+        Settings.from_environ(ENVIRON | {"TWIN_JWT_SECRET": "hunter2"})
+    assert "hunter2" not in str(raised.value)
+    assert DEFAULT_JWT_SECRET not in repr(Settings.from_environ(ENVIRON))
 
 
 @pytest.mark.parametrize("value", ["mysql://u:secret@h/d", "u:secret@h:5432", "postgresql://"])
@@ -371,6 +444,39 @@ def test_there_is_no_user_0() -> None:
         catalogue.user(0)
 
 
+def test_the_same_number_is_always_the_same_item() -> None:
+    assert catalogue.item(42) == catalogue.item(42) == catalogue.items(50)[41]
+    with pytest.raises(ValueError, match="numbered from 1"):
+        catalogue.item(0)
+
+
+def test_seeded_items_differ_and_keep_the_bounds_of_a_search() -> None:
+    items = catalogue.items(catalogue.SEEDED_ITEMS)
+    assert len({item.name for item in items}) == len(items)
+    assert {item.category for item in items} == set(catalogue.CATEGORIES)
+    assert all(0 <= item.price <= catalogue.PRICE_MAX for item in items)
+    assert {item.in_stock for item in items} == {True, False}
+    assert any(item.rating.is_integer() for item in items)  # 4.0 must not become 4
+
+
+def test_a_password_matches_its_own_hash_only() -> None:
+    kept = passwords.hashed("secret")
+    assert passwords.matches("secret", kept)
+    assert not passwords.matches("Secret", kept)
+    assert not passwords.matches("secret", None)
+    assert passwords.hashed("secret") != kept  # another salt
+    assert passwords.matches(catalogue.PASSWORD, catalogue.PASSWORD_HASH)
+
+
+def test_the_classifier_knows_the_contracts_images() -> None:
+    loaded = classifier.trained()
+    for number in range(digits.IMAGES):
+        pixels, digit = digits.image(number)
+        assert len(pixels) == digits.PIXELS
+        assert loaded.digit(pixels) == digit
+    assert {digits.image(number)[1] for number in range(digits.IMAGES)} == set(range(10))
+
+
 @pytest.mark.parametrize("work", [cpu.python, cpu.native])
 def test_work_of_one_size_has_one_result(work: Any) -> None:
     assert work(2) == work(2)
@@ -459,3 +565,41 @@ def test_compare_wants_no_body_where_none_is_promised() -> None:
     headers = {"content-type": "application/json"}
     assert compare(head, 201, headers, b"") == []
     assert compare(head, 201, headers, b"{}") == ["a body of 2 bytes instead of none"]
+
+
+@pytest.mark.parametrize(
+    ("body", "problems_found"),
+    [
+        (b"<p>5</p>", []),
+        (b"<p>6</p>", ["another body of 8 bytes, not 8"]),
+        (b"<p>5</p>\n", ["another body of 9 bytes, not 8"]),
+    ],
+)
+def test_compare_holds_a_body_that_is_not_json_against_its_bytes(
+    body: bytes, problems_found: list[str]
+) -> None:
+    page = Sample("page", "GET", "/page", 200, b"<p>5</p>", content_type="text/html")
+    assert compare(page, 200, {"content-type": "text/html"}, body) == problems_found
+
+
+def test_compare_looks_for_the_text_that_a_body_of_any_form_contains() -> None:
+    docs = Sample("docs", "GET", "/docs", 200, Containing("/openapi.json"))
+    headers = {"content-type": "application/json"}
+    assert compare(docs, 200, headers, b"see /openapi.json") == []
+    assert compare(docs, 200, headers, b"") == ["the body has no '/openapi.json' in it"]
+
+
+@pytest.mark.parametrize(
+    ("body", "good"),
+    [
+        (b'{"token":"ab.c"}', True),
+        (b'{"token": "ab.c"}', False),
+        (b'{"token":"ab."}', False),
+        (b'{"token":"ab.c\\n"}', False),
+        (b'{"token":1}', False),
+        (b'{"token":null}', False),
+    ],
+)
+def test_compare_refuses_a_drawn_text_of_another_form(body: bytes, good: bool) -> None:
+    sample = Sample("login", "POST", "/login", 200, {"token": TextLike(r"\w+\.\w+")})
+    assert (compare(sample, 200, {"content-type": "application/json"}, body) == []) is good

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps import contract
 from harness.errors import StacksFileError
 from harness.models import Stack
 from harness.plan import PROJECT, STACKS_FILE
@@ -163,6 +164,14 @@ def test_every_stack_stands_in_the_page_about_the_ladder() -> None:
         assert f"`{name}`" in text, name
 
 
+def test_what_a_stack_breaks_stands_in_the_contract_and_in_the_page_about_the_ladder() -> None:
+    text = (PROJECT / "docs" / "STACKS.md").read_text()
+    known = {one.name for one in (*contract.samples("once"), *contract.exchanges())}
+    for stack in OWN.values():
+        assert set(stack.breaks) <= known
+        assert not stack.breaks or f"`{stack.name}` breaks" in text
+
+
 def test_every_server_that_a_file_may_name_can_be_started() -> None:
     assert set(SERVERS) == set(COMMANDS)
 
@@ -181,6 +190,7 @@ def test_every_server_that_a_file_may_name_can_be_started() -> None:
         ),
         (("options = [", "options = [4, "), 6, "'options' must be a list of texts"),
         (('options = ["--threads", "4"]', 'options = "x"'), 6, "'options' must be a list"),
+        (("options = [", "breaks = [4]\noptions = ["), 6, "'breaks' must be a list of texts"),
         (('isolates = "one thing"', "isolates = 3"), 5, "'isolates' must be text in quotes"),
         (('isolates = "one thing"', 'isolate = "one thing"'), 5, "unknown field 'isolate'"),
         (('database_pool = "5"', "database_pool = 5"), 9, "setting 'database_pool' must be text"),

@@ -7,22 +7,24 @@ import dataclasses
 import inspect
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.testclient import TestClient
 
-from apps import fastapi_twin, flask_twin
-from apps.fastapi_twin import handlers, upstream_client
+from apps import contract, fastapi_twin, flask_twin
+from apps.domain import passwords
+from apps.fastapi_twin import database, handlers, upstream_client
 from apps.fastapi_twin.upstream_client import Reply
 from apps.settings import Settings
 from harness.plan import STACKS_FILE
 from harness.stacks import load_stacks
 
-SETTINGS = Settings("postgresql+psycopg://u@localhost/d", "http://127.0.0.1:1")
+SETTINGS = Settings("postgresql+psycopg://u@localhost/d", "http://127.0.0.1:1", classifier=False)
 SYNCHRONOUS = dataclasses.replace(
     SETTINGS, http_client="requests", database_driver="psycopg-sync", handlers="def"
 )
@@ -71,6 +73,76 @@ def test_a_handler_that_waits_for_the_event_loop_can_not_be_a_def() -> None:
     assert isinstance(route, APIRoute)
     with pytest.raises(RuntimeError, match=r"late waits for something"):
         route.endpoint()
+
+
+@pytest.mark.parametrize(
+    ("settings", "query", "check"),
+    [
+        (SETTINGS, "event loop", "thread"),
+        (SYNCHRONOUS, "thread", "thread"),
+        (dataclasses.replace(SYNCHRONOUS, handlers="async def"), "event loop", "event loop"),
+    ],
+    ids=lambda value: value.handlers or "as written" if isinstance(value, Settings) else "",
+)
+def test_a_login_asks_the_database_and_checks_the_password_where_the_handlers_of_the_stack_run(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, query: str, check: str
+) -> None:
+    seen: dict[str, str] = {}
+
+    def note(what: str) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            seen[what] = "thread"
+        else:
+            seen[what] = "event loop"
+
+    class Session:
+        async def scalar(self, statement: object) -> str:
+            note("query")
+            return "hash"
+
+    @asynccontextmanager
+    async def opened(settings: Settings) -> AsyncIterator[Callable[[], Any]]:
+        yield lambda: nullcontext(Session())
+
+    def matches(password: str, kept: str | None) -> bool:
+        note("check")
+        return kept == "hash"
+
+    for driver in ("psycopg", "psycopg-sync"):
+        monkeypatch.setitem(database.DRIVERS, driver, opened)  # type: ignore[arg-type]
+    monkeypatch.setattr(passwords, "matches", matches)
+    login = contract.login(1)
+    with TestClient(fastapi_twin.create_app(settings)) as client:
+        reply = client.post("/login", content=login.body, headers=dict(login.headers))
+    assert reply.status_code == 200
+    assert seen == {"query": query, "check": check}
+
+
+def test_what_two_adapted_functions_depend_on_is_called_once_for_both() -> None:
+    calls: list[str] = []
+    router = APIRouter()
+
+    async def shared() -> int:
+        calls.append("shared")
+        return 1
+
+    # Names of a function's own are unknown where annotations are texts.
+    async def other(number: int) -> int:
+        return number
+
+    async def total(number: int, again: int) -> int:
+        return number + again
+
+    other.__annotations__["number"] = Annotated[int, Depends(shared)]
+    total.__annotations__["number"] = Annotated[int, Depends(shared)]
+    total.__annotations__["again"] = Annotated[int, Depends(other)]
+    router.get("/sum")(total)
+    app = FastAPI()
+    app.include_router(handlers.adapted(router, SYNCHRONOUS))
+    assert TestClient(app).get("/sum").json() == 2
+    assert calls == ["shared"]
 
 
 def test_def_handlers_over_an_asynchronous_client_are_refused() -> None:
@@ -124,9 +196,9 @@ def test_the_client_for_each_request_is_opened_and_closed_for_each() -> None:
 @pytest.mark.parametrize(
     ("twin", "settings", "absent"),
     [
-        ("flask", {}, ["pydantic", "fastapi", "httpx", "gevent"]),
+        ("flask", {}, ["pydantic", "spectree", "fastapi", "httpx", "gevent", "sklearn"]),
         ("flask", {"validation": "pydantic"}, ["fastapi", "httpx", "gevent"]),
-        ("fastapi", {}, ["flask", "httpx", "httpx2", "aiohttp", "requests", "asyncpg"]),
+        ("fastapi", {}, ["flask", "httpx", "httpx2", "aiohttp", "requests", "asyncpg", "sklearn"]),
     ],
 )
 def test_a_process_holds_only_what_it_uses(
@@ -134,7 +206,8 @@ def test_a_process_holds_only_what_it_uses(
 ) -> None:
     code = (
         f"import sys; from apps.settings import Settings; from apps.{twin}_twin import create_app; "
-        f"create_app(Settings({SETTINGS.database_url!r}, {SETTINGS.upstream_url!r}, **{settings}));"
+        f"app = create_app(Settings({SETTINGS.database_url!r}, {SETTINGS.upstream_url!r}, "
+        f"classifier=False, **{settings})); {twin == 'flask'} and app.test_client().get('/hello');"
         f"print([name for name in {absent} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

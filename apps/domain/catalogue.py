@@ -1,10 +1,21 @@
-"""The users that the database is seeded with: number n is always the same person."""
+"""What the database is seeded with: user or item number n is always the same one."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 SEEDED_USERS = 10_000
+SEEDED_ITEMS = 10_000
+
+# Every seeded user's. One salt for all, since 10,000 of these hashes would take half an hour.
+PASSWORD = "correct horse battery staple"
+PASSWORD_HASH = (
+    "scrypt$16384$8$5$9f1c2ab07d5e4863b8d0c1f2e3a49576"
+    "$e794db2e5beac26d906914e0bf3f91f1aff56b63d104bb6c46cdbe2bd0380b90"
+)
 
 # Several scripts and lengths, so that encoding is part of what is measured.
 _GIVEN_NAMES = (
@@ -62,3 +73,77 @@ def user(number: int) -> CatalogueUser:
     given = _GIVEN_NAMES[number % len(_GIVEN_NAMES)]
     family = _FAMILY_NAMES[number % len(_FAMILY_NAMES)]
     return CatalogueUser(number, f"{given} {family}", f"user{number}@example.org", number % 151)
+
+
+Category = Literal["books", "garden", "kitchen", "music", "office", "sports", "toys", "travel"]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+PRICE_MAX = 1_000_000  # in cents, the highest that an item may have
+EXPORTED_DEFAULT, EXPORTED_MAX = 1_000, 5_000
+ITEMS_ON_PAGE = 50
+
+# Some need escaping in HTML, JSON or LIKE; outside ASCII only small letters, since whether
+# PostgreSQL finds them by their capitals is a matter of its locale.
+_KINDS = (
+    "Bold",
+    "Crème",
+    "Café",
+    "Deluxe",
+    "Everyday",
+    "Folding",
+    "Garden & Home",
+    "100%",
+    "Painter's",
+    "smörgås",
+    "明るい",
+)
+_THINGS = (
+    "Atlas",
+    "Bowl",
+    "Clock",
+    "Drum_Kit",
+    "Easel",
+    "Kettle <3",
+    "Lamp",
+    "Notebook",
+    'Ruler 6"',
+    "Scarf",
+    "Tent",
+    "Umbrella",
+    "Vase",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    """An item as it is seeded; the fields are the columns. The price is in cents."""
+
+    id: int
+    name: str
+    category: Category
+    price: int
+    rating: float
+    in_stock: bool
+
+
+def item(number: int) -> CatalogueItem:
+    """The item `number`, from 1; those up to SEEDED_ITEMS are in the database."""
+    if number < 1:
+        raise ValueError(f"items are numbered from 1, not {number}")
+    # Numbers of kinds, things and categories have no common factor: every trio comes up.
+    return CatalogueItem(
+        id=number,
+        name=f"{_KINDS[number % len(_KINDS)]} {_THINGS[number % len(_THINGS)]} {number}",
+        category=CATEGORIES[number % len(CATEGORIES)],
+        price=100 + number * 7919 % 99_901,
+        rating=number * 37 % 51 / 10,
+        in_stock=number % 5 != 0,
+    )
+
+
+@functools.cache
+def items(count: int) -> Sequence[CatalogueItem]:
+    """The first `count` items, made once; SEEDED_ITEMS of them at most are kept."""
+    if count > SEEDED_ITEMS:
+        raise ValueError(f"there are {SEEDED_ITEMS} items, not {count}")
+    return tuple(item(number) for number in range(1, count + 1))

@@ -21,9 +21,12 @@ RULES: Mapping[str, str] = MappingProxyType(
         "string_pattern_mismatch": "characters",
         "string_too_short": "length",
         "string_too_long": "length",
+        "too_short": "length",
+        "too_long": "length",
         "email": "email",
         "greater_than_equal": "range",
         "less_than_equal": "range",
+        "literal_error": "choice",
     }
 )
 

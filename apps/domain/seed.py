@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import astuple
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, insert, literal, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from apps.domain import catalogue
-from apps.domain.models import SCHEMA, Base, User
+from apps.domain.models import SCHEMA, Base, Credential, Item, User
 from apps.settings import database_url
 
 
@@ -27,21 +27,28 @@ def seed(url: str) -> None:
         connection.execute(DropSchema(SCHEMA, cascade=True, if_exists=True))
         connection.execute(CreateSchema(SCHEMA))
         Base.metadata.create_all(connection)
-        _copy_users(connection)
+        _copy(connection, User, map(catalogue.user, range(1, catalogue.SEEDED_USERS + 1)))
+        _copy(connection, Item, catalogue.items(catalogue.SEEDED_ITEMS))
+        everybodys = select(User.id, literal(catalogue.PASSWORD_HASH))
+        connection.execute(insert(Credential).from_select(["user_id", "password_hash"], everybodys))
         # Now, not whenever autovacuum comes by in the middle of a measurement.
-        connection.execute(text(f"ANALYZE {User.__table__}"))
+        for table in Base.metadata.sorted_tables:
+            connection.execute(text(f"ANALYZE {table}"))
 
 
-def _copy_users(connection: Connection) -> None:
+def _copy(connection: Connection, model: type[Base], rows: Iterable[object]) -> None:
     driver = connection.connection.driver_connection
     assert driver is not None
+    table = model.__table__
+    columns = [column.name for column in table.columns]
+    values = attrgetter(*columns)
     # COPY takes 10,000 rows in less time than a hundred INSERTs.
     with (
         driver.cursor() as cursor,
-        cursor.copy(f"COPY {User.__table__} (id, name, email, age) FROM STDIN") as copy,
+        cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
     ):
-        for number in range(1, catalogue.SEEDED_USERS + 1):
-            copy.write_row(astuple(catalogue.user(number)))
+        for row in rows:
+            copy.write_row(values(row))
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -51,7 +58,10 @@ def main(environ: Mapping[str, str]) -> int:
     except (ValueError, SQLAlchemyError) as error:
         print(f"seed: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 3
-    print(f"seeded {catalogue.SEEDED_USERS} users in schema {SCHEMA}")
+    print(
+        f"seeded {catalogue.SEEDED_USERS} users and {catalogue.SEEDED_ITEMS} items "
+        f"in schema {SCHEMA}"
+    )
     return 0
 
 

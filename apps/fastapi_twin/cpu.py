@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from apps.domain import cpu
 from apps.domain.cpu import SIZE_DEFAULT, SIZE_MAX, SIZE_MIN
-from apps.fastapi_twin.validation import Integer
+from apps.fastapi_twin.problems import responses
+from apps.fastapi_twin.validation import Plain
 
 router = APIRouter(prefix="/cpu")
 
@@ -21,16 +22,16 @@ class Work(BaseModel):
     result: str
 
 
-Size = Annotated[Integer, Query(ge=SIZE_MIN, le=SIZE_MAX)]
+Size = Annotated[int, Query(ge=SIZE_MIN, le=SIZE_MAX), Plain]
 
 
-@router.get("/python")
+@router.get("/python", responses=responses(422))
 def python(size: Size = SIZE_DEFAULT) -> Work:
     """Do work that holds the GIL; in a thread, so that it does not hold the event loop too."""
     return Work(size=size, result=cpu.python(size))
 
 
-@router.get("/native")
+@router.get("/native", responses=responses(422))
 def native(size: Size = SIZE_DEFAULT) -> Work:
     """Do work that releases the GIL; in a thread, so that the event loop goes on."""
     return Work(size=size, result=cpu.native(size))

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from apps.fastapi_twin.database import Session
+from apps.fastapi_twin.problems import responses
 from apps.fastapi_twin.upstream_client import Upstream
 from apps.problems import Problem, not_ready
 
@@ -20,7 +21,7 @@ class Health(BaseModel):
     status: str
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses=responses(503))
 async def healthz(session: Session, upstream: Upstream) -> Health:
     """Say that the twin is ready, which takes its database and its upstream."""
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from apps.fastapi_twin.problems import responses
+
 router = APIRouter()
 
 
@@ -14,7 +16,7 @@ class Greeting(BaseModel):
     message: str
 
 
-@router.get("/hello")
+@router.get("/hello", responses=responses())
 async def hello() -> Greeting:
     """Greet: the framework's own cost and nothing else."""
     return Greeting(message="Hello, World!")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from apps.domain.errors import ItemNotFound
 from apps.domain.new_user import RULES
-from apps.problems import MEDIA_TYPE, Problem, invalid, method_not_allowed, of_status
+from apps.problems import (
+    MEDIA_TYPE,
+    Problem,
+    invalid,
+    method_not_allowed,
+    of_status,
+    unknown_item,
+)
 
 
 class ProblemResponse(JSONResponse):
@@ -21,12 +32,38 @@ class ProblemResponse(JSONResponse):
         super().__init__(problem.document(), problem.status, problem.headers)
 
 
+class BrokenRule(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    rule: str
+
+
+class ProblemDocument(BaseModel):
+    """A problem document, as OpenAPI describes it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[BrokenRule] | None = None
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems that an operation may answer; a failure of the server is one."""
+    return {status: {"model": ProblemDocument} for status in (*statuses, 500)}
+
+
 def init_app(app: FastAPI) -> None:
     """Register the exception handlers."""
 
     @app.exception_handler(Problem)
     async def answer(request: Request, problem: Problem) -> ProblemResponse:
         return ProblemResponse(problem)
+
+    @app.exception_handler(ItemNotFound)
+    async def answer_item_not_found(request: Request, error: ItemNotFound) -> ProblemResponse:
+        return ProblemResponse(unknown_item(error.item_id))
 
     @app.exception_handler(RequestValidationError)
     async def answer_invalid(request: Request, error: RequestValidationError) -> ProblemResponse:
@@ -44,7 +81,11 @@ def init_app(app: FastAPI) -> None:
 
 
 def _problem_of(error: RequestValidationError) -> Problem:
-    return invalid((str(one["loc"][-1]), RULES.get(one["type"], "type")) for one in error.errors())
+    rules: dict[str, str] = {}
+    for one in error.errors():
+        # Where it is ("body"), the field, and perhaps an index; the first error of a field counts.
+        rules.setdefault(str(one["loc"][1]), RULES.get(one["type"], "type"))
+    return invalid(rules.items())
 
 
 def _methods_of(request: Request) -> set[str]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from apps.domain.models import ID_MAX, ID_MIN, User
 from apps.fastapi_twin.database import Session
+from apps.fastapi_twin.problems import responses
 from apps.fastapi_twin.request_body import JSONBodyRoute
 from apps.fastapi_twin.validation import Integer, NewUser
 from apps.problems import email_taken, unknown_user
@@ -26,13 +27,18 @@ class StoredUser(BaseModel):
     age: int
 
 
-@router.post("/validate")
+@router.post("/validate", responses=responses(400, 413, 415, 422))
 async def validate(user: NewUser) -> NewUser:
     """Answer the normalised user; nothing is stored."""
     return user
 
 
-@router.post("", status_code=201, response_model=StoredUser)
+@router.post(
+    "",
+    status_code=201,
+    response_model=StoredUser,
+    responses=responses(400, 409, 413, 415, 422),
+)
 async def create(new_user: NewUser, session: Session, response: Response) -> User:
     """Store a user."""
     user = User(**new_user.model_dump())
@@ -45,7 +51,7 @@ async def create(new_user: NewUser, session: Session, response: Response) -> Use
     return user
 
 
-@router.get("/{id}", response_model=StoredUser)
+@router.get("/{id}", response_model=StoredUser, responses=responses(404, 422))
 async def get(user_id: Annotated[Integer, Path(alias="id")], session: Session) -> User:
     """Answer one user by primary key."""
     user = await session.get(User, user_id) if ID_MIN <= user_id <= ID_MAX else None

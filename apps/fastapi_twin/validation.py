@@ -8,7 +8,10 @@ from typing import Annotated
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from apps.domain.new_user import NewUser as NewUser  # shared with stack flask-pydantic
+# Shared with stack flask-pydantic.
+from apps.domain.new_user import Email as Email
+from apps.domain.new_user import Name as Name
+from apps.domain.new_user import NewUser as NewUser
 
 _INTEGER = re.compile(r"-?[0-9]+")
 
@@ -19,5 +22,7 @@ def _plain(text: object) -> object:
     return text
 
 
-# The whole number in a path or a query; int alone would also read "1_000", " 5" and "5.0".
-Integer = Annotated[int, BeforeValidator(_plain)]
+# What makes an int the whole number in a path or a query; by itself it would also read "1_000",
+# " 5" and "5.0". Bounds go before it, or OpenAPI would not know them.
+Plain = BeforeValidator(_plain)
+Integer = Annotated[int, Plain]

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
-from flask import Flask, abort, request
+from flask import Flask
 from flask.json.provider import DefaultJSONProvider
-from werkzeug.routing import Rule
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.sansio.response import Response
+from werkzeug.utils import import_string
 
 from apps.flask_twin import (
+    auth,
     cpu,
+    crash,
     database,
+    export,
     health,
     hello,
+    items,
+    live,
+    page,
+    predict,
     problems,
     request_body,
     upstream_client,
@@ -29,29 +41,48 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Build the application; without settings, from TWIN_* variables."""
     settings = settings or Settings.from_environ(os.environ)
 
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None, template_folder="../templates")
     app.json = CompactJSON(app)
     app.url_rule_class = ExactRule
-    app.url_map.merge_slashes = False
+    app.url_map = ExactMap(merge_slashes=False)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
     settings.variant("handlers", {"as written": None}, "as written")  # Flask has no other kind
 
-    app.before_request(refuse_slashes_too_many)
     problems.init_app(app)
     request_body.init_app(app)
     database.init_app(app, settings)
     upstream_client.init_app(app, settings)
     validation.init_app(app, settings)
-    for feature in (health, hello, weather, users, cpu):
+    auth.init_app(app, settings)
+    predict.init_app(app, settings)
+    live.init_app(app)
+    for feature in (
+        *(health, hello, weather, users, cpu, items, auth),
+        *(page, export, predict, crash, live),
+    ):
         app.register_blueprint(feature.blueprint)
+    # They need SpecTree and Pydantic, of which nothing else here has any use.
+    app.add_url_rule("/openapi.json", view_func=LazyView("apps.flask_twin.openapi.document"))
+    app.add_url_rule("/docs", view_func=LazyView("apps.flask_twin.openapi.docs"))
     return app
 
 
-def refuse_slashes_too_many() -> None:
-    """404 for `//hello`, which Werkzeug would route as `/hello`."""
-    if request.environ["PATH_INFO"].startswith("//"):
-        abort(404)
+class LazyView:
+    """A view that is imported when it is first asked for, as in Flask's documentation."""
+
+    def __init__(self, import_name: str) -> None:
+        self.__module__, _, self.__name__ = import_name.rpartition(".")
+        self._import_name = import_name
+
+    @cached_property
+    def _view(self) -> Callable[..., ResponseReturnValue]:
+        view: Callable[..., ResponseReturnValue] = import_string(self._import_name)
+        return view
+
+    def __call__(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Call the view."""
+        return self._view(*args, **kwargs)
 
 
 class CompactJSON(DefaultJSONProvider):
@@ -85,3 +116,13 @@ class ExactRule(Rule):
         super().__init__(*args, **kwargs)
         if self.methods is not None:
             self.methods.discard("HEAD")
+
+
+class ExactMap(Map):
+    """Routes that match a path as it was sent: Werkzeug would find `/hello` for `//hello`."""
+
+    def bind_to_environ(self, environ: Any, *args: Any, **kwargs: Any) -> MapAdapter:
+        """As the base class; what is raised is the answer, as if no route had matched."""
+        if environ["PATH_INFO"].startswith("//"):
+            raise NotFound
+        return super().bind_to_environ(environ, *args, **kwargs)

@@ -32,10 +32,10 @@ def create() -> tuple[dict[str, object], int, dict[str, str]]:
     return _as_json(user), 201, {"location": f"/users/{user.id}"}
 
 
-@blueprint.get("/<user_id>")
-def get(user_id: str) -> dict[str, object]:
+@blueprint.get("/<id>")
+def get(id: str) -> dict[str, object]:
     """Answer one user by primary key."""
-    number = integer("id", user_id)
+    number = integer("id", id)
     user = db.session.get(User, number) if ID_MIN <= number <= ID_MAX else None
     if user is None:
         raise unknown_user(number)

@@ -24,7 +24,9 @@ _BLANKS = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-_ABSENT = object()
+ABSENT = object()  # what a check is given where there is no such field
+
+Check: TypeAlias = Callable[[Any], Any]  # the normalised value, or RuleBroken
 
 
 class RuleBroken(Exception):
@@ -58,15 +60,7 @@ def new_user(body: Mapping[str, Any]) -> NewUser:
 
 def _by_hand() -> Validate:
     def validate(body: Mapping[str, Any]) -> NewUser:
-        user: dict[str, Any] = {}
-        errors = []
-        for field, check in (("name", _name), ("email", _email), ("age", _age)):
-            try:
-                user[field] = check(body.get(field, _ABSENT))
-            except RuleBroken as broken:
-                errors.append((field, str(broken)))
-        if errors:
-            raise invalid(errors)
+        user = checked(body, {"name": name, "email": email, "age": _age})
         return NewUser(name=user["name"], email=user["email"], age=user["age"])
 
     return validate
@@ -92,25 +86,46 @@ def _by_pydantic() -> Validate:
 VALIDATIONS: Mapping[str, Callable[[], Validate]] = {"hand": _by_hand, "pydantic": _by_pydantic}
 
 
+def checked(given: Mapping[str, Any], checks: Mapping[str, Check]) -> dict[str, Any]:
+    """The fields that have a check, normalised by it.
+
+    Raises:
+        Problem: 422, with one rule for each field that breaks one.
+    """
+    values = {}
+    errors = []
+    for field, check in checks.items():
+        try:
+            values[field] = check(given.get(field, ABSENT))
+        except RuleBroken as broken:
+            errors.append((field, str(broken)))
+    if errors:
+        raise invalid(errors)
+    return values
+
+
 def integer(field: str, text: str, low: int | None = None, high: int | None = None) -> int:
-    """The whole number in a path or a query; int() alone would also read "1_000" and " 5".
+    """The only field of a path or a query that is a whole number.
 
     Raises:
         Problem: 422, for this one field.
     """
     try:
-        if not _INTEGER.fullmatch(text):
-            raise RuleBroken("type")
-        return _in_range(int(text), low, high)
+        return whole_number(text, low, high)
     except RuleBroken as broken:
         raise invalid([(field, str(broken))]) from broken
 
 
-def _name(value: object) -> str:
-    text = _string(value)
-    if _SURROGATE.search(text):
-        raise RuleBroken("characters")
-    text = text.strip(_BLANKS)
+def whole_number(text: str, low: int | None = None, high: int | None = None) -> int:
+    """The whole number in a text; int() alone would also read "1_000" and " 5"."""
+    if not _INTEGER.fullmatch(text):
+        raise RuleBroken("type")
+    return in_range(int(text), low, high)
+
+
+def name(value: object) -> str:
+    """A line of 1 to 100 characters, blanks around it not counted."""
+    text = string(value).strip(_BLANKS)
     if not 1 <= len(text) <= 100:
         raise RuleBroken("length")
     if _CONTROL.search(text):
@@ -118,31 +133,50 @@ def _name(value: object) -> str:
     return text
 
 
-def _email(value: object) -> str:
+def email(value: object) -> str:
+    """An email address in its normal form."""
     try:
-        return validate_email(_string(value), check_deliverability=False).normalized
+        return validate_email(_text(value), check_deliverability=False).normalized
     except EmailNotValidError as error:
         raise RuleBroken("email") from error
 
 
-def _age(value: object) -> int:
-    if value is _ABSENT:
-        raise RuleBroken("required")
+def string(value: object) -> str:
+    """A text of whole characters."""
+    text = _text(value)
+    if _SURROGATE.search(text):
+        raise RuleBroken("characters")
+    return text
+
+
+def number(value: object, low: int, high: int) -> int:
+    """A whole number of JSON, both bounds included."""
+    present(value)
     # A bool is an int to Python, not to JSON.
     if not isinstance(value, int) or isinstance(value, bool):
         raise RuleBroken("type")
-    return _in_range(value, 0, 150)
+    return in_range(value, low, high)
 
 
-def _string(value: object) -> str:
-    if value is _ABSENT:
+def present(value: object) -> None:
+    """Refuse a field that is not there."""
+    if value is ABSENT:
         raise RuleBroken("required")
+
+
+def in_range(number: int, low: int | None, high: int | None) -> int:
+    """A number within its bounds, which are included."""
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise RuleBroken("range")
+    return number
+
+
+def _text(value: object) -> str:
+    present(value)
     if not isinstance(value, str):
         raise RuleBroken("type")
     return value
 
 
-def _in_range(number: int, low: int | None, high: int | None) -> int:
-    if (low is not None and number < low) or (high is not None and number > high):
-        raise RuleBroken("range")
-    return number
+def _age(value: object) -> int:
+    return number(value, 0, 150)

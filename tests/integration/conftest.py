@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -47,8 +47,10 @@ def around(logs: Path) -> Iterator[Services]:
 def servers(around: Services, logs: Path) -> Iterator[dict[str, Server]]:
     """Every stack of stacks.toml, by name."""
     cores = placement.usable_cores()
+    stacks = load_stacks(plan.STACKS_FILE).values()
     with serving(
-        list(load_stacks(plan.STACKS_FILE).values()),
+        # Two workers show what five would, and each takes seconds to start.
+        [replace(stack, workers="2") if stack.workers else stack for stack in stacks],
         workers=1,
         environment=around.environment,
         cores=cores,

@@ -1,0 +1,63 @@
+"""GET /items, GET /items/{id}."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from apps.domain.catalogue import PRICE_MAX, Category
+from apps.domain.items import PER_PAGE_DEFAULT, PER_PAGE_MAX, Search, existing, page_of, total_of
+from apps.domain.models import ID_MAX, ID_MIN, Item
+from apps.fastapi_twin.database import Session
+from apps.fastapi_twin.problems import responses
+from apps.fastapi_twin.validation import Integer, Name, Plain
+
+router = APIRouter(prefix="/items")
+
+Price = Annotated[int, Field(ge=0, le=PRICE_MAX), Plain]
+
+
+class ItemQuery(BaseModel):
+    """What is looked for; prices are in cents."""
+
+    keyword: Name | None = None
+    category: Category | None = None
+    min_price: Price | None = None
+    max_price: Price | None = None
+    page: Annotated[int, Field(ge=1), Plain] = 1
+    per_page: Annotated[int, Field(ge=1, le=PER_PAGE_MAX), Plain] = PER_PAGE_DEFAULT
+
+
+class StoredItem(BaseModel):
+    """An item, in the order in which it is written; the price is in cents."""
+
+    id: int
+    name: str
+    category: str
+    price: int
+    rating: float
+    in_stock: bool
+
+
+class ItemPage(BaseModel):
+    """A page of the items that were found, and how many all pages have."""
+
+    items: list[StoredItem]
+    total: int
+
+
+@router.get("", response_model=ItemPage, responses=responses(422))
+async def search(query: Annotated[ItemQuery, Query()], session: Session) -> dict[str, Any]:
+    """Answer a page of the items that the query asks for, and how many there are."""
+    wanted = Search(**query.model_dump())
+    items = await session.scalars(page_of(wanted))
+    return {"items": items.all(), "total": await session.scalar(total_of(wanted))}
+
+
+@router.get("/{id}", response_model=StoredItem, responses=responses(404, 422))
+async def get(item_id: Annotated[Integer, Path(alias="id")], session: Session) -> Item:
+    """Answer one item; that it is absent is for the domain to say."""
+    item = await session.get(Item, item_id) if ID_MIN <= item_id <= ID_MAX else None
+    return existing(item, item_id)

@@ -1,0 +1,15 @@
+"""GET /crash."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from flask import Blueprint
+
+blueprint = Blueprint("crash", __name__)
+
+
+@blueprint.get("/crash")
+def crash() -> NoReturn:
+    """Fail in a way that nobody has foreseen."""
+    raise RuntimeError("GET /crash fails on purpose")
