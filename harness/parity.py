@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import random
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from apps import contract
 from apps.contract import Expected, FromReply, IntegerAbove, NoBody, Sample
 
 # Beside content-type, the headers whose presence a client acts on.
@@ -21,6 +24,7 @@ HEADERS_THAT_MATTER = ("allow", "location", "www-authenticate")
 REPLY_TIMEOUT_S = 15.0
 
 _EXCERPT_CHARACTERS = 200
+_SPOT_SAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,34 @@ def check_stack(base_url: str, samples: Iterable[Sample]) -> list[Difference]:
             for problem in compare(sample, status, headers, body)
         ]
     return differences
+
+
+def spot_check(
+    urls: Mapping[str, str], endpoints: Collection[str], unique: str, seed: str
+) -> dict[str, tuple[str, ...]]:
+    """A few samples of some endpoints, the same to every stack: label -> what differs.
+
+    Short, since it is done before and after each measured scenario: what answers rightly now
+    and then wrongly under load shows in the load's own checks.
+
+    Args:
+        urls: label -> where the stack is.
+        endpoints: as the contract has them, "GET /hello".
+        unique: as in contract.Endpoint.
+        seed: decides which samples.
+    """
+    samples: list[Sample] = []
+    for endpoint in contract.ENDPOINTS:
+        if f"{endpoint.method} {endpoint.path}" in endpoints:
+            # Above 500 stand the answers that come after a time-out.
+            quick = [one for one in endpoint.samples(unique) if one.status <= 500]
+            samples += random.Random(seed).sample(quick, min(_SPOT_SAMPLES, len(quick)))
+    with ThreadPoolExecutor(max_workers=len(urls)) as pool:
+        found = pool.map(lambda url: check_stack(url, samples), urls.values())
+        return {
+            label: tuple(f"{one.sample}: {one.problem}" for one in differences)
+            for label, differences in zip(urls, found, strict=True)
+        }
 
 
 def _exchange(base_url: str, sample: Sample) -> tuple[int, dict[str, str], bytes]:

@@ -1,12 +1,15 @@
 """Each scenario is a Locust file that anybody can run by itself."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from apps import contract
 from harness import plan
+from harness.models import Scenario
 from tests.socket_server import reply, says, serving
 
 FILES = sorted(
@@ -32,6 +35,35 @@ def test_a_scenario_runs_by_itself(urls: dict[str, str], file: str) -> None:
     assert code == 0
     assert requests > 5
     assert failures == 0
+
+
+ASKED = """
+import importlib, json, sys
+from harness.load.__main__ import _scenario
+print(json.dumps([[s.method, s.path] for s in _scenario(sys.argv[1]).samples]))
+"""
+
+
+@pytest.mark.parametrize("scenario", plan.load_scenarios().values(), ids=lambda s: s.name)
+def test_a_scenario_asks_what_it_declares(scenario: Scenario) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED, scenario.file],
+        cwd=plan.PROJECT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    templates = {
+        f"{endpoint.method} {endpoint.path}": re.compile(re.sub(r"{\w+}", "[^/]+", endpoint.path))
+        for endpoint in contract.ENDPOINTS
+    }
+    asked = set()
+    for method, path in json.loads(done.stdout):
+        plain = path.partition("?")[0]
+        fitting = [
+            name
+            for name, pattern in templates.items()
+            if name.startswith(f"{method} ") and pattern.fullmatch(plain)
+        ]
+        asked.add(fitting[0])
+    assert asked == set(scenario.endpoints)
 
 
 def test_locust_counts_a_broken_promise_as_a_failure() -> None:
