@@ -52,7 +52,8 @@ class Precision:
             return [stats.log_mean(list(baseline.values()), stats.STOPPED_CONFIDENCE)]
         return [
             stats.log_mean(
-                [figures[number] / baseline[number] for number in figures],
+                # A baseline that served nothing has no ratio, and no interval is narrow then.
+                [figures[one] / baseline[one] if baseline[one] else math.nan for one in figures],
                 stats.STOPPED_CONFIDENCE,
             )
             for figures in candidates

@@ -14,5 +14,5 @@ class CpuNative(ScenarioUser):
     users = 8
     slice_s = 0.25
     settle_s = 0.05
-    warmup_s = 0.1
+    warmup_s = 0.05
     samples = (contract.cpu_native(),)

@@ -14,5 +14,5 @@ class Hello(ScenarioUser):
     users = 16
     slice_s = 0.1
     settle_s = 0.01
-    warmup_s = 0.1
+    warmup_s = 0.05
     samples = (contract.hello(),)

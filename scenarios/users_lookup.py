@@ -18,7 +18,7 @@ class UsersLookup(ScenarioUser):
     users = 16
     slice_s = 0.2
     settle_s = 0.03
-    warmup_s = 0.2
+    warmup_s = 0.1
     samples = tuple(
         contract.lookup_user(number) for number in range(1, contract.SEEDED_USERS + 1, 20)
     )

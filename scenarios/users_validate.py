@@ -14,5 +14,5 @@ class UsersValidate(ScenarioUser):
     users = 16
     slice_s = 0.1
     settle_s = 0.015
-    warmup_s = 0.1
+    warmup_s = 0.05
     samples = tuple(contract.validate_user(number) for number in range(200))

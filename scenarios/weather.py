@@ -18,5 +18,5 @@ class Weather(ScenarioUser):
     users = 50
     slice_s = 1.0
     settle_s = 0.2
-    warmup_s = 0.2
+    warmup_s = 0.1
     samples = tuple(contract.weather(city) for city in contract.CITIES)

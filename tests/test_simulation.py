@@ -203,3 +203,16 @@ def test_stopping_by_the_width_of_an_ordinary_interval_would_cover_too_little(
     ended = stopped(0.04, 30, RUNS // 4)
     covered = sum(ratio.ci_low <= 1 <= ratio.ci_high for _, ratio in ended) / len(ended)
     assert covered < 0.94
+
+
+def test_a_baseline_that_serves_nothing_is_never_precise_enough() -> None:
+    plan = _plan(30, 0.05)
+    run = Simulated(plan, 1.0, np.random.default_rng(1))
+    rule = Precision(plan, run.read)
+    for number in range(1, 8):
+        block = run.block(number)
+        dead = run.samples[block[0].samples_file]
+        failed = np.full(len(dead.failure), 4, dtype=np.int8)
+        run.samples[block[0].samples_file] = replace(dead, failure=failed)
+        rule.add(block)
+    assert not rule.reached(plan.cells[0])
