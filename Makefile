@@ -3,15 +3,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install bench test check report clean
+.PHONY: install bench bench-generator bench-report test check report clean
 
 install: .venv/installed  ## the environment in .venv, from the lock file
 
 bench: install  ## measure all scenarios and draw the report (about 6 minutes)
 	$(BIN)/twinbench run
 
+bench-generator: install  ## the load process beside wrk and Locust's own users (about 3 minutes)
+	$(BIN)/python -m tests.benchmarks.generator
+
+bench-report: install  ## how long a report of 1 and 10 million samples takes, and how much memory
+	$(BIN)/python -m tests.benchmarks.report
+
 test: install  ## units, parity of the twins, a smoke run
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not alone"
+	$(BIN)/pytest -m alone -n 0
 
 check: install  ## format, lint, types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

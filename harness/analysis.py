@@ -16,13 +16,18 @@ import numpy.typing as npt
 from harness import gates, stats
 from harness.models import (
     Analysis,
+    Calibration,
     CellPlan,
     CellRound,
     CellSummary,
     Comparison,
     Estimate,
+    Failure,
     GateResult,
+    Load,
+    Plan,
     RunRecord,
+    ScheduleKept,
     Stack,
     TimelinePoint,
     Verdict,
@@ -36,7 +41,10 @@ CURVE = tuple(
 #: A quantile is drawn only where at least so many samples lie beyond it.
 SAMPLES_BEYOND = 10
 RESAMPLES = 1000
+#: Sent so long after it was due, a request was late.
+LATE_NS = 1_000_000
 _MIB = 1 << 20
+_UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
 class Samples(Protocol):
@@ -47,16 +55,32 @@ class Samples(Protocol):
         """Which slice a request belongs to."""
 
     @property
+    def intended_ns(self) -> npt.NDArray[np.int64]:
+        """When it was due; in closed load, when it was sent."""
+
+    @property
     def start_ns(self) -> npt.NDArray[np.int64]:
         """When it was sent."""
 
     @property
     def latency_ns(self) -> npt.NDArray[np.int64]:
-        """How long it took."""
+        """How long it took, from the intended start."""
 
     @property
-    def good(self) -> npt.NDArray[np.bool_]:
-        """Whether the reply was the promised one."""
+    def failure(self) -> npt.NDArray[np.int8]:
+        """Why it did not get the promised reply: a models.Failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """How one cell's schedule was kept in one round."""
+
+    offered: int  # due in the counting windows
+    achieved: int  # right answers that came in them
+    window_s: float
+    never_sent: int
+    lag_ns: npt.NDArray[np.int64]  # of all that was sent
+    service_ns: npt.NDArray[np.int64]  # of the same requests as the latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +92,44 @@ class _RoundFigures:
     halves: float  # second ÷ first half
     in_flight: float
     failed: int
-    latency_ns: npt.NDArray[np.int64]  # of good replies that were sent inside a window
+    latency_ns: npt.NDArray[np.int64]  # of good replies to what was due inside a window
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
+    schedule: _Schedule | None  # of open load
     cell: CellRound
 
 
 def analyse(
     run: RunRecord,
     read_samples: Callable[[CellRound], Samples],
-    *,
-    noise_floor: float = 0.0,
 ) -> Analysis:
     """Summaries, gates, comparisons and verdicts of a run, whole or cut off.
 
     Args:
-        run: plan and journal.
+        run: plan and journal; its calibration, where there is one, says how far A and A were
+            apart on its machine.
         read_samples: gives the samples of a cell and round.
-        noise_floor: what this machine was found to do between A and A; at least 3 % is used.
     """
-    band = max(stats.SMALLEST_BAND, noise_floor)
     stacks = {stack.label: stack for stack in run.plan.stacks}
     summaries: list[CellSummary] = []
     drafts: list[_Draft] = []
     for cell in run.plan.cells:
         figures = {
             label: [
-                _round_figures(measured, read_samples(measured))
+                _round_figures(cell.load, measured, read_samples(measured))
                 for measured in _measured(run, cell.scenario.name, label)
             ]
             for label in cell.stacks
         }
+        pools = {
+            label: _Pool([one.latency_ns for one in rounds], run.plan)
+            for label, rounds in figures.items()
+            if rounds
+        }
         here = [
-            _summarise(run, cell, stacks[label], figures) for label in cell.stacks if figures[label]
+            _summarise(run, cell, stacks[label], figures, pools[label])
+            for label in cell.stacks
+            if figures[label]
         ]
         summaries.extend(here)
         valid = {summary.stack: summary.valid for summary in here}
@@ -108,13 +137,16 @@ def analyse(
         for candidate in candidates:
             if figures[baseline] and figures[candidate]:
                 both_valid = valid[baseline] and valid[candidate]
-                drafts.extend(_compare(run, cell, baseline, candidate, figures, valid=both_valid))
+                drafts.extend(
+                    _compare(run, cell, baseline, candidate, figures, pools, valid=both_valid)
+                )
     return Analysis(
         run=run,
         cells=tuple(summaries),
-        comparisons=_with_verdicts(drafts, band),
-        noise_floor=band,
+        comparisons=_with_verdicts(drafts, run),
+        noise_floor=_band("throughput_rps", run.calibration),
         idle_core_share=_idle_core_share(run),
+        harness_core_share=_harness_core_share(run),
     )
 
 
@@ -127,32 +159,74 @@ def _measured(run: RunRecord, scenario: str, stack: str) -> list[CellRound]:
     ]
 
 
-def _round_figures(cell: CellRound, samples: Samples) -> _RoundFigures:
+def _round_figures(load: Load, cell: CellRound, samples: Samples) -> _RoundFigures:
     from_ns = np.array([piece.from_ns for piece in cell.slices], dtype=np.int64)
     to_ns = np.array([piece.to_ns for piece in cell.slices], dtype=np.int64)
-    rates = stats.slice_rates(
-        samples.slice, samples.start_ns, samples.latency_ns, samples.good, from_ns, to_ns
+    good = samples.failure == Failure.NONE
+    # Time in a server's hands; a request that waits for its turn to be sent is not in flight.
+    service_ns = samples.latency_ns - (samples.start_ns - samples.intended_ns)
+    rates = stats.slice_rates(samples.slice, samples.start_ns, service_ns, good, from_ns, to_ns)
+    counted = (samples.intended_ns >= from_ns[samples.slice]) & (
+        samples.intended_ns < to_ns[samples.slice]
     )
     window_s = (to_ns - from_ns) / 1e9
-    counted = (samples.start_ns >= from_ns[samples.slice]) & (
-        samples.start_ns < to_ns[samples.slice]
-    )
-    middle = len(from_ns) // 2
-    first = float(rates.throughput_rps[:middle].mean()) if middle else math.nan
-    second = float(rates.throughput_rps[len(from_ns) - middle :].mean()) if middle else math.nan
+    kept = counted & good
+    latency_ns = samples.latency_ns[kept]
+    schedule = None
+    if load.is_open:
+        done_ns = samples.intended_ns + samples.latency_ns
+        in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
+        sent = samples.failure != Failure.NEVER_SENT
+        schedule = _Schedule(
+            offered=int(counted.sum()),
+            achieved=int((in_window & good).sum()),
+            window_s=float(window_s.sum()),
+            never_sent=int((~sent).sum()),
+            lag_ns=(samples.start_ns - samples.intended_ns)[sent],
+            service_ns=service_ns[kept],
+        )
+        halves = _halves_of_latency(samples.slice[kept], latency_ns, len(from_ns))
+    else:
+        halves = _halves_of_throughput(rates.throughput_rps)
     return _RoundFigures(
         round=cell.round,
         throughput_rps=float(np.average(rates.throughput_rps, weights=window_s)),
-        halves=second / first if middle and first > 0 else 1.0,
+        halves=halves,
         in_flight=float(np.average(rates.in_flight, weights=window_s)),
-        failed=int((~samples.good).sum()),
-        latency_ns=samples.latency_ns[counted & samples.good],
+        failed=int((~good).sum()),
+        latency_ns=latency_ns,
         slice_rps=rates.throughput_rps,
         cpu_us_per_request=cell.server.cpu_s / cell.requests * 1e6
         if cell.requests and not cell.died
         else math.nan,
+        schedule=schedule,
         cell=cell,
     )
+
+
+def headline(load: Load, cell: CellRound, samples: Samples) -> float:
+    """What one cell came to in one round, in the metric that its load is for (Load.headline)."""
+    figures = _round_figures(load, cell, samples)
+    if not load.is_open:
+        return figures.throughput_rps
+    return float(np.median(figures.latency_ns)) / 1e6 if len(figures.latency_ns) else math.nan
+
+
+def _halves_of_throughput(slice_rps: npt.NDArray[np.float64]) -> float:
+    """Second ÷ first half of a round's slices."""
+    middle = len(slice_rps) // 2
+    first = float(slice_rps[:middle].mean()) if middle else 0.0
+    return float(slice_rps[len(slice_rps) - middle :].mean()) / first if first > 0 else 1.0
+
+
+def _halves_of_latency(
+    slices: npt.NDArray[np.int32], latency_ns: npt.NDArray[np.int64], count: int
+) -> float:
+    """Second ÷ first half of a round's slices; a schedule fixes the throughput of both."""
+    first, second = latency_ns[slices < count // 2], latency_ns[slices >= count - count // 2]
+    if not len(first) or not len(second):
+        return 1.0
+    return float(np.median(second) / np.median(first))
 
 
 # ------------------------------------------------------------------------ one cell
@@ -163,59 +237,104 @@ def _summarise(
     cell: CellPlan,
     stack: Stack,
     figures: Mapping[str, Sequence[_RoundFigures]],
+    pool: _Pool,
 ) -> CellSummary:
     own = figures[stack.label]
     others = [one for label, rounds in figures.items() if label != stack.label for one in rounds]
-    curve_quantiles = _supported(CURVE, sum(len(one.latency_ns) for one in own))
-    latency = _latency(own, [*QUANTILES.values(), *curve_quantiles], run.plan.seed)
+    latency = pool.estimates()
+    requests = sum(one.cell.requests for one in own)
+    kept = _schedule_kept(own, run.plan)
+    confidence = _confidence(run.plan)
     return CellSummary(
         scenario=cell.scenario.name,
         stack=stack.label,
         twin=stack.twin,
         load=cell.load.label,
         rounds=len(own),
-        requests=sum(one.cell.requests for one in own),
+        requests=requests,
         errors=sum(one.failed for one in own),
-        throughput_rps=stats.log_mean([one.throughput_rps for one in own]),
-        latency_ms=dict(zip(QUANTILES, latency, strict=False)),
-        cpu_us_per_request=stats.log_mean([one.cpu_us_per_request for one in own]),
+        throughput_rps=stats.log_mean([one.throughput_rps for one in own], confidence),
+        latency_ms=latency,
+        cpu_us_per_request=stats.log_mean([one.cpu_us_per_request for one in own], confidence),
         pss_mib=max(one.cell.server.pss_bytes for one in own) / _MIB,
-        gates=_gates(run, cell, own, others),
-        latency_curve_ms=tuple(
-            (quantile, estimate.value)
-            for quantile, estimate in zip(curve_quantiles, latency[len(QUANTILES) :], strict=True)
-        ),
+        threads=max(one.cell.server.threads for one in own),
+        switches_per_request=sum(one.cell.server.context_switches for one in own)
+        / max(1, requests),
+        schedule=kept,
+        gates=_gates(run, cell, own, others, kept, latency["p50"].value),
+        latency_curve_ms=tuple(pool.curve_ms()),
         timeline=_timeline(own, figures),
     )
 
 
-def _supported(quantiles: Sequence[float], samples: int) -> list[float]:
-    """Those quantiles beyond which enough samples lie."""
-    return [quantile for quantile in quantiles if samples * (1 - quantile) >= SAMPLES_BEYOND]
+class _Pool:
+    """Times (ns) of some rounds together, and how they vary from round to round.
+
+    Made once and used for a cell's own figures and for all its comparisons: with millions of
+    samples, finding percentiles is what a report spends its time on.
+    """
+
+    def __init__(self, rounds: Sequence[npt.NDArray[np.int64]], plan: Plan) -> None:
+        self._rounds = len(rounds)
+        self._confidence = _confidence(plan)
+        self._samples = sum(map(len, rounds))
+        if not self._samples:
+            return
+        found = np.quantile(np.concatenate(rounds), CURVE, overwrite_input=True)
+        self._ns = dict(zip(CURVE, found.tolist(), strict=True))
+        # The same seed draws the same rounds for every stack.
+        weights = stats.bootstrap_weights(len(rounds), RESAMPLES, plan.seed)
+        resampled = stats.LatencyHistogram(rounds).resampled(weights, list(QUANTILES.values()))
+        self._resampled_ns = dict(zip(QUANTILES, resampled.T, strict=True))
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Percentiles in ms; keys as in QUANTILES."""
+        if not self._samples:
+            return dict.fromkeys(QUANTILES, _UNKNOWN)
+        return {
+            name: stats.resampling_interval(
+                self._ns[quantile] / 1e6, self._resampled_ns[name], self._rounds, self._confidence
+            )
+            for name, quantile in QUANTILES.items()
+        }
+
+    def curve_ms(self) -> list[tuple[float, float]]:
+        """Those points of CURVE beyond which enough samples lie."""
+        return [
+            (quantile, self._ns[quantile] / 1e6)
+            for quantile in CURVE
+            if self._samples * (1 - quantile) >= SAMPLES_BEYOND
+        ]
+
+    def ratio(self, base: _Pool, name: str) -> Estimate:
+        """One of our percentiles ÷ the same of another stack in the same rounds."""
+        if not self._samples or not base._samples:
+            return _UNKNOWN
+        quantile = QUANTILES[name]
+        return stats.resampling_interval(
+            self._ns[quantile] / base._ns[quantile],
+            self._resampled_ns[name] / base._resampled_ns[name],
+            self._rounds,
+            self._confidence,
+        )
 
 
-def _latency(
-    figures: Sequence[_RoundFigures], quantiles: Sequence[float], seed: int
-) -> list[Estimate]:
-    """Percentiles of the pooled samples in ms, whole rounds resampled for the interval."""
-    rounds = [one.latency_ns for one in figures]
-    pooled = np.concatenate(rounds)
-    if not len(pooled):
-        return [Estimate(math.nan, math.nan, math.nan)] * len(quantiles)
-    values = np.quantile(pooled, quantiles) / 1e6
-    resampled = _resampled(rounds, quantiles, seed)
-    return [
-        stats.resampling_interval(float(value), resampled[:, column], len(rounds))
-        for column, value in enumerate(values)
-    ]
-
-
-def _resampled(
-    rounds: Sequence[npt.NDArray[np.int64]], quantiles: Sequence[float], seed: int
-) -> npt.NDArray[np.float64]:
-    """Percentiles in ns of each resample; the same seed draws the same rounds for every stack."""
-    weights = stats.bootstrap_weights(len(rounds), RESAMPLES, seed)
-    return stats.LatencyHistogram(rounds).resampled(weights, quantiles)
+def _schedule_kept(figures: Sequence[_RoundFigures], plan: Plan) -> ScheduleKept | None:
+    """All rounds of a cell under open load; None under closed load."""
+    kept = [one.schedule for one in figures if one.schedule]
+    if not kept:
+        return None
+    window_s = sum(one.window_s for one in kept)
+    lag_ns = np.concatenate([one.lag_ns for one in kept])
+    return ScheduleKept(
+        offered_rps=sum(one.offered for one in kept) / window_s,
+        achieved_rps=sum(one.achieved for one in kept) / window_s,
+        lag_p99_ms=float(np.quantile(lag_ns, 0.99)) / 1e6 if len(lag_ns) else math.nan,
+        late=int((lag_ns > LATE_NS).sum()),
+        starved=sum(one.cell.starved for one in figures),
+        never_sent=sum(one.never_sent for one in kept),
+        service_ms=_Pool([one.service_ns for one in kept], plan).estimates(),
+    )
 
 
 def _gates(
@@ -223,20 +342,23 @@ def _gates(
     cell: CellPlan,
     figures: Sequence[_RoundFigures],
     others: Sequence[_RoundFigures],
+    kept: ScheduleKept | None,
+    latency_p50_ms: float,
 ) -> tuple[GateResult, ...]:
     examples = [example for one in figures for example in one.cell.error_examples]
     wall_s = sum(one.cell.wall_s for one in figures)
-    load_cpu_s = sum(one.cell.load_cpu_s for one in figures)
+    load_cpu_s = [sum(each) for each in zip(*(one.cell.load_cpu_s for one in figures), strict=True)]
     services_cpu_s = sum(one.cell.postgres_cpu_s + one.cell.upstream_cpu_s for one in figures)
     result = [
         gates.errors(
             sum(one.cell.requests for one in figures),
             sum(one.failed for one in figures),
+            cell.scenario.kind,
             examples[0] if examples else "",
         ),
+        gates.parity([difference for one in figures for difference in one.cell.parity]),
         gates.alive([one.cell.died for one in figures if one.cell.died]),
         gates.load_busy(load_cpu_s, wall_s),
-        gates.little(cell.load.users, float(np.mean([one.in_flight for one in figures]))),
         gates.settled(_halves_beside_others(figures, others)),
         gates.possible(
             float(np.mean([one.throughput_rps for one in figures])),
@@ -246,10 +368,16 @@ def _gates(
         ),
         gates.rounds(len(figures)),
     ]
+    if kept:
+        result.append(gates.schedule_lag(kept.lag_p99_ms, latency_p50_ms, kept.starved))
+        result.append(gates.kept_up(kept.achieved_rps, kept.offered_rps))
+    else:
+        in_flight = float(np.mean([one.in_flight for one in figures]))
+        result.append(gates.little(cell.load.users, in_flight))
     cores = set(run.placement.services)
     if cores:
         shared_with_load = bool(cores & set(run.placement.load))
-        busy_s = services_cpu_s + (load_cpu_s if shared_with_load else 0.0)
+        busy_s = services_cpu_s + (sum(load_cpu_s) if shared_with_load else 0.0)
         result.append(gates.service_cores_busy(busy_s, wall_s, len(cores)))
     return tuple(result)
 
@@ -303,6 +431,19 @@ def _idle_core_share(run: RunRecord) -> float:
     )
 
 
+def _harness_core_share(run: RunRecord) -> float:
+    """The largest share of a core that the harness itself used while stacks had their turns."""
+    return max(
+        (
+            block.roles["harness"].cpu_s / block.wall_s
+            for one in run.rounds
+            for block in one.blocks
+            if "harness" in block.roles and block.wall_s
+        ),
+        default=0.0,
+    )
+
+
 # --------------------------------------------------------------------- comparisons
 
 
@@ -327,6 +468,7 @@ def _compare(
     baseline: str,
     candidate: str,
     figures: Mapping[str, Sequence[_RoundFigures]],
+    pools: Mapping[str, _Pool],
     *,
     valid: bool,
 ) -> list[_Draft]:
@@ -357,45 +499,44 @@ def _compare(
         else math.nan
         for other, base in zip(others, bases, strict=True)
     ]
-    result = [draft("throughput_rps", stats.log_mean(throughput), more=True)]
-    names = ["p50", "p99"]
-    ratios = _latency_ratios(bases, others, [QUANTILES[name] for name in names], run.plan.seed)
-    result.extend(
-        draft(f"latency_{name}_ms", estimate) for name, estimate in zip(names, ratios, strict=True)
+    confidence = _confidence(run.plan)
+    # Under open load the schedule decides how many requests are served, not the stack.
+    result = []
+    if not cell.load.is_open:
+        result.append(draft("throughput_rps", stats.log_mean(throughput, confidence), more=True))
+    base_pool, other_pool = (
+        pools[label]
+        if len(rounds) == len(figures[label])
+        else _Pool([one.latency_ns for one in rounds], run.plan)
+        for label, rounds in ((baseline, bases), (candidate, others))
     )
-    result.append(draft("cpu_us_per_request", stats.log_mean(cpu)))
+    result.extend(
+        draft(f"latency_{name}_ms", other_pool.ratio(base_pool, name)) for name in ("p50", "p99")
+    )
+    result.append(draft("cpu_us_per_request", stats.log_mean(cpu, confidence)))
     return result
 
 
-def _latency_ratios(
-    bases: Sequence[_RoundFigures],
-    others: Sequence[_RoundFigures],
-    quantiles: Sequence[float],
-    seed: int,
-) -> list[Estimate]:
-    """Ratios of pooled percentiles; both sides resample the same rounds."""
-    base_rounds = [one.latency_ns for one in bases]
-    other_rounds = [one.latency_ns for one in others]
-    if not any(map(len, base_rounds)) or not any(map(len, other_rounds)):
-        return [Estimate(math.nan, math.nan, math.nan)] * len(quantiles)
-    values = np.quantile(np.concatenate(other_rounds), quantiles) / np.quantile(
-        np.concatenate(base_rounds), quantiles
-    )
-    resampled = _resampled(other_rounds, quantiles, seed) / _resampled(base_rounds, quantiles, seed)
-    return [
-        stats.resampling_interval(float(value), resampled[:, column], len(base_rounds))
-        for column, value in enumerate(values)
-    ]
+def _band(metric: str, calibration: Calibration | None) -> float:
+    """Half width of the band in which this machine can't tell A from A; at least 3 %."""
+    floors = calibration.noise_floor if calibration else {}
+    return max(stats.SMALLEST_BAND, floors.get(metric, 0.0))
 
 
-def _with_verdicts(drafts: Sequence[_Draft], band: float) -> tuple[Comparison, ...]:
+def _confidence(plan: Plan) -> float:
+    """Nominal confidence of the intervals, so that they hold the truth in 95 %."""
+    return stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
+
+
+def _with_verdicts(drafts: Sequence[_Draft], run: RunRecord) -> tuple[Comparison, ...]:
     """Verdicts; all comparisons of one metric are a family, corrected for how many it has."""
+    calibration, confidence = run.calibration, _confidence(run.plan)
     significant: dict[int, bool] = {}
     for metric in {draft.metric for draft in drafts}:
         family = [i for i, d in enumerate(drafts) if d.metric == metric and d.valid]
-        p_values = [stats.p_value(drafts[i].estimate, drafts[i].rounds) for i in family]
+        p_values = [stats.p_value(drafts[i].estimate, drafts[i].rounds, confidence) for i in family]
         for index, p_value in zip(family, stats.holm(p_values), strict=True):
-            significant[index] = p_value < 1 - stats.CONFIDENCE
+            significant[index] = p_value < 1 - confidence
     return tuple(
         Comparison(
             scenario=d.scenario,
@@ -407,10 +548,10 @@ def _with_verdicts(drafts: Sequence[_Draft], band: float) -> tuple[Comparison, .
             ci_low=d.estimate.low,
             ci_high=d.estimate.high,
             rounds=d.rounds,
-            noise_floor=band,
+            noise_floor=_band(d.metric, calibration),
             verdict=stats.verdict(
                 d.estimate,
-                band=band,
+                band=_band(d.metric, calibration),
                 rounds=d.rounds,
                 more_is_better=d.more_is_better,
                 significant=significant[index],

@@ -18,12 +18,13 @@ import click
 
 from harness import __version__
 from harness.errors import BadInput, EnvironmentFailed, Interrupted, TwinbenchError
+from harness.models import Arrivals
 from harness.plan import DEFAULT_PROFILE, PROFILES, PROJECT, STACKS_FILE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.models import Analysis, Stack
+    from harness.models import Analysis, Plan, Stack
 
 EXIT_INVALID = 1
 EXIT_INTERRUPTED = 130
@@ -57,6 +58,20 @@ def _stacks_file_option(function: _F) -> _F:
     )(function)
 
 
+class _Percent(click.ParamType[float]):
+    """A share, written as `3%` or `0.03`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"'{value}' is not a share such as 3% or 0.03", param, ctx)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="twinbench")
 def cli() -> None:
@@ -84,10 +99,26 @@ def cli() -> None:
     show_default=True,
     help="How much measuring.",
 )
-@click.option("--users", type=int, metavar="N", help="Connections per stack.")
+@click.option("--users", type=int, metavar="N", help="Connections per stack; with --rate, at most.")
+@click.option("--rate", type=float, metavar="R", help="Open load: R requests/s, on a schedule.")
+@click.option(
+    "--arrivals",
+    type=click.Choice([str(one) for one in Arrivals]),
+    default=str(Arrivals.POISSON),
+    show_default=True,
+    help="Of open load.",
+)
 @click.option("--rounds", type=int, metavar="N", help="Fresh starts of all servers.")
 @click.option("--slice", "slice_s", type=float, metavar="S", help="Seconds of one turn.")
 @click.option("--seed", type=int, metavar="N", help="Decides every order; drawn when not given.")
+@click.option(
+    "--precision", type=_Percent(), metavar="P",
+    help="Measure a scenario no further once its intervals are narrower than ±P, such as 3%.",
+)  # fmt: skip
+@click.option(
+    "--generators", type=int, default=1, show_default=True, metavar="N", help="Load processes."
+)
+@click.option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
 @_stacks_file_option
 @_out_option
 @_json_option
@@ -96,9 +127,14 @@ def run(
     stacks: tuple[str, ...],
     profile: str,
     users: int | None,
+    rate: float | None,
+    arrivals: str,
     rounds: int | None,
     slice_s: float | None,
     seed: int | None,
+    precision: float | None,
+    generators: int,
+    resume: str | None,
     stacks_file: Path,
     out: Path,
     as_json: bool,
@@ -115,15 +151,27 @@ def run(
       twinbench run hello --profile smoke --json
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn
+      twinbench run users-lookup --rate 300 --arrivals constant
+      twinbench run --resume results/20260101-120000-quick
     """
     from datetime import UTC, datetime
 
     from rich.console import Console
 
-    from harness import plan, progress, runner, store
-    from harness.interrupts import interrupts
+    from harness import environment, plan, progress, runner, store
     from harness.stacks import load_stacks
 
+    console = Console(stderr=True)
+    if resume is not None:
+        _only("--resume", {"resume", "out", "as_json"})
+        folder = store.find_run(out, resume)
+        record = store.read_run(folder)
+        console.print(f"going on with {_told(record.plan)} → {folder}", highlight=False)
+        showing = progress.showing(record.plan, console, had_s=record.loaded_s)
+        with _kept(folder, empty_too=True), showing as listener:
+            runner.resume(folder, listener)
+        _finish(folder, console, as_json=as_json)
+        return
     todo = plan.make_plan(
         scenarios=plan.load_scenarios(),
         stacks=load_stacks(stacks_file),
@@ -132,27 +180,61 @@ def run(
         chosen_scenarios=scenarios,
         chosen_stacks=stacks,
         users=users,
+        rate_rps=rate,
+        arrivals=Arrivals(arrivals),
         rounds=rounds,
         slice_s=slice_s,
+        generators=generators,
+        precision=precision,
     )
-    console = Console(stderr=True)
+    calibration = store.read_calibration(out, environment.fingerprint())
     folder = store.create_run(out, todo.profile, datetime.now(UTC))
+    console.print(f"{_told(todo)} → {folder}", highlight=False)
+    with _kept(folder), progress.showing(todo, console) as listener:
+        runner.run(todo, folder, listener, calibration=calibration)
+    _finish(folder, console, as_json=as_json)
+
+
+def _told(todo: Plan) -> str:
+    """What is going to be measured, in one line."""
     counts = (len(todo.cells), "scenario"), (len(todo.stacks), "stack"), (todo.rounds, "round")
     told = ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts)
-    console.print(f"{told}, seed {todo.seed} → {folder}", highlight=False)
+    return f"{told}, seed {todo.seed}"
+
+
+def _only(option: str, allowed: set[str]) -> None:
+    """Refuse what can't be said together with an option that settles everything else."""
+    context = click.get_current_context()
+    for name in context.params.keys() - allowed:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise BadInput(f"{option} goes on with the run's own plan: leave out '{name}'")
+
+
+@contextmanager
+def _kept(folder: Path, *, empty_too: bool = False, resumable: bool = True) -> Iterator[None]:
+    """Whatever ends the block early: say how to go on with what was measured."""
+    from harness import store
+    from harness.interrupts import interrupts
+
     try:
-        with progress.showing(todo, console) as listener:
-            runner.run(todo, folder, listener)
-        console.print("drawing the report", highlight=False)
-        analysis = _derive(folder)
+        yield
     except BaseException as error:
         interrupts.acknowledge()
-        if rounds := store.keep_or_remove(folder):
+        if rounds := store.count_rounds(folder):
             error.add_note(
                 f"kept what was measured ({rounds} round{'s' if rounds > 1 else ''}, the last "
                 f"maybe in part): 'twinbench report {folder}' draws it"
+                + (f", 'twinbench run --resume {folder}' goes on" if resumable else "")
             )
+        elif not empty_too:
+            store.remove_run(folder)
         raise
+
+
+def _finish(folder: Path, console: Console, *, as_json: bool) -> None:
+    console.print("drawing the report", highlight=False)
+    with _kept(folder):
+        analysis = _derive(folder)
     _show(analysis, folder, as_json=as_json)
     if not analysis.valid:
         sys.exit(EXIT_INVALID)
@@ -313,7 +395,7 @@ def check(
     """
     from rich.console import Console
 
-    from harness import parity, processes
+    from harness import explore, parity, processes
     from harness.stacks import load_stacks
 
     names = stacks or tuple(load_stacks(stacks_file))
@@ -327,7 +409,7 @@ def check(
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder)  # else it would make one here
         sent, kept = parity.check_stacks(urls, breaks)
         with _counting("generated requests", cases, console) as case_done:
-            found = parity.explore(urls, cases, seed, case_done)
+            found = explore.explore(urls, cases, seed, case_done)
     differences = [
         {
             "stack": label,
@@ -416,6 +498,141 @@ def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
         ) as servers,
     ):
         yield {label: server.url for label, server in servers.items()}
+
+
+# --------------------------------------------------------------- calibrate and doctor
+
+
+@cli.command()
+@click.option(
+    "--seconds", type=float, default=120.0, show_default=True, help="For all of it, about."
+)
+@click.option(
+    "--stack", default="fastapi-uvicorn", show_default=True, metavar="NAME", help="Who is A."
+)
+@_stacks_file_option
+@_out_option
+@_json_option
+def calibrate(seconds: float, stack: str, stacks_file: Path, out: Path, as_json: bool) -> None:
+    """Find this machine's noise floor: one stack against itself, for a stated time.
+
+    Also what one load process can do, and what of the machine disturbs. It is kept for the
+    machine; later runs with the same --out take their noise band from it.
+
+    \b
+    Exit codes: 0 kept, 1 A against A was not valid (nothing is kept as calibration), 2 bad
+    input, 3 the environment failed, 130 interrupted.
+
+    \b
+    Example:
+      twinbench calibrate --seconds 60
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from harness import calibrate as calibration
+    from harness import noise, plan, progress, store
+    from harness.stacks import load_stacks
+
+    console = Console(stderr=True)
+    todo = noise.aa_plan(
+        plan.load_scenarios(),
+        load_stacks(stacks_file),
+        stack=stack,
+        seconds=seconds,
+        seed=secrets.randbelow(1_000_000),
+    )
+    folder = store.create_run(out / "calibration", todo.profile, datetime.now(UTC))
+    console.print(
+        f"{stack} against itself for {seconds:g} s → {folder}", highlight=False, soft_wrap=True
+    )
+    with (
+        _kept(folder, resumable=False),
+        progress.showing(todo, console, within_s=seconds) as listener,
+    ):
+        found = calibration.calibrate(todo, folder, out, listener, within_s=seconds)
+    if as_json:
+        floors = found.calibration.noise_floor if found.calibration else {}
+        print(
+            json.dumps(
+                {
+                    "valid": found.analysis.valid,
+                    "noise_floor": floors.get("throughput_rps"),
+                    "noise_floors": floors,
+                    "rounds": len(found.analysis.run.rounds),
+                    "ratio": {
+                        row["metric"]: {key: row[key] for key in ("ratio", "ci_low", "ci_high")}
+                        for row in store.comparison_rows(found.analysis)
+                    },
+                    "ceiling_rps": found.ceiling_rps,
+                    "findings": [asdict(one) for one in found.findings],
+                    "file": str(found.file) if found.file else None,
+                    "run": str(found.folder),
+                    "reasons": [cell.reason for cell in found.analysis.cells if cell.reason],
+                    "seconds": round(found.seconds, 1),
+                }
+            )
+        )
+    else:
+        from harness.report import checkup
+
+        Console(highlight=False).print(
+            checkup.calibrated(
+                found.analysis,
+                found.calibration,
+                found.findings,
+                seconds=found.seconds,
+                run=found.folder,
+                file=found.file,
+            ),
+            crop=False,  # paths are to be copied
+        )
+    if not found.analysis.valid:
+        sys.exit(EXIT_INVALID)
+
+
+@cli.command()
+@_json_option
+def doctor(as_json: bool) -> None:
+    """Say what of this machine would spoil a measurement, and how to mend it (5 s).
+
+    \b
+    Exit codes: 0 nothing disturbs, 1 something does, 3 the environment failed, 130 interrupted.
+
+    \b
+    Example:
+      twinbench doctor
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from harness import ceiling, disturbances, machine, placement
+    from harness.models import Level
+
+    Console(stderr=True).print("looking at this machine for about 5 s", highlight=False)
+    facts = machine.read()
+    ceiling_rps = ceiling.measure(placement.place_here(), seconds=1.0)
+    findings = disturbances.judge(facts, ceiling_rps)
+    level = disturbances.worst(findings)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "level": level,
+                    "findings": [asdict(one) for one in findings],
+                    "ceiling_rps": ceiling_rps,
+                }
+            )
+        )
+    else:
+        from harness.report import checkup
+
+        Console(highlight=False).print(checkup.diagnosis(findings))
+    if level is Level.DISTURBS:
+        sys.exit(EXIT_INVALID)
 
 
 # ----------------------------------------------------------------------------- main

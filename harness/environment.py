@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -43,6 +44,21 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
             if (name := distribution.name)
         },
     }
+
+
+#: What may not change in the middle of a run.
+_FIXED = ("cpu", "cores", "kernel", "python", "packages", "container", "database", "git_commit")
+
+
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """Which of the facts that decide a figure differ between two descriptions."""
+    return [name.replace("_", " ") for name in _FIXED if before.get(name) != now.get(name)]
+
+
+def fingerprint() -> str:
+    """A short name of this machine: the same as long as its figures can be compared."""
+    hardware = (platform.node(), _cpu_model(), str(placement.usable_cores()))
+    return hashlib.sha256("\n".join(hardware).encode()).hexdigest()[:12]
 
 
 def _cpu_model() -> str:

@@ -11,14 +11,19 @@ Usage: launch.py PARENT_PID DEATH_SIGNAL UID:GID CORES PROGRAM [ARGUMENT…]
 """
 
 import os
+import resource
 import sys
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+#: Files that a child may have open: the usual soft limit of 1,024 would stop a server at fewer
+#: connections than open load may need.
+_FILES = 65_536
 
 
 def main(arguments: list[str]) -> None:
     """Drop rights, ask to die with the parent, pin, exec."""
     parent, death_signal, rights, cores, *command = arguments
+    _allow_files()
     libc = None
     if sys.platform == "linux":
         import ctypes  # now: the other user may not reach the standard library
@@ -40,6 +45,14 @@ def main(arguments: list[str]) -> None:
         os.execvp(command[0], command)
     except OSError as error:
         sys.exit(f"{command[0]}: {error.strerror}")
+
+
+def _allow_files() -> None:
+    """Raise the soft limit as far as anybody may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 if __name__ == "__main__":

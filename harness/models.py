@@ -1,8 +1,9 @@
 """Frozen records that the layers hand to each other; every name carries its unit.
 
-Three groups: what is going to be done (Stack, Scenario, Plan), what was measured
-(Slice, CellRound, RunRecord), and what follows from it (Estimate, CellSummary,
-Comparison, Analysis). Nothing here reads a file, a clock or a process.
+Four groups: what is going to be done (Stack, Scenario, Plan), what was measured
+(Slice, CellRound, RunRecord), what follows from it (Estimate, CellSummary,
+Comparison, Analysis), and the machine that it is measured on (Machine, Finding).
+Nothing here reads a file, a clock or a process.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+#: Fewer rounds give an interval, but no verdict.
+ROUNDS_FOR_A_VERDICT = 5
 
 # --------------------------------------------------------------------------- plan
 
@@ -36,16 +40,41 @@ class Stack:
     breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
 
 
+class Arrivals(enum.StrEnum):
+    """When the requests of open load are due."""
+
+    CONSTANT = "constant"  # one every 1/R seconds
+    POISSON = "poisson"  # each independent of all others, as from many users; R a second on average
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Closed load: `users` connections, each sends when its last answer has come."""
+    """Closed load, or open load where there is a rate.
+
+    Closed: `users` connections, each sends when its last answer has come. Open: requests are due
+    on a schedule, whether or not earlier ones have been answered; at most `users` are in flight.
+    """
 
     users: int
+    rate_rps: float | None = None
+    arrivals: Arrivals = Arrivals.POISSON
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests come on a schedule."""
+        return self.rate_rps is not None
+
+    @property
+    def headline(self) -> str:
+        """The metric that this load is for: a schedule fixes the throughput, but not the wait."""
+        return "latency_p50_ms" if self.is_open else "throughput_rps"
 
     @property
     def label(self) -> str:
-        """As in the `load` column: `closed-16`."""
-        return f"closed-{self.users}"
+        """As in the `load` column: `closed-16`, `open-poisson-500`."""
+        if self.rate_rps is None:
+            return f"closed-{self.users}"
+        return f"open-{self.arrivals}-{self.rate_rps:g}"
 
 
 class Kind(enum.StrEnum):
@@ -64,6 +93,7 @@ class Scenario:
     file: str  # relative to the project: scenarios/users_lookup.py
     kind: Kind
     question: str  # what it answers, as a reader would ask it
+    endpoints: tuple[str, ...]  # what it asks, as the contract has them: "GET /hello"
     stacks: tuple[str, ...]  # default contenders; the first is the baseline
     users: int  # closed load by default
     slice_s: float  # how long one stack is loaded before the next has its turn
@@ -120,9 +150,25 @@ class Plan:
     cells: tuple[CellPlan, ...]
     workers: int  # worker processes of each server
     upstream_latency: str  # "constant:50" or "lognormal:50:0.5", in ms
+    generators: int = 1  # load processes, each on a core of its own where there are as many
+    #: A scenario is measured no further once its intervals are narrower than ± this.
+    precision: float | None = None
 
 
 # ----------------------------------------------------------------------- measured
+
+
+class Failure(enum.IntEnum):
+    """Why a request did not get the reply that the contract promises; 0: it did."""
+
+    NONE = 0
+    WRONG_STATUS = 1
+    WRONG_BODY = 2
+    CLOSED = 3
+    TIMEOUT = 4
+    MALFORMED = 5
+    REFUSED = 6
+    NEVER_SENT = 7  # due, but no connection was free until the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +184,12 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one role used while one cell was loaded in one round."""
+    """What the processes of one role used: a stack, PostgreSQL, the upstream, the load, ourselves."""
 
     cpu_s: float
     pss_bytes: int  # proportional set size, or resident where the system has no PSS
     threads: int
+    context_switches: int  # of all threads that lived from begin to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,23 +204,28 @@ class CellRound:
     requests: int  # all that were sent in the slices, settling and draining included
     errors: int
     slices: tuple[Slice, ...]
-    server: Usage  # the stack's whole process tree, during this cell's slices
-    load_cpu_s: float  # the load process, likewise
+    #: The stack's whole process tree: CPU time of this cell's slices; the rest is read at the end
+    #: of the block, in which a stack without a turn has next to nothing to do.
+    server: Usage
+    load_cpu_s: tuple[float, ...]  # of each load process, in this cell's slices
     postgres_cpu_s: float
     upstream_cpu_s: float
     wall_s: float  # begin to end of this cell's slices, added up
+    starved: int = 0  # open load: requests that waited for a free connection
     died: str = ""  # which process of the stack ended while it was measured
+    parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
     error_examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BlockUsage:
-    """One scenario in one round: how idle the stacks were that did not have their turn."""
+    """One scenario in one round, all stacks together: what everybody used from begin to end."""
 
     round: int
     scenario: str
     wall_s: float  # begin of the first slice to end of the last
     idle_core_share: Mapping[str, float]  # stack -> CPU time ÷ time, outside its own slices
+    roles: Mapping[str, Usage] = field(default_factory=dict)  # postgres, upstream, load, harness
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +238,23 @@ class Round:
     ready_s: Mapping[str, float]  # stack -> seconds from spawn to the first good answer
     cells: tuple[CellRound, ...]
     blocks: tuple[BlockUsage, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was measured to its end."""
+        return bool(self.order)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What A against A came to on one machine, and what its load side can do."""
+
+    machine: str  # environment.fingerprint: figures of one machine say nothing of another
+    made: str  # ISO 8601, UTC
+    rounds: int
+    #: Metric -> half width of the band in which A and A can't be told apart: 0.03 is ±3 %.
+    noise_floor: Mapping[str, float]
+    ceiling_rps: Mapping[str, float]  # connections -> requests/s of one load process, no-op server
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +270,13 @@ class RunRecord:
     started: str
     ended: str | None  # None: cut off
     rounds: tuple[Round, ...]
+    calibration: Calibration | None = None  # of this machine, as it stood when the run began
     notes: tuple[str, ...] = ()
+
+    @property
+    def loaded_s(self) -> float:
+        """Seconds of slices that were measured so far."""
+        return sum(cell.wall_s for one in self.rounds for cell in one.cells)
 
 
 # ------------------------------------------------------------------------ derived
@@ -253,6 +328,19 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleKept:
+    """Open load: what was due, what was sent when, and how long the server itself took."""
+
+    offered_rps: float  # what was due in the counting windows
+    achieved_rps: float  # right answers that came in the same windows
+    lag_p99_ms: float  # sent after it was due
+    late: int  # sent more than 1 ms after it was due
+    starved: int  # of these, for want of a free connection
+    never_sent: int
+    service_ms: Mapping[str, Estimate]  # from sending to the answer; keys as in latency_ms
+
+
+@dataclass(frozen=True, slots=True)
 class CellSummary:
     """One cell over all its rounds: a row of summary.csv and what the charts need beside it."""
 
@@ -267,6 +355,9 @@ class CellSummary:
     latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999
     cpu_us_per_request: Estimate  # the server's process tree
     pss_mib: float  # largest of the rounds
+    threads: int  # likewise
+    switches_per_request: float  # context switches of the server's process tree
+    schedule: ScheduleKept | None  # of open load
     gates: tuple[GateResult, ...]
     latency_curve_ms: tuple[
         tuple[float, float], ...
@@ -312,10 +403,67 @@ class Analysis:
     run: RunRecord
     cells: tuple[CellSummary, ...]  # in the plan's order
     comparisons: tuple[Comparison, ...]
-    noise_floor: float
+    noise_floor: float  # the band for throughput; other metrics: in their comparisons
     idle_core_share: float  # largest share of a core that one idle stack used
+    harness_core_share: float  # largest share of a core that metering and turn-taking took
 
     @property
     def valid(self) -> bool:
         """Whether there are cells, and every one passed its gates."""
         return bool(self.cells) and all(cell.valid for cell in self.cells)
+
+
+# ------------------------------------------------------------------------ machine
+
+
+@dataclass(frozen=True, slots=True)
+class BusyProcess:
+    """Somebody else's work."""
+
+    pid: int
+    name: str
+    core_share: float  # of one core: 0.5 is half of it
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What of a machine could spoil a measurement; None where the system does not say."""
+
+    cores: int  # logical ones that we may use
+    physical_cores: int | None
+    can_pin: bool
+    load_average: float | None  # over the last minute
+    others_core_share: float | None  # cores' worth of CPU that others used while we looked
+    busiest: tuple[BusyProcess, ...]  # of those that can be seen from here, largest first
+    steal_share: float | None  # of our cores' time, taken by the host for other guests
+    governors: tuple[str, ...]  # frequency scaling, of our cores; empty where there is none
+    boost: bool | None
+    quota_cores: float | None  # CPU time that our control groups allow; infinite without a limit
+    memory_available_bytes: int
+    swap_used_bytes: int
+    swapped_bytes_per_s: float
+    open_files: int  # the hard limit, to which every child's soft one is raised
+    on_battery: bool | None
+    hypervisor: str | None  # its name; empty on bare metal
+    clock_source: str | None
+    clock_read_ns: float
+    local_ports: int | None
+    listen_backlog: int | None  # connections that may wait to be accepted
+
+
+class Level(enum.StrEnum):
+    """How much a finding matters."""
+
+    FINE = "fine"
+    NOTE = "note"
+    DISTURBS = "disturbs"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing of the machine, and what to do about it."""
+
+    what: str
+    level: Level
+    figure: str
+    mend: str = ""  # a command or an act; empty where there is nothing to do

@@ -16,19 +16,24 @@ from harness.models import Placement
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
-def place(siblings: Mapping[int, frozenset[int]], *, can_pin: bool = True) -> Placement:
+def place(
+    siblings: Mapping[int, frozenset[int]], *, generators: int = 1, can_pin: bool = True
+) -> Placement:
     """Share out the usable cores.
 
     Args:
         siblings: usable logical core -> the usable logical cores on the same physical core
             (itself included).
+        generators: load processes; each gets a core while one is left for the services.
         can_pin: False where the system offers no way to pin (macOS).
     """
     if not can_pin:
         return Placement((), (), (), "this system can't pin processes to cores: expect more noise")
     physical = sorted({min(group) for group in siblings.values()})
     if len(physical) >= 3:
-        return Placement((physical[0],), (physical[1],), tuple(physical[2:4]))
+        servers, *others = physical
+        loads = min(generators, len(others) - 1)
+        return Placement((servers,), tuple(others[:loads]), tuple(others[loads : loads + 2]))
     if len(physical) == 2:
         return Placement((physical[0],), (physical[1],), (physical[1],))
     logical = sorted(siblings)
@@ -70,9 +75,9 @@ def parse_core_list(text: str) -> frozenset[int]:
     return frozenset(cores)
 
 
-def place_here() -> Placement:
+def place_here(generators: int = 1) -> Placement:
     """The placement for this machine."""
     cores = usable_cores()
     if not cores:
         return place({}, can_pin=False)
-    return place(read_siblings(cores))
+    return place(read_siblings(cores), generators=generators)

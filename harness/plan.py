@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, UnknownName
-from harness.models import CellPlan, Kind, Load, Plan, Profile, Scenario, Stack
+from harness.models import Arrivals, CellPlan, Kind, Load, Plan, Profile, Scenario, Stack
 
 #: The folder that holds apps, scenarios and harness.
 PROJECT = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ PROFILES: Mapping[str, Profile] = {
     # For tests and a first look: two rounds give no verdict.
     "smoke": Profile("smoke", rounds=2, cell_s=0.3, scale=0.3),
     # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
-    "quick": Profile("quick", rounds=6, cell_s=1.5),
+    "quick": Profile("quick", rounds=6, cell_s=2.4),
     "full": Profile("full", rounds=16, cell_s=4.0),
 }
 DEFAULT_PROFILE = "quick"
@@ -33,8 +33,15 @@ _MIN_SLICE_S = 0.02
 _MAX_SLICE_S = 60.0
 _MAX_ROUNDS = 10_000
 _MAX_USERS = 10_000
+_MAX_RATE = 1_000_000
+_MAX_GENERATORS = 64
+#: Open load: the most connections, unless told; a stack that keeps up needs far fewer.
+_OPEN_USERS = 1_000
+#: Open load: a slice is to hold about so many requests, and to last at least so long.
+_OPEN_REQUESTS = 100
+_OPEN_SLICE_S = 0.5
 
-_DECLARED = ("question", "kind", "stacks", "users", "slice_s", "settle_s", "warmup_s")
+_DECLARED = ("question", "kind", "endpoints", "stacks", "users", "slice_s", "settle_s", "warmup_s")
 
 
 def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
@@ -80,6 +87,7 @@ def _read_scenario(path: Path) -> Scenario:
     if problem:
         raise BadInput(f"{path}: {problem}")
     values["stacks"] = tuple(values["stacks"])
+    values["endpoints"] = tuple(values["endpoints"])
     # Relative where it can be: run.json is meant to be read elsewhere.
     file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
     return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
@@ -87,11 +95,14 @@ def _read_scenario(path: Path) -> Scenario:
 
 def _wrong_value(values: Mapping[str, Any]) -> str:
     """What of a declaration makes no sense; empty when all does."""
-    stacks, numbers = values["stacks"], [values[k] for k in ("slice_s", "settle_s", "warmup_s")]
+    stacks, endpoints = values["stacks"], values["endpoints"]
+    numbers = [values[k] for k in ("slice_s", "settle_s", "warmup_s")]
     if not isinstance(values["question"], str) or not values["question"]:
         return "'question' must be text"
     if not isinstance(stacks, tuple | list) or not stacks or len(set(stacks)) < len(stacks):
         return "'stacks' must be different names, at least one"
+    if not isinstance(endpoints, tuple | list) or not endpoints:
+        return "'endpoints' must be what it asks, such as ('GET /hello',)"
     if not isinstance(values["users"], int) or values["users"] < 1:
         return "'users' must be a whole number from 1 on"
     if not all(isinstance(number, int | float) for number in numbers):
@@ -111,8 +122,12 @@ def make_plan(
     chosen_scenarios: Sequence[str] = (),
     chosen_stacks: Sequence[str] = (),
     users: int | None = None,
+    rate_rps: float | None = None,
+    arrivals: Arrivals = Arrivals.POISSON,
     rounds: int | None = None,
     slice_s: float | None = None,
+    generators: int = 1,
+    precision: float | None = None,
     upstream_latency: str = UPSTREAM_LATENCY,
 ) -> Plan:
     """Everything that decides what a run does.
@@ -126,9 +141,13 @@ def make_plan(
         chosen_scenarios: names; all when empty.
         chosen_stacks: names, the first is the baseline; each scenario's own when empty. A
             name that is given twice is compared with itself.
-        users: connections in place of the scenario's own.
+        users: connections in place of the scenario's own; with a rate, the most of them.
+        rate_rps: open load at this rate in place of closed load.
+        arrivals: of open load.
         rounds: in place of the profile's.
         slice_s: in place of the scenario's own.
+        generators: load processes.
+        precision: stop a scenario once its intervals are narrower than ± this (0.03 is 3 %).
         upstream_latency: how the weather service behaves.
 
     Raises:
@@ -137,6 +156,12 @@ def make_plan(
     """
     if users is not None and not 1 <= users <= _MAX_USERS:
         raise BadInput(f"--users {users}: give between 1 and {_MAX_USERS:,} users")
+    if rate_rps is not None and not 1 <= rate_rps <= _MAX_RATE:
+        raise BadInput(f"--rate {rate_rps:g}: give 1 to {_MAX_RATE:,} requests a second")
+    if not 1 <= generators <= _MAX_GENERATORS:
+        raise BadInput(f"--generators {generators}: give 1 to {_MAX_GENERATORS} load processes")
+    if precision is not None and not 0.001 <= precision <= 0.5:
+        raise BadInput(f"--precision {precision:.2%}: give 0.1% to 50%")
     if rounds is not None and not 1 <= rounds <= _MAX_ROUNDS:
         raise BadInput(f"--rounds {rounds}: give 1 to {_MAX_ROUNDS:,} rounds (5 for a verdict)")
     if slice_s is not None and not _MIN_SLICE_S <= slice_s <= _MAX_SLICE_S:  # nor is nan
@@ -155,8 +180,9 @@ def make_plan(
         contenders = _with_labels(list(names), stacks)
         labels = {name: scenarios[name].stacks for name in wanted}
     cells = tuple(
-        _cell(scenarios[name], labels[name], profile, users=users, slice_s=slice_s)
+        _cell(scenarios[name], labels[name], profile, load=load, slice_s=slice_s)
         for name in wanted
+        for load in [_load(scenarios[name], users, rate_rps, arrivals)]
     )
     return Plan(
         profile=profile.name,
@@ -166,7 +192,17 @@ def make_plan(
         cells=cells,
         workers=workers,
         upstream_latency=upstream_latency,
+        generators=generators,
+        precision=precision,
     )
+
+
+def _load(
+    scenario: Scenario, users: int | None, rate_rps: float | None, arrivals: Arrivals
+) -> Load:
+    if rate_rps is None:
+        return Load(users or scenario.users)
+    return Load(users or _OPEN_USERS, rate_rps, arrivals)
 
 
 def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stack]:
@@ -185,16 +221,19 @@ def _cell(
     labels: tuple[str, ...],
     profile: Profile,
     *,
-    users: int | None,
+    load: Load,
     slice_s: float | None,
 ) -> CellPlan:
-    length_s = slice_s or scenario.slice_s * profile.scale
+    own_s = scenario.slice_s
+    if load.rate_rps is not None:
+        own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
+    length_s = slice_s or own_s * profile.scale
     # Whatever the slice, the same share of it is for settling.
     settle_s = scenario.settle_s * length_s / scenario.slice_s
     return CellPlan(
         scenario=scenario,
         stacks=labels,
-        load=Load(users=users or scenario.users),
+        load=load,
         slice_s=length_s,
         settle_s=settle_s,
         cycles=max(_MIN_CYCLES, round(profile.cell_s / length_s)),

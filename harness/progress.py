@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.models import CellPlan, Plan
+from harness.models import ROUNDS_FOR_A_VERDICT, CellPlan, Plan
 
 #: Starting servers for a round, before the first one has shown how long it takes here.
 _GUESSED_START_S = 4.0
@@ -24,10 +25,22 @@ _REFRESH_S = 0.5
 class Progress:
     """Keeps what the runner tells; renders itself when asked."""
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    def __init__(
+        self, plan: Plan, console: Console, *, within_s: float = math.inf, had_s: float = 0.0
+    ) -> None:
+        """Follow a plan.
+
+        Args:
+            plan: what is measured.
+            console: where to tell.
+            within_s: where the time decides how many rounds there are, how much of it.
+            had_s: seconds of load that an earlier command has measured of it.
+        """
         self._console = console
         self._rounds = plan.rounds
+        self._within_s = within_s
         self._round = 0
+        self._rounds_begun = 0
         self._scenario = ""
         self._status = "starting"
         self._rps: dict[str, float] = {}
@@ -35,7 +48,9 @@ class Progress:
             len(cell.stacks) * cell.cycles * cell.slice_s for cell in plan.cells
         )
         per_round = sum(cell.seconds_per_round for cell in plan.cells) + _GUESSED_START_S
-        self._guessed_s = plan.rounds * per_round
+        left = max(0.0, 1 - had_s / self._load_s) if self._load_s else 0.0
+        self._guessed_s = plan.rounds * per_round * left
+        self._load_s *= left
         self._done_s = 0.0
         self._begun = time.monotonic()
 
@@ -47,6 +62,7 @@ class Progress:
     def round_started(self, number: int) -> None:
         """All stacks of a round answer."""
         self._round = number
+        self._rounds_begun += 1
         self._status = ""
 
     def scenario_started(self, cell: CellPlan) -> None:
@@ -63,25 +79,41 @@ class Progress:
         """A round is in the journal."""
         if not self._console.is_terminal:
             self._console.print(
-                f"round {number} of {self._rounds} measured, {_clock(self.left_s)} left",
+                f"{self._round_name(number)} measured, {_clock(self.left_s)} left",
                 highlight=False,
             )
+
+    def _round_name(self, number: int) -> str:
+        of = f" of {self._rounds}" if math.isinf(self._within_s) else ""
+        return f"round {number}{of}"
+
+    @property
+    def _share(self) -> float:
+        """How much is done."""
+        if math.isfinite(self._within_s):
+            elapsed_s = time.monotonic() - self._begun
+            return elapsed_s / (elapsed_s + self.left_s) if elapsed_s else 0.0
+        return min(1.0, self._done_s / self._load_s) if self._load_s else 1.0
 
     @property
     def left_s(self) -> float:
         """Seconds that the rest will take, at the pace so far."""
         elapsed_s = time.monotonic() - self._begun
-        share = self._done_s / self._load_s if self._load_s else 1.0
-        if self._round <= 1:  # the first round's pace is not known yet
+        if math.isfinite(self._within_s):
+            # On a slow machine, the rounds that a verdict needs take longer than was asked for.
+            missing = max(0, ROUNDS_FOR_A_VERDICT - self._round) / max(1, self._round)
+            return max(self._within_s - elapsed_s, elapsed_s * missing, 0.0)
+        share = self._share
+        if self._rounds_begun <= 1:  # the first round's pace is not known yet
             return max(0.0, self._guessed_s - elapsed_s)
         return elapsed_s / share * (1 - share)
 
     def __rich__(self) -> RenderableType:
         head = Table.grid(padding=(0, 2))
-        what = self._status or f"round {self._round} of {self._rounds}  [bold]{self._scenario}[/]"
+        what = self._status or f"{self._round_name(self._round)}  [bold]{self._scenario}[/]"
         head.add_row(
-            ProgressBar(total=self._load_s, completed=self._done_s, width=30),
-            f"{min(1.0, self._done_s / self._load_s):4.0%}",
+            ProgressBar(total=1.0, completed=self._share, width=30),
+            f"{self._share:4.0%}",
             f"{_clock(self.left_s)} left",
             what,
         )
@@ -93,9 +125,11 @@ class Progress:
 
 
 @contextmanager
-def showing(plan: Plan, console: Console) -> Iterator[Progress]:
-    """A progress display that is gone when the block ends."""
-    progress = Progress(plan, console)
+def showing(
+    plan: Plan, console: Console, *, within_s: float = math.inf, had_s: float = 0.0
+) -> Iterator[Progress]:
+    """A progress display that is gone when the block ends; arguments as Progress."""
+    progress = Progress(plan, console, within_s=within_s, had_s=had_s)
     if not console.is_terminal:
         yield progress
         return

@@ -6,10 +6,13 @@ can be made again from these: summary.csv, comparisons.csv and report/.
 
 Format versions of run.json (`schema`):
     1  first.
+    2  open load, several load processes, roles, parity, calibration, precision.
 """
 
 from __future__ import annotations
 
+import csv
+import fcntl
 import json
 import math
 import os
@@ -17,7 +20,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -26,9 +29,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import BadInput, ResultsUnwritable, UnknownName
-from harness.models import Analysis, BlockUsage, CellRound, RunRecord
+from harness.models import Analysis, BlockUsage, Calibration, CellRound, RunRecord
 
-SCHEMA = 1
+SCHEMA = 2
 SUMMARY_COLUMNS = (
     "scenario", "stack", "load", "rounds", "requests", "errors", "throughput_rps",
     "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
@@ -68,15 +71,15 @@ def create_run(out: Path, profile: str, now: datetime) -> Path:
     raise ResultsUnwritable(f"can't find a free name for a run in '{out}'")
 
 
-def keep_or_remove(run: Path) -> int:
-    """After a run was cut off: how many rounds it has, the last maybe in part.
-
-    A run that measured nothing is taken away.
-    """
+def count_rounds(run: Path) -> int:
+    """How many rounds a run has, the last maybe in part."""
     rounds, _ = _read_journal(run / "journal.jsonl")
-    if not rounds:
-        shutil.rmtree(run)
     return len(rounds)
+
+
+def remove_run(run: Path) -> None:
+    """Take away a run that measured nothing."""
+    shutil.rmtree(run)
 
 
 def find_run(out: Path, name: str | None) -> Path:
@@ -105,7 +108,64 @@ def list_runs(out: Path) -> list[str]:
     return sorted(names, key=lambda name: (name != "reference", name))
 
 
+# --------------------------------------------------------------------- calibration
+
+
+def read_calibration(out: Path, machine: str) -> Calibration | None:
+    """What `twinbench calibrate` found on this machine; None where it was never run.
+
+    Raises:
+        BadInput: the file is damaged.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    path = _calibration_file(out, machine)
+    try:
+        return TypeAdapter(Calibration).validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValidationError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(
+            f"{path} can't be read ({reason}): run 'twinbench calibrate' again"
+        ) from None
+
+
+def write_calibration(out: Path, calibration: Calibration) -> Path:
+    """Keep it for this machine's later runs."""
+    path = _calibration_file(out, calibration.machine)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    with replacing(path) as file:
+        json.dump(asdict(calibration), file, indent=2)
+        file.write("\n")
+    return path
+
+
+def _calibration_file(out: Path, machine: str) -> Path:
+    return out / "calibration" / f"{machine}.json"
+
+
 # ----------------------------------------------------------------------- measuring
+
+
+@contextmanager
+def writing(run: Path) -> Iterator[None]:
+    """Be the only process that measures into this run.
+
+    Raises:
+        BadInput: another one is.
+    """
+    folder = os.open(run, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lifts it when we die
+        yield
+    except BlockingIOError:
+        raise BadInput(f"{run} is being measured by another process") from None
+    finally:
+        os.close(folder)
 
 
 class Journal:
@@ -171,7 +231,7 @@ def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table({name: columns[name] for name in SAMPLE_COLUMNS})
-    temporary = path.with_suffix(".part")
+    temporary = path.with_name(f"{path.name}.part")
     pq.write_table(
         table,
         temporary,
@@ -184,10 +244,27 @@ def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
             "latency_ns": "DELTA_BINARY_PACKED",
         },
     )
+    with temporary.open("rb") as file:  # the journal is to point at nothing that may be lost
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 
+def merge_samples(parts: Sequence[Path], path: Path) -> None:
+    """One file from several that hold shares of the same slices, which are taken away."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.concat_tables([pq.read_table(part) for part in parts])
+    table = table.sort_by([("slice", "ascending"), ("intended_ns", "ascending")])
+    write_samples(path, {name: table[name].to_numpy() for name in SAMPLE_COLUMNS})
+    for part in parts:
+        part.unlink()
+
+
 # ------------------------------------------------------------------------- reading
+
+
+_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +275,10 @@ class Samples:
     """
 
     slice: npt.NDArray[np.int32]
+    intended_ns: npt.NDArray[np.int64]
     start_ns: npt.NDArray[np.int64]
-    latency_ns: npt.NDArray[np.int64]
-    good: npt.NDArray[np.bool_]
+    latency_ns: npt.NDArray[np.int64]  # from the intended start
+    failure: npt.NDArray[np.int8]  # a models.Failure
 
 
 def read_samples(run: Path, cell: CellRound) -> Samples:
@@ -216,7 +294,9 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
     if not path.resolve().is_relative_to(run.resolve()):
         raise BadInput(f"{path} lies outside the run: its journal is damaged")
     try:
-        table = pq.read_table(path, columns=["slice", "start_ns", "latency_ns", "failure"])
+        # Not read_table, which imports all of pyarrow.dataset first: half a second.
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=list(_READ))
     except FileNotFoundError:
         raise BadInput(f"{path} is missing: without the raw samples nothing can be made") from None
     except (pa.ArrowInvalid, OSError) as error:
@@ -225,11 +305,17 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
         raise BadInput(
             f"{path} is damaged: {table.num_rows:,} samples, the journal has {cell.requests:,}"
         )
+
+    def column(name: str) -> npt.NDArray[Any]:
+        # Not to_numpy, which imports all of pandas first: another half a second.
+        return np.from_dlpack(table[name].combine_chunks())
+
     return Samples(
-        slice=table["slice"].to_numpy(),
-        start_ns=table["start_ns"].to_numpy(),
-        latency_ns=table["latency_ns"].to_numpy(),
-        good=table["failure"].to_numpy() == 0,
+        slice=column("slice"),
+        intended_ns=column("intended_ns"),
+        start_ns=column("start_ns"),
+        latency_ns=column("latency_ns"),
+        failure=column("failure"),
     )
 
 
@@ -306,6 +392,103 @@ def _take_line(rounds: dict[int, dict[str, Any]], entry: dict[str, Any]) -> None
         one.update(started=entry["started"], order=entry["order"], ready_s=entry["ready_s"])
 
 
+# ------------------------------------------------------------------------ resuming
+
+
+def recover(run: Path) -> RunRecord:
+    """Make a run that was cut off at any point whole again, so that it can go on.
+
+    What is torn (the journal's last line, a Parquet file) is moved to the folder `set-aside`,
+    and a note says so. A block of which a file is torn or missing will be measured again.
+
+    Raises:
+        BadInput: there is no run here, or it is damaged in a way that no cut explains.
+    """
+    aside = _Aside(run)
+    for left in sorted((run / "samples").glob("*")):
+        if left.suffix != ".parquet":
+            aside.move(left, "was cut off while it was written")
+    _drop_torn_line(run / "journal.jsonl", aside)
+    record = read_run(run)
+    torn: set[tuple[int, str]] = set()
+    for cell in (cell for one in record.rounds for cell in one.cells):
+        try:
+            read_samples(run, cell)
+        except BadInput as error:
+            torn.add((cell.round, cell.scenario))
+            if (run / cell.samples_file).exists():
+                aside.move(run / cell.samples_file, "is damaged")
+            else:
+                aside.note(str(error))
+    if torn:
+        _drop_blocks(run / "journal.jsonl", torn)
+        record = read_run(run)
+    return replace(record, notes=(*record.notes, *aside.notes))
+
+
+class _Aside:
+    """Where goes what can't be used; nothing is thrown away."""
+
+    def __init__(self, run: Path) -> None:
+        self._folder = run / "set-aside"
+        self.notes: list[str] = []
+
+    def _free(self, name: str) -> Path:
+        self._folder.mkdir(exist_ok=True)
+        taken = sum(1 for _ in self._folder.glob(f"{name}*"))
+        return self._folder / (f"{name}.{taken + 1}" if taken else name)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def move(self, path: Path, why: str) -> None:
+        path.rename(self._free(path.name))
+        self.note(f"{path.name} {why}: set aside")
+
+    def keep(self, name: str, data: bytes, why: str) -> None:
+        self._free(name).write_bytes(data)
+        self.note(f"{why}: set aside")
+
+
+def _drop_torn_line(journal: Path, aside: _Aside) -> None:
+    """Cut off a last line that was not written to its end."""
+    data = journal.read_bytes() if journal.exists() else b""
+    *_, last = data.rstrip(b"\n").split(b"\n")
+    if not _is_json(last) and last:
+        aside.keep("journal.tail", last, "the journal's last line was cut off")
+        _rewrite(journal, data.removesuffix(b"\n").removesuffix(last).decode())
+    elif last and not data.endswith(b"\n"):
+        _rewrite(journal, data.decode() + "\n")
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _drop_blocks(journal: Path, blocks: set[tuple[int, str]]) -> None:
+    """Take blocks out, and the lines that call their rounds complete."""
+    rounds = {number for number, _ in blocks}
+    kept = []
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        if entry["type"] == "block":
+            dropped = (entry["round"], entry["usage"]["scenario"]) in blocks
+        else:
+            dropped = entry["round"] in rounds
+        if not dropped:
+            kept.append(line + "\n")
+    _rewrite(journal, "".join(kept))
+
+
+def _rewrite(journal: Path, text: str) -> None:
+    with replacing(journal) as file:
+        file.write(text)
+
+
 # ------------------------------------------------------------------------- derived
 
 
@@ -349,17 +532,22 @@ def _known(value: Any) -> Any:
 
 def write_tables(run: Path, analysis: Analysis) -> None:
     """Write summary.csv and comparisons.csv; figures with six significant digits."""
-    import pandas as pd
-
     for name, columns, rows in (
         ("summary.csv", SUMMARY_COLUMNS, summary_rows(analysis)),
         ("comparisons.csv", COMPARISON_COLUMNS, comparison_rows(analysis)),
     ):
-        table = pd.DataFrame(rows, columns=list(columns))
-        if "valid" in table:
-            table["valid"] = table["valid"].map({True: "true", False: "false"})
         with replacing(run / name) as file:
-            table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(columns)
+            table.writerows([_in_csv(row[column]) for column in columns] for row in rows)
+
+
+def _in_csv(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else str(value)
 
 
 @contextmanager

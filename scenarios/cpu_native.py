@@ -9,9 +9,10 @@ class CpuNative(ScenarioUser):
 
     question = "What remains of a difference when the handler hashes in C?"
     kind = "CPU-bound"
+    endpoints = ("GET /cpu/native",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
     slice_s = 0.25
     settle_s = 0.05
-    warmup_s = 0.2
+    warmup_s = 0.05
     samples = (contract.cpu_native(),)

@@ -9,9 +9,10 @@ class CpuPython(ScenarioUser):
 
     question = "What remains of a difference when the handler computes in Python?"
     kind = "CPU-bound"
+    endpoints = ("GET /cpu/python",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
     slice_s = 0.25
     settle_s = 0.05
-    warmup_s = 0.2
+    warmup_s = 0.05
     samples = (contract.cpu_python(),)

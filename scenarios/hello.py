@@ -9,9 +9,10 @@ class Hello(ScenarioUser):
 
     question = "What does one request cost when the handler does nothing?"
     kind = "framework"
+    endpoints = ("GET /hello",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 16
     slice_s = 0.1
     settle_s = 0.01
-    warmup_s = 0.2
+    warmup_s = 0.05
     samples = (contract.hello(),)

@@ -13,11 +13,12 @@ class UsersLookup(ScenarioUser):
 
     question = "How many rows a second can be looked up in PostgreSQL?"
     kind = "I/O-bound"
+    endpoints = ("GET /users/{id}",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 16
     slice_s = 0.2
     settle_s = 0.03
-    warmup_s = 0.8
+    warmup_s = 0.1
     samples = tuple(
         contract.lookup_user(number) for number in range(1, contract.SEEDED_USERS + 1, 20)
     )

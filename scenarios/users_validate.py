@@ -9,9 +9,10 @@ class UsersValidate(ScenarioUser):
 
     question = "What does it cost to check a JSON body?"
     kind = "framework"
+    endpoints = ("POST /users/validate",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 16
     slice_s = 0.1
     settle_s = 0.015
-    warmup_s = 0.2
+    warmup_s = 0.05
     samples = tuple(contract.validate_user(number) for number in range(200))

@@ -13,9 +13,10 @@ class Weather(ScenarioUser):
 
     question = "How many requests are served when each waits for another service?"
     kind = "I/O-bound"
+    endpoints = ("GET /weather/{city}",)
     stacks = ("flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp")
     users = 50
     slice_s = 1.0
     settle_s = 0.2
-    warmup_s = 0.5
+    warmup_s = 0.1
     samples = tuple(contract.weather(city) for city in contract.CITIES)

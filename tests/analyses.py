@@ -6,10 +6,14 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from harness.models import (
     Analysis,
+    BlockUsage,
+    Calibration,
     CellPlan,
+    CellRound,
     CellSummary,
     Comparison,
     Estimate,
@@ -21,10 +25,13 @@ from harness.models import (
     Round,
     RunRecord,
     Scenario,
+    ScheduleKept,
     Stack,
     TimelinePoint,
+    Usage,
     Verdict,
 )
+from harness.store import SCHEMA
 
 NAN = float("nan")
 NOISE_FLOOR = 0.03
@@ -128,7 +135,24 @@ SCENARIOS: Mapping[str, tuple[Kind, str, int, float, Mapping[str, Figures]]] = {
     ),
 }
 
+ENDPOINTS: Mapping[str, tuple[str, ...]] = {
+    "hello": ("GET /hello",),
+    "weather": ("GET /weather/{city}",),
+    "users-validate": ("POST /users/validate",),
+    "users-lookup": ("GET /users/{id}",),
+    "cpu-python": ("GET /cpu/python",),
+    "cpu-native": ("GET /cpu/native",),
+}
+#: What A against A came to on the machine of a calibrated run.
+CALIBRATION = Calibration(
+    machine="0123456789ab",
+    made="2026-03-12T08:00:00+00:00",
+    rounds=9,
+    noise_floor={"throughput_rps": 0.045, "latency_p50_ms": 0.05, "latency_p99_ms": 0.21},
+    ceiling_rps={"1": 9_000.0, "16": 31_200.0},
+)
 BROKEN = GateResult("errors", False, "2.1 % of replies were wrong", "at most 0.1 %")
+LATE = GateResult("schedule lag", False, "p99 10.97 ms", "at most 1.00 ms")
 
 
 def analysis(
@@ -141,6 +165,9 @@ def analysis(
     empty: Sequence[str] = (),
     cut_off: bool = False,
     ratios: Mapping[tuple[str, str], tuple[float, float, float]] | None = None,
+    rate_rps: float | None = None,
+    precision: float | None = None,
+    fewer: Mapping[str, int] | None = None,
     seed: int = 7,
 ) -> Analysis:
     """A run of so many finished rounds (of at least eight planned, unless it is complete).
@@ -153,13 +180,17 @@ def analysis(
         invalid: (scenario, stack) -> the gate that failed.
         empty: scenarios of which no round has finished.
         cut_off: the run was interrupted.
-        ratios: (scenario, candidate) -> throughput ratio and its limits, instead of drawn ones.
+        ratios: (scenario, candidate) -> headline ratio and its limits, instead of drawn ones.
+        rate_rps: open load at this rate, instead of closed load.
+        precision: at which a scenario was measured no further.
+        fewer: scenario -> its rounds, where they are fewer.
         seed: of the made-up noise.
     """
     draw = random.Random(seed)
     known = stacks or STACKS
     contenders = {name: (figures or {}).get(name, SCENARIOS[name][4]) for name in scenarios}
-    plans = tuple(_plan(name, tuple(contenders[name])) for name in scenarios)
+    plans = tuple(_plan(name, tuple(contenders[name]), rate_rps) for name in scenarios)
+    rounds_of = {name: (fewer or {}).get(name, rounds) for name in scenarios}
     cells: list[CellSummary] = []
     comparisons: list[Comparison] = []
     for plan in plans:
@@ -172,7 +203,7 @@ def analysis(
                 plan,
                 known[label],
                 contenders[name][label],
-                rounds,
+                rounds_of[name],
                 (invalid or {}).get((name, label)),
                 place,
             )
@@ -181,10 +212,39 @@ def analysis(
         cells += of_scenario
         for candidate in of_scenario[1:]:
             fixed = (ratios or {}).get((name, candidate.stack))
-            comparisons += _compare(draw, of_scenario[0], candidate, rounds, fixed)
+            comparisons += _compare(
+                draw, plan.load, of_scenario[0], candidate, rounds_of[name], fixed
+            )
     used = {label for plan in plans for label in plan.stacks}
-    run = _run(plans, [known[label] for label in known if label in used], rounds, cut_off)
-    return Analysis(run, tuple(cells), tuple(comparisons), NOISE_FLOOR, 0.004)
+    run = _run(
+        plans,
+        [known[label] for label in known if label in used],
+        tuple(cells),
+        rounds,
+        cut_off=cut_off,
+        precision=precision,
+    )
+    return Analysis(run, tuple(cells), tuple(comparisons), NOISE_FLOOR, 0.004, 0.011)
+
+
+def open_load(rate_rps: float = 300, **settings: Any) -> Analysis:
+    """The same under open load: Flask's latency holds waiting that FastAPI's does not."""
+    return analysis(rate_rps=rate_rps, **settings)
+
+
+def calibrated(one: Analysis, floors: Mapping[str, float] | None = None) -> Analysis:
+    """An analysis whose machine's own noise was known when the run began."""
+    known = replace(CALIBRATION, noise_floor=floors or CALIBRATION.noise_floor)
+    bands = {metric: max(NOISE_FLOOR, floor) for metric, floor in known.noise_floor.items()}
+    return replace(
+        one,
+        run=replace(one.run, calibration=known),
+        noise_floor=bands.get("throughput_rps", NOISE_FLOOR),
+        comparisons=tuple(
+            replace(made, noise_floor=bands.get(made.metric, NOISE_FLOOR))
+            for made in one.comparisons
+        ),
+    )
 
 
 def with_invalid_cell(reason: GateResult = BROKEN) -> Analysis:
@@ -208,7 +268,19 @@ def against_itself() -> Analysis:
     )
 
 
-def many_stacks(count: int = 12) -> Analysis:
+def mixed() -> Analysis:
+    """A scenario under closed load and one under open load."""
+    closed, opened = analysis(scenarios=["hello"]), open_load(scenarios=["users-validate"])
+    plan = replace(closed.run.plan, cells=(*closed.run.plan.cells, *opened.run.plan.cells))
+    return replace(
+        closed,
+        run=replace(closed.run, plan=plan),
+        cells=(*closed.cells, *opened.cells),
+        comparisons=(*closed.comparisons, *opened.comparisons),
+    )
+
+
+def many_stacks(count: int = 12, rate_rps: float | None = None) -> Analysis:
     """A run with so many stacks of both twins in one scenario."""
     stacks: dict[str, Stack] = {}
     figures: dict[str, Figures] = {}
@@ -222,21 +294,40 @@ def many_stacks(count: int = 12) -> Analysis:
         scenarios=["hello", "weather"],
         stacks=stacks,
         figures={"hello": figures, "weather": figures},
+        rate_rps=rate_rps,
     )
 
 
-def _plan(name: str, stacks: tuple[str, ...]) -> CellPlan:
+def _plan(name: str, stacks: tuple[str, ...], rate_rps: float | None) -> CellPlan:
     kind, question, users, slice_s, _ = SCENARIOS[name]
     file = f"scenarios/{name.replace('-', '_')}.py"
-    scenario = Scenario(name, file, kind, question, stacks, users, slice_s, slice_s / 10, 0.5)
-    return CellPlan(scenario, stacks, Load(users), slice_s, slice_s / 10, CYCLES, 1.0)
+    scenario = Scenario(
+        name, file, kind, question, ENDPOINTS[name], stacks, users, slice_s, slice_s / 10, 0.5
+    )
+    load = Load(users) if rate_rps is None else Load(1000, rate_rps)
+    return CellPlan(scenario, stacks, load, slice_s, slice_s / 10, CYCLES, 1.0)
 
 
 def _run(
-    plans: tuple[CellPlan, ...], stacks: Sequence[Stack], rounds: int, cut_off: bool
+    plans: tuple[CellPlan, ...],
+    stacks: Sequence[Stack],
+    cells: Sequence[CellSummary],
+    rounds: int,
+    *,
+    cut_off: bool,
+    precision: float | None,
 ) -> RunRecord:
     planned = max(rounds, 8) if cut_off or rounds == 0 else rounds
-    plan = Plan("full", 20_260_401, planned, tuple(stacks), plans, 1, "lognormal:50:0.5")
+    plan = Plan(
+        "full",
+        20_260_401,
+        planned + (12 if precision else 0),
+        tuple(stacks),
+        plans,
+        1,
+        "lognormal:50:0.5",
+        precision=precision,
+    )
     environment = {
         "cpu": "Example CPU @ 2.50 GHz",
         "cores": 2,
@@ -251,7 +342,7 @@ def _run(
     ready = {stack.label: 0.61 if stack.twin == "flask" else 0.94 for stack in stacks}
     return RunRecord(
         run_id="2026-04-01T10-20-30",
-        schema=1,
+        schema=SCHEMA,
         plan=plan,
         environment=environment,
         placement=Placement((0,), (1,), (1,)),
@@ -259,17 +350,52 @@ def _run(
         started="2026-04-01T10:20:30+00:00",
         ended=None if cut_off else "2026-04-01T10:41:12+00:00",
         rounds=tuple(
-            Round(
-                number,
-                tuple(plan.scenario.name for plan in plans),
-                "2026-04-01T10:20:31+00:00",
-                ready,
-                (),
-                (),
-            )
+            _round(number, [cell for cell in cells if number <= cell.rounds], ready)
             for number in range(1, rounds + 1)
         ),
     )
+
+
+def _round(number: int, cells: Sequence[CellSummary], ready_s: Mapping[str, float]) -> Round:
+    """Who used what; the analysis was made up without samples."""
+    names = tuple(dict.fromkeys(cell.scenario for cell in cells))
+    return Round(
+        number,
+        names or ("hello",),
+        "2026-04-01T10:20:31+00:00",
+        {label: seconds + 0.02 * number for label, seconds in ready_s.items()},
+        tuple(_cell_round(number, cell) for cell in cells),
+        tuple(_block(number, name) for name in names),
+    )
+
+
+def _cell_round(number: int, cell: CellSummary) -> CellRound:
+    requests = cell.requests // cell.rounds
+    return CellRound(
+        round=number,
+        scenario=cell.scenario,
+        stack=cell.stack,
+        load=cell.load,
+        samples_file=f"samples/{cell.scenario}.{cell.stack}.r{number:02}.parquet",
+        requests=requests,
+        errors=0,
+        slices=(),
+        server=Usage(0.97, round(cell.pss_mib * (1 << 20)), cell.threads, 3 * requests),
+        load_cpu_s=(0.3,),
+        postgres_cpu_s=0.01,
+        upstream_cpu_s=0.02,
+        wall_s=1.0,
+    )
+
+
+def _block(number: int, scenario: str) -> BlockUsage:
+    roles = {
+        "postgres": Usage(0.01, 44 << 20, 10, 40),
+        "upstream": Usage(0.02, 22 << 20, 5, 160),
+        "load 1": Usage(0.62, 59 << 20, 1, 2400),
+        "harness": Usage(0.006, 55 << 20, 3, 30),
+    }
+    return BlockUsage(number, scenario, 2.0, {"flask-gthread": 0.001}, roles)
 
 
 def _cell(
@@ -282,9 +408,12 @@ def _cell(
     place: int,
 ) -> CellSummary:
     rps, median_ms, cpu_us, pss_mib = figures
+    if plan.load.rate_rps is not None:
+        rps = plan.load.rate_rps * draw.uniform(0.99, 1.01)
+        median_ms /= 4
     gates = (
-        GateResult("Little's law", True, "1.2 %", "at most 5 %"),
-        *([failed] if failed else []),
+        _kept(plan.load),
+        *([failed] if failed else [BROKEN_NOT]),
     )
     tail = 1.6 if stack.twin == "flask" else 1.3
     curve = tuple(
@@ -313,9 +442,39 @@ def _cell(
         latency_ms=latency,
         cpu_us_per_request=_estimate(draw, cpu_us, 0.015, rounds),
         pss_mib=pss_mib,
+        threads=41 if stack.twin == "flask" else 5,
+        switches_per_request=3.0,
+        schedule=_schedule(plan.load, latency, rounds) if plan.load.is_open else None,
         gates=gates,
         latency_curve_ms=curve,
         timeline=tuple(_timeline(draw, plan, rps, rounds, place)),
+    )
+
+
+BROKEN_NOT = GateResult("errors", True, "0 of 9,000 requests failed", "at most 0.1%")
+
+
+def _kept(load: Load) -> GateResult:
+    if load.is_open:
+        return GateResult("schedule lag", True, "p99 0.21 ms", "at most 1.00 ms")
+    return GateResult("Little's law", True, "15.9 of 16 users in flight, 0.6% off", "at most 5%")
+
+
+def _schedule(load: Load, latency: Mapping[str, Estimate], rounds: int) -> ScheduleKept:
+    """Most of the median is service, and less than half of the tail."""
+    shares = {"p50": 0.92, "p90": 0.8, "p99": 0.55, "p999": 0.4}
+    assert load.rate_rps is not None
+    return ScheduleKept(
+        offered_rps=load.rate_rps * 1.002,
+        achieved_rps=load.rate_rps * 1.001,
+        lag_p99_ms=0.213,
+        late=7 * rounds,
+        starved=2,
+        never_sent=0,
+        service_ms={
+            key: Estimate(one.value * shares[key], one.low * shares[key], one.high * shares[key])
+            for key, one in latency.items()
+        },
     )
 
 
@@ -346,6 +505,7 @@ def _timeline(
 
 def _compare(
     draw: random.Random,
+    load: Load,
     baseline: CellSummary,
     candidate: CellSummary,
     rounds: int,
@@ -359,11 +519,13 @@ def _compare(
         "cpu_us_per_request": (baseline.cpu_us_per_request, candidate.cpu_us_per_request, 0.008),
     }
     found: list[Comparison] = []
+    if load.is_open:
+        del figures["throughput_rps"]
     for metric, (one, other, spread) in figures.items():
         ratio = other.value / one.value
         half = spread * draw.uniform(0.8, 1.2) * math.sqrt(8 / max(rounds, 1))
         low, high = ratio * math.exp(-half), ratio * math.exp(half)
-        if metric == "throughput_rps" and fixed:
+        if metric == load.headline and fixed:
             ratio, low, high = fixed
         if rounds < 2:
             low = high = NAN
@@ -390,9 +552,9 @@ def judge(ratio: float, low: float, high: float, rounds: int, *, more_is_better:
     """The verdict as docs/METHOD.md states it, for made-up figures."""
     if rounds < 5:
         return Verdict.INCONCLUSIVE
-    if low >= 1 - NOISE_FLOOR and high <= 1 + NOISE_FLOOR:
+    if low >= 1 / (1 + NOISE_FLOOR) and high <= 1 + NOISE_FLOOR:
         return Verdict.SAME
-    outside = not 1 - NOISE_FLOOR <= ratio <= 1 + NOISE_FLOOR
+    outside = not 1 / (1 + NOISE_FLOOR) <= ratio <= 1 + NOISE_FLOOR
     if outside and not low <= 1 <= high:
         return Verdict.FASTER if (ratio > 1) == more_is_better else Verdict.SLOWER
     return Verdict.INCONCLUSIVE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from harness import plan
 from harness.models import (
     BlockUsage,
     CellRound,
+    Failure,
     Placement,
     Plan,
     Profile,
@@ -25,16 +27,26 @@ MS = 1_000_000
 A_STACK = "fastapi-uvicorn"
 
 
-def hello_plan(*, rounds: int = 6, stacks: tuple[str, ...] = (), cycles: int = 4) -> Plan:
-    """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted."""
+def hello_plan(
+    *,
+    rounds: int = 6,
+    stacks: tuple[str, ...] = (),
+    cycles: int = 4,
+    rate_rps: float | None = None,
+    scenario: str = "hello",
+    precision: float | None = None,
+) -> Plan:
+    """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted; or open load."""
     return plan.make_plan(
         scenarios=plan.load_scenarios(),
         stacks=load_stacks(plan.STACKS_FILE),
         profile=Profile("test", rounds=rounds, cell_s=0.1 * cycles),
         seed=1,
-        chosen_scenarios=["hello"],
+        chosen_scenarios=[scenario],
         chosen_stacks=stacks,
         users=4,
+        rate_rps=rate_rps,
+        precision=precision,
     )
 
 
@@ -58,17 +70,47 @@ def closed_load(rate_rps: float, users: int, slices: int) -> tuple[Samples, tupl
     order = np.argsort(start_ns)
     samples = Samples(
         slice=np.concatenate(index).astype(np.int32)[order],
+        intended_ns=start_ns[order],
         start_ns=start_ns[order],
         latency_ns=np.full(len(start_ns), int(latency), dtype=np.int64),
-        good=np.ones(len(start_ns), dtype=bool),
+        failure=np.zeros(len(start_ns), dtype=np.int8),
+    )
+    return samples, tuple(pieces)
+
+
+def open_load(
+    rate_rps: float, service_ms: float, lag_ms: float, slices: int
+) -> tuple[Samples, tuple[Slice, ...]]:
+    """Requests that are due evenly, are each sent so much later, and take so long from then."""
+    pieces, due, index = [], [], []
+    for number in range(slices):
+        begin = number * 1500 * MS
+        end = begin + 1000 * MS + int((service_ms + lag_ms) * MS)
+        pieces.append(Slice(number, begin, begin + 100 * MS, begin + 1000 * MS, end))
+        times = begin + np.arange(int(rate_rps)) * 1e9 / rate_rps
+        due.append(times)
+        index.append(np.full(len(times), number))
+    intended_ns = np.concatenate(due).astype(np.int64)
+    lag_ns = np.full(len(intended_ns), int(lag_ms * MS))
+    samples = Samples(
+        slice=np.concatenate(index).astype(np.int32),
+        intended_ns=intended_ns,
+        start_ns=intended_ns + lag_ns,
+        latency_ns=lag_ns + int(service_ms * MS),
+        failure=np.zeros(len(intended_ns), dtype=np.int8),
     )
     return samples, tuple(pieces)
 
 
 class FakeRun:
-    """A run whose stacks have the rates that they are given, round by round."""
+    """A run whose stacks have the rates that they are given, round by round.
 
-    def __init__(self, todo: Plan, rates_rps: dict[str, list[float]]) -> None:
+    Under open load, in place of rates: how many ms a request takes.
+    """
+
+    def __init__(
+        self, todo: Plan, rates_rps: dict[str, list[float]], *, lag_ms: float = 0.1
+    ) -> None:
         self.samples: dict[str, Samples] = {}
         cell = todo.cells[0]
         rounds = []
@@ -77,7 +119,11 @@ class FakeRun:
             for label, rates in rates_rps.items():
                 if number > len(rates):
                     continue
-                samples, slices = closed_load(rates[number - 1], cell.load.users, cell.cycles)
+                given = rates[number - 1]
+                if cell.load.rate_rps is None:
+                    samples, slices = closed_load(given, cell.load.users, cell.cycles)
+                else:
+                    samples, slices = open_load(cell.load.rate_rps, given, lag_ms, cell.cycles)
                 file = f"samples/{label}.{number}.parquet"
                 self.samples[file] = samples
                 cells.append(
@@ -90,14 +136,20 @@ class FakeRun:
                         requests=len(samples.start_ns),
                         errors=0,
                         slices=slices,
-                        server=Usage(len(samples.start_ns) * 200e-6, 50 << 20, 41),
-                        load_cpu_s=0.1 * sum(s.end_ns - s.begin_ns for s in slices) / 1e9,
+                        server=Usage(
+                            len(samples.start_ns) * 200e-6,
+                            50 << 20,
+                            41,
+                            3 * len(samples.start_ns),
+                        ),
+                        load_cpu_s=(0.1 * sum(s.end_ns - s.begin_ns for s in slices) / 1e9,),
                         postgres_cpu_s=0.0,
                         upstream_cpu_s=0.0,
                         wall_s=sum(s.end_ns - s.begin_ns for s in slices) / 1e9,
                     )
                 )
-            usage = BlockUsage(number, cell.scenario.name, 1.0, {A_STACK: 0.002})
+            roles = {"postgres": Usage(0.01, 40 << 20, 9, 10), "harness": Usage(0.03, 1, 1, 1)}
+            usage = BlockUsage(number, cell.scenario.name, 1.0, {A_STACK: 0.002}, roles)
             order = (cell.scenario.name,)
             rounds.append(Round(number, order, "", {}, tuple(cells), (usage,)))
         self.record = RunRecord(
@@ -116,19 +168,28 @@ class FakeRun:
         """As store.read_samples does."""
         return self.samples[cell.samples_file]
 
+    def change(self, label: str, change: Callable[[CellRound], CellRound]) -> None:
+        """Let every round of a stack be another."""
+        self.record = replace(
+            self.record,
+            rounds=tuple(
+                replace(
+                    one,
+                    cells=tuple(change(c) if c.stack == label else c for c in one.cells),
+                )
+                for one in self.record.rounds
+            ),
+        )
+
     def spoil(self, label: str, share: float) -> None:
         """Let a share of a stack's requests fail."""
-        rounds = []
-        for one in self.record.rounds:
-            cells = []
-            for cell in one.cells:
-                if cell.stack == label:
-                    samples = self.samples[cell.samples_file]
-                    bad = int(len(samples.good) * share)
-                    good = samples.good.copy()
-                    good[:bad] = False
-                    self.samples[cell.samples_file] = replace(samples, good=good)
-                    cell = replace(cell, errors=bad, error_examples=("hello: status 500",))
-                cells.append(cell)
-            rounds.append(replace(one, cells=tuple(cells)))
-        self.record = replace(self.record, rounds=tuple(rounds))
+
+        def spoilt(cell: CellRound) -> CellRound:
+            samples = self.samples[cell.samples_file]
+            bad = int(len(samples.failure) * share)
+            failure = samples.failure.copy()
+            failure[:bad] = Failure.WRONG_STATUS
+            self.samples[cell.samples_file] = replace(samples, failure=failure)
+            return replace(cell, errors=bad, error_examples=("hello: status 500",))
+
+        self.change(label, spoilt)

@@ -5,15 +5,21 @@ import numpy as np
 import pytest
 
 from harness.analysis import QUANTILES, SAMPLES_BEYOND, analyse
-from harness.models import Analysis, Comparison, Verdict
+from harness.models import Analysis, Calibration, Comparison, Failure, Kind, Verdict
 from harness.store import Samples
 from tests.runs import FakeRun, closed_load, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
 
 
-def analysed(run: FakeRun, **settings: float) -> Analysis:
-    return analyse(run.record, run.read, **settings)
+def analysed(run: FakeRun) -> Analysis:
+    return analyse(run.record, run.read)
+
+
+def calibrated(run: FakeRun, floor: float) -> Analysis:
+    """With what A against A came to on this machine."""
+    known = Calibration("here", "2026-01-01T00:00:00+00:00", 9, {"throughput_rps": floor}, {})
+    return analyse(replace(run.record, calibration=known), run.read)
 
 
 def throughput(analysis: Analysis) -> Comparison:
@@ -96,9 +102,30 @@ def test_only_rounds_that_both_took_part_in_are_compared() -> None:
 def test_a_machines_own_noise_floor_widens_the_band() -> None:
     run = FakeRun(hello_plan(), drifting(1.06))
     assert throughput(analysed(run)).verdict is Verdict.FASTER
-    calibrated = throughput(analysed(run, noise_floor=0.10))
-    assert calibrated.verdict is Verdict.SAME
-    assert calibrated.noise_floor == 0.10
+    comparison = throughput(calibrated(run, 0.10))
+    assert comparison.verdict is Verdict.SAME
+    assert comparison.noise_floor == 0.10
+
+
+def test_a_quiet_machine_narrows_no_band_below_three_percent() -> None:
+    assert throughput(calibrated(FakeRun(hello_plan(), drifting(1.06)), 0.001)).noise_floor == 0.03
+
+
+def test_a_metric_that_was_not_calibrated_keeps_the_default_band() -> None:
+    analysis = calibrated(FakeRun(hello_plan(), drifting(1.06)), 0.10)
+    bands = {c.metric: c.noise_floor for c in analysis.comparisons}
+    assert bands.pop("throughput_rps") == 0.10
+    assert set(bands.values()) == {0.03}
+    assert analysis.noise_floor == 0.10
+
+
+def test_a_noisy_machine_calls_nothing_the_same_beyond_ten_percent() -> None:
+    run = FakeRun(hello_plan(), drifting(1.15))
+    comparison = throughput(calibrated(run, 0.40))
+    assert comparison.noise_floor == 0.40
+    assert comparison.verdict is Verdict.INCONCLUSIVE
+    within = FakeRun(hello_plan(), drifting(1.05))
+    assert throughput(calibrated(within, 0.40)).verdict is Verdict.SAME
 
 
 def test_users_that_are_not_kept_busy_make_a_cell_invalid() -> None:
@@ -132,6 +159,17 @@ def test_the_timeline_puts_rounds_one_after_the_other() -> None:
     assert len(cell.timeline) == 6 * 4
 
 
+def test_the_harness_share_is_its_cpu_time_while_stacks_had_their_turns() -> None:
+    analysis = analysed(FakeRun(hello_plan(), drifting(1.0)))
+    assert analysis.harness_core_share == pytest.approx(0.03)
+
+
+def test_threads_and_context_switches_are_those_of_the_server() -> None:
+    cell = analysed(FakeRun(hello_plan(), drifting(1.0))).cells[0]
+    assert cell.threads == 41
+    assert cell.switches_per_request == pytest.approx(3)
+
+
 def test_the_idle_share_is_that_of_one_idle_stack() -> None:
     assert analysed(FakeRun(hello_plan(), drifting(1.0))).idle_core_share == pytest.approx(0.002)
 
@@ -144,19 +182,25 @@ def test_a_run_without_any_round_has_nothing_to_say() -> None:
     assert analysis.comparisons == ()
 
 
+def first_half_then(early: Samples, late: Samples) -> Samples:
+    """Slices 0 and 1 of the one, 2 and 3 of the other."""
+    return Samples(
+        **{
+            name: np.concatenate(
+                [getattr(early, name)[early.slice < 2], getattr(late, name)[late.slice >= 2]]
+            )
+            for name in Samples.__slots__
+        }
+    )
+
+
 def test_a_stack_that_warms_up_while_the_other_does_not_is_not_settled() -> None:
     run = FakeRun(hello_plan(), {A: [1000.0] * 6, B: [1000.0] * 6})
     for one in run.record.rounds:
         cell = next(cell for cell in one.cells if cell.stack == B)
         slow, _ = closed_load(800.0, 4, 4)
         fast = run.samples[cell.samples_file]
-        first = slow.slice < 2
-        run.samples[cell.samples_file] = Samples(
-            slice=np.concatenate([slow.slice[first], fast.slice[fast.slice >= 2]]),
-            start_ns=np.concatenate([slow.start_ns[first], fast.start_ns[fast.slice >= 2]]),
-            latency_ns=np.concatenate([slow.latency_ns[first], fast.latency_ns[fast.slice >= 2]]),
-            good=np.concatenate([slow.good[first], fast.good[fast.slice >= 2]]),
-        )
+        run.samples[cell.samples_file] = first_half_then(slow, fast)
     reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
     assert "settled: second ÷ first half 1.25" in reasons[B]
 
@@ -168,13 +212,171 @@ def test_a_machine_that_slows_both_down_within_rounds_spoils_nothing() -> None:
             rate = 1000.0 if cell.stack == A else 2000.0
             late, _ = closed_load(rate * 0.7, 4, 4)
             early = run.samples[cell.samples_file]
-            run.samples[cell.samples_file] = Samples(
-                *(
-                    np.concatenate([getattr(early, name)[early.slice < 2],
-                                    getattr(late, name)[late.slice >= 2]])
-                    for name in ("slice", "start_ns", "latency_ns", "good")
-                )
-            )  # fmt: skip
+            run.samples[cell.samples_file] = first_half_then(early, late)
     analysis = analysed(run)
     assert analysis.valid
     assert throughput(analysis).ratio == pytest.approx(2.0, rel=0.01)
+
+
+def test_without_io_a_single_failure_makes_a_cell_invalid() -> None:
+    run = FakeRun(hello_plan(), drifting(2.0))
+    run.spoil(B, 0.001)  # one request of a round, or none
+    broken = next(cell for cell in analysed(run).cells if cell.stack == B)
+    assert broken.errors
+    assert "none in a scenario without I/O" in broken.reason
+
+
+def test_with_io_a_request_in_a_thousand_may_fail() -> None:
+    run = FakeRun(hello_plan(), drifting(2.0))
+    run.spoil(B, 0.001)
+    cell = run.record.plan.cells[0]
+    scenario = replace(cell.scenario, kind=Kind.IO)
+    plan = replace(run.record.plan, cells=(replace(cell, scenario=scenario),))
+    run.record = replace(run.record, plan=plan)
+    analysis = analysed(run)
+    assert analysis.cells[1].errors
+    assert analysis.valid
+
+
+def test_a_stack_that_breaks_the_contract_is_invalid() -> None:
+    run = FakeRun(hello_plan(), drifting(2.0))
+    run.change(B, lambda cell: replace(cell, parity=("after: hello: body differs",)))
+    reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
+    assert reasons[A] == ""
+    assert "parity: after: hello: body differs (and 5 more)" in reasons[B]
+
+
+# ----------------------------------------------------------------------- open load
+
+
+def steady(a_ms: float = 4.0, b_ms: float = 2.0) -> dict[str, list[float]]:
+    return {A: [a_ms] * 6, B: [b_ms * x for x in (1.01, 0.99, 1.0, 1.005, 0.995, 1.0)]}
+
+
+def open_run(**more: float) -> FakeRun:
+    return FakeRun(hello_plan(rate_rps=500), steady(), **more)
+
+
+def test_open_load_compares_latency_and_not_throughput() -> None:
+    analysis = analysed(open_run())
+    assert analysis.valid, [cell.reason for cell in analysis.cells]
+    metrics = [c.metric for c in analysis.comparisons]
+    assert metrics == ["latency_p50_ms", "latency_p99_ms", "cpu_us_per_request"]
+    median = analysis.comparisons[0]
+    assert median.ratio == pytest.approx(2.1 / 4.1, rel=0.02)
+    assert median.verdict is Verdict.FASTER
+
+
+def test_latency_runs_from_when_a_request_was_due_and_service_from_when_it_was_sent() -> None:
+    cell = analysed(open_run(lag_ms=0.5)).cells[0]
+    assert cell.latency_ms["p50"].value == pytest.approx(4.5)
+    assert cell.schedule is not None
+    assert cell.schedule.service_ms["p50"].value == pytest.approx(4.0)
+    assert cell.schedule.lag_p99_ms == pytest.approx(0.5)
+    assert cell.schedule.late == 0
+
+
+def test_what_was_due_and_what_was_answered_are_counted_in_the_same_windows() -> None:
+    kept = analysed(open_run()).cells[0].schedule
+    assert kept is not None
+    assert kept.offered_rps == pytest.approx(500)
+    assert kept.achieved_rps == pytest.approx(500, rel=0.01)
+    assert kept.never_sent == 0
+
+
+def test_a_schedule_that_was_not_kept_makes_a_cell_invalid() -> None:
+    late = analysed(open_run(lag_ms=1.5)).cells[0]
+    assert late.schedule is not None
+    assert late.schedule.late == late.requests
+    assert "schedule lag: p99 1.50 ms (at most 1.00 ms)" in late.reason
+
+
+def test_requests_that_were_never_sent_are_failures_and_have_no_lag() -> None:
+    run = open_run()
+
+    def held_up(cell):
+        samples = run.samples[cell.samples_file]
+        failure = samples.failure.copy()
+        failure[samples.slice == 1] = Failure.NEVER_SENT
+        start_ns = samples.start_ns.copy()
+        start_ns[samples.slice == 1] += 10**10
+        changed = replace(samples, failure=failure, start_ns=start_ns)
+        run.samples[cell.samples_file] = changed
+        return replace(cell, starved=7)
+
+    run.change(B, held_up)
+    cell = analysed(run).cells[1]
+    assert cell.schedule is not None
+    assert cell.schedule.never_sent == 6 * 500
+    assert cell.schedule.starved == 6 * 7
+    assert cell.schedule.lag_p99_ms == pytest.approx(0.1)
+    assert cell.schedule.achieved_rps == pytest.approx(250, rel=0.01)
+    assert "achieved ÷ offered" in cell.reason
+    assert "errors" in cell.reason
+
+
+def test_a_stall_shows_in_open_load_and_hides_in_closed_load() -> None:
+    """The server stops for 300 ms of each second; the same requests, due or sent on answer."""
+    run = FakeRun(hello_plan(rate_rps=500), {A: [2.0] * 6})
+    due, slices = run.samples["samples/flask-gthread.1.parquet"], run.record.rounds[0].cells[0]
+    begin = np.array([piece.begin_ns for piece in slices.slices])[due.slice]
+    since = due.intended_ns - begin
+    stalled = (since >= 300_000_000) & (since < 600_000_000)
+    for one in run.record.rounds:
+        file = one.cells[0].samples_file
+        waits = np.where(stalled, 600_000_000 - since, 0)
+        run.samples[file] = replace(due, latency_ns=due.latency_ns + waits)
+    cell = analysed(run).cells[0]
+    # Of 0.9 s that are counted, a third falls into the stall: the 90th percentile is 210 ms in.
+    assert cell.latency_ms["p90"].value == pytest.approx(212, rel=0.02)
+    closed = analysed(FakeRun(hello_plan(), {A: [2000.0] * 6})).cells[0]
+    assert closed.schedule is None
+    assert closed.latency_ms["p99"].value == pytest.approx(2.0, rel=0.02)
+
+
+def test_the_halves_of_open_load_are_compared_by_latency() -> None:
+    run = open_run()
+
+    def slower_later(cell):
+        samples = run.samples[cell.samples_file]
+        factor = np.where(samples.slice >= 1, 1.3, 1.0)
+        latency_ns = (samples.latency_ns * factor).astype(np.int64)
+        run.samples[cell.samples_file] = replace(samples, latency_ns=latency_ns)
+        return cell
+
+    run.change(B, slower_later)
+    reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
+    assert "settled: second ÷ first half 1.3" in reasons[B]
+
+
+# --------------------------------------------------------------------- percentiles
+
+
+@pytest.mark.parametrize("name", list(QUANTILES))
+def test_percentiles_are_those_of_all_rounds_pooled(name: str) -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 6})
+    generator = np.random.default_rng(4)
+    everything = []
+    for one in run.record.rounds:
+        cell = one.cells[0]
+        samples = run.samples[cell.samples_file]
+        spread = generator.lognormal(0, 0.3, len(samples.latency_ns))
+        latency_ns = (samples.latency_ns * spread).astype(np.int64)
+        run.samples[cell.samples_file] = replace(samples, latency_ns=latency_ns)
+        begin = np.array([piece.from_ns for piece in cell.slices])[samples.slice]
+        end = np.array([piece.to_ns for piece in cell.slices])[samples.slice]
+        inside = (samples.start_ns >= begin) & (samples.start_ns < end)
+        everything.append(latency_ns[inside])
+    found = analysed(run).cells[0].latency_ms[name]
+    exact = np.quantile(np.concatenate(everything), QUANTILES[name]) / 1e6
+    assert found.value == pytest.approx(exact)
+    assert found.low < found.value < found.high
+    mean = np.mean([np.quantile(one, QUANTILES[name]) for one in everything]) / 1e6
+    assert name == "p50" or found.value != pytest.approx(mean, rel=1e-6)
+
+
+def test_a_ratio_of_percentiles_over_some_of_the_rounds_is_of_those_rounds() -> None:
+    rates = {A: [1000.0] * 5 + [100.0], B: [2000.0] * 5}
+    median = analysed(FakeRun(hello_plan(), rates)).comparisons[1]
+    assert median.rounds == 5
+    assert median.ratio == pytest.approx(0.5, rel=0.01)

@@ -13,11 +13,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors", "models"},
     {"stats", "interrupts", "placement", "launch"},
-    {"gates", "stacks", "generate", "parity"},
+    {"gates", "stacks", "generate", "explore", "parity", "disturbances"},
     {"plan", "analysis", "store", "processes", "meter"},
-    {"servers", "environment", "load"},
+    {"servers", "environment", "load", "precision", "noise", "machine"},
     {"services", "progress", "report"},
-    {"runner"},
+    {"runner", "ceiling"},
+    {"calibrate"},
     {"cli"},
     {"__main__"},
 ]
@@ -70,7 +71,9 @@ def test_the_harness_knows_only_the_contract_of_the_apps(path: Path) -> None:
     assert all(name.startswith("apps.contract") for name in from_apps), from_apps
 
 
-@pytest.mark.parametrize("module", ["stats", "gates", "analysis", "models"])
+@pytest.mark.parametrize(
+    "module", ["stats", "gates", "analysis", "models", "disturbances", "noise"]
+)
 def test_pure_modules_touch_no_file_process_or_clock(module: str) -> None:
     names = {name.split(".")[0] for name in imports(PROJECT / "harness" / f"{module}.py")}
     assert not names & {"os", "io", "subprocess", "socket", "time", "pathlib", "datetime", "sys"}

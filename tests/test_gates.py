@@ -1,15 +1,24 @@
+import math
+
 import pytest
 
 from harness import gates
-from harness.models import GateResult
+from harness.models import GateResult, Kind
 
 
 @pytest.mark.parametrize(
     ("good", "bad"),
     [
-        (gates.errors(10_000, 10), gates.errors(10_000, 11, "status 500")),
+        (gates.errors(10_000, 10, Kind.IO), gates.errors(10_000, 11, Kind.IO, "status 500")),
+        (gates.errors(10_000, 0, Kind.CPU), gates.errors(10_000, 1, Kind.CPU, "status 500")),
+        (gates.errors(9, 0, Kind.FRAMEWORK), gates.errors(9, 1, Kind.FRAMEWORK)),
+        (gates.parity([]), gates.parity(["before: hello: status 404"])),
         (gates.alive([]), gates.alive(["the server ended with exit code -9"])),
-        (gates.load_busy(0.85, 1.0), gates.load_busy(0.86, 1.0)),
+        (gates.load_busy([0.85], 1.0), gates.load_busy([0.86], 1.0)),
+        (gates.load_busy([0.1, 0.85], 1.0), gates.load_busy([0.86, 0.1], 1.0)),
+        (gates.schedule_lag(1.0, 5.0, 0), gates.schedule_lag(1.01, 5.0, 0)),
+        (gates.schedule_lag(2.0, 100.0, 0), gates.schedule_lag(2.01, 100.0, 0)),
+        (gates.kept_up(99.0, 100.0), gates.kept_up(98.9, 100.0)),
         (gates.service_cores_busy(0.95, 1.0, 1), gates.service_cores_busy(1.92, 1.0, 2)),
         (gates.little(50, 47.5), gates.little(50, 47.4)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
@@ -21,18 +30,47 @@ from harness.models import GateResult
 def test_a_gate_shuts_just_beyond_its_bound(good: GateResult, bad: GateResult) -> None:
     assert good.passed
     assert not bad.passed
+    assert bad.reason == f"{bad.gate}: {bad.figure} ({bad.bound})"
 
 
 def test_a_reason_names_gate_figure_and_bound() -> None:
-    gate = gates.errors(2000, 40, "hello: status 500 instead of 200")
+    gate = gates.errors(2000, 40, Kind.IO, "hello: status 500 instead of 200")
     assert gate.reason == (
         "errors: 40 of 2,000 requests failed (hello: status 500 instead of 200) (at most 0.1%)"
     )
 
 
+def test_without_other_services_not_one_request_may_fail() -> None:
+    gate = gates.errors(1_000_000, 1, Kind.CPU)
+    assert not gate.passed
+    assert gate.bound == "none in a scenario without I/O"
+
+
 def test_a_cell_without_any_request_is_no_measurement() -> None:
-    assert not gates.errors(0, 0).passed
+    assert not gates.errors(0, 0, Kind.IO).passed
+    assert not gates.kept_up(0.0, 0.0).passed
+
+
+def test_a_schedule_of_which_nothing_was_sent_was_not_kept() -> None:
+    assert not gates.schedule_lag(math.nan, math.nan, 0).passed
 
 
 def test_without_time_nothing_was_busy() -> None:
-    assert gates.load_busy(0.0, 0.0).passed
+    assert gates.load_busy([0.0], 0.0).passed
+    assert gates.load_busy([], 1.0).passed
+
+
+def test_the_busiest_load_process_decides_and_one_more_would_help() -> None:
+    gate = gates.load_busy([0.2, 0.9], 1.0)
+    assert gate.figure == "90% of its core"
+    assert gate.bound.endswith("try --generators 3")
+
+
+def test_the_first_difference_is_told_and_how_many_more_there_are() -> None:
+    gate = gates.parity(["before: hello: status 404", "after: hello: status 404", "after: x"])
+    assert gate.figure == "before: hello: status 404 (and 2 more)"
+
+
+def test_requests_that_waited_for_a_connection_are_named_beside_the_lag() -> None:
+    gate = gates.schedule_lag(7.0, 5.0, 1234)
+    assert gate.figure == "p99 7.00 ms, 1,234 requests waited for a free connection"

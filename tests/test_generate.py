@@ -16,16 +16,27 @@ import pytest
 from apps import contract, fastapi_twin
 from apps.fastapi_twin import openapi
 from apps.settings import Settings
-from harness import generate, parity
+from harness import explore, generate
 from harness.generate import MARKER, Request, StoredOnce
 from harness.plan import PROJECT
 
-FEW = 400
+FEW = 300
 
 
 @pytest.fixture(scope="module")
 def requests() -> list[Request]:
     return list(generate.requests(FEW, 1))
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, object]:
+    settings = Settings("postgresql+psycopg://u@localhost/d", "http://127.0.0.1:1")
+    return openapi.describe(fastapi_twin.create_app(settings))
+
+
+@pytest.fixture(scope="module")
+def from_document(document: dict[str, object]) -> list[Request]:
+    return generate._drawn(generate.from_openapi(document), 80, "1")
 
 
 def test_there_are_as_many_different_requests_as_were_asked_for(requests: list[Request]) -> None:
@@ -82,9 +93,9 @@ def test_what_goes_over_the_wire_is_http(requests: list[Request]) -> None:
 
 
 def test_a_header_with_a_token_has_nothing_that_servers_understand_in_different_ways(
-    requests: list[Request], document: dict[str, object]
+    requests: list[Request], from_document: list[Request]
 ) -> None:
-    drawn = [*requests, *generate._drawn(generate.from_openapi(document), 100, "1")]
+    drawn = [*requests, *from_document]
     tokens = [
         [text for name, text in request.headers if name.lower() == "authorization"]
         for request in drawn
@@ -185,9 +196,9 @@ def plain(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], byt
     return 200, JSON, b'{"a":1,"b":[2.0]}'
 
 
-def explored(other: Respond, cases: int = 150) -> parity.Exploration:
+def explored(other: Respond, cases: int = 150) -> explore.Exploration:
     with server(plain) as one, server(other) as two:
-        return parity.explore({"one": one, "two": two}, cases, 1)
+        return explore.explore({"one": one, "two": two}, cases, 1)
 
 
 def test_servers_that_answer_alike_do_not_differ() -> None:
@@ -243,7 +254,7 @@ def test_an_error_that_nothing_promises_is_a_finding_though_all_stacks_have_it()
         return 500, JSON, b"{}"
 
     with server(broken) as one, server(broken) as two:
-        found = parity.explore({"one": one, "two": two}, 5, 1).disagreements
+        found = explore.explore({"one": one, "two": two}, 5, 1).disagreements
     assert found
     assert {one.problems for one in found} == {("status 500, which nothing promises",)}
 
@@ -252,7 +263,7 @@ def test_a_server_that_does_not_answer_differs() -> None:
     with server(plain) as one, server(plain) as two:
         gone = two
     with server(plain) as one:
-        found = parity.explore({"one": one, "two": gone}, 3, 1).disagreements
+        found = explore.explore({"one": one, "two": gone}, 3, 1).disagreements
     assert found
     assert all(problem.startswith("status 0 ") for d in found for problem in d.problems)
 
@@ -260,19 +271,14 @@ def test_a_server_that_does_not_answer_differs() -> None:
 # ------------------------------------------------------------------------------ OpenAPI
 
 
-@pytest.fixture(scope="module")
-def document() -> dict[str, object]:
-    settings = Settings("postgresql+psycopg://u@localhost/d", "http://127.0.0.1:1")
-    return openapi.describe(fastapi_twin.create_app(settings))
-
-
-def test_requests_are_made_from_an_openapi_document_too(document: dict[str, object]) -> None:
+def test_requests_are_made_from_an_openapi_document_too(
+    document: dict[str, object], from_document: list[Request]
+) -> None:
     made = list(generate.requests(100, 1, [document]))
     assert len(set(made)) == 100
-    drawn = generate._drawn(generate.from_openapi(document), 60, "1")
-    places = {request.path.partition("?")[0].split("/")[1] for request in drawn}
+    places = {request.path.partition("?")[0].split("/")[1] for request in from_document}
     assert len(places & {endpoint.path.split("/")[1] for endpoint in contract.ENDPOINTS}) > 4
-    for request in drawn:
+    for request in from_document:
         # Nothing of the client's own, which would differ from run to run.
         assert not {name for name, _ in request.headers} & {"user-agent", "content-length"}
     assert set(made) & set(generate._drawn(generate.from_contract(), 100, "1 0")) < set(made)

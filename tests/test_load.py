@@ -9,27 +9,33 @@ import pytest
 
 from apps import contract
 from harness import stats
-from harness.load.client import Failure, Request, address, requests_for
+from harness.load.client import Request, address, requests_for
+from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
-from harness.models import Slice
+from harness.models import Failure, Slice
 from harness.processes import free_port
 from tests.socket_server import Answer, drips, in_pieces, reply, says, serving
 
+ORIGIN_NS = time.perf_counter_ns()
+
 
 def loaded(
-    answer: Answer, *, size: int = 2, seconds: float = 0.2, drain_s: float = 1.0
+    answer: Answer, *, size: int = 2, seconds: float = 0.2, timeout_s: float = 1.0
 ) -> tuple[Slice, dict[str, np.ndarray], Fleet]:
     with serving(answer) as url:
-        fleet = fleet_for(url, size=size, drain_s=drain_s)
+        fleet = fleet_for(url, size=size, timeout_s=timeout_s)
         piece = fleet.run_slice(0, seconds, 0.0)
         fleet.close()
-    return piece, fleet.recorder.columns(), fleet
+    return piece, columns_of(fleet), fleet
 
 
-def fleet_for(url: str, *, size: int = 2, drain_s: float = 1.0) -> Fleet:
+def fleet_for(url: str, *, size: int = 2, timeout_s: float = 1.0) -> ClosedFleet:
     requests = requests_for([contract.hello()], url)
-    origin = time.perf_counter_ns()
-    return Fleet(url, requests, size, drain_s=drain_s, seed=1, origin_ns=origin)
+    return ClosedFleet(url, requests, size, timeout_s=timeout_s, seed=1, origin_ns=ORIGIN_NS)
+
+
+def columns_of(fleet: Fleet) -> dict[str, np.ndarray]:
+    return fleet.recorder.columns(ORIGIN_NS)
 
 
 def test_good_replies_are_samples_with_status_and_size() -> None:
@@ -114,7 +120,7 @@ def test_slices_keep_their_connections_and_their_samples_apart() -> None:
         first = len(fleet.recorder)
         fleet.run_slice(1, 0.05, 0.0)
         fleet.close()
-    index = fleet.recorder.columns()["slice"]
+    index = columns_of(fleet)["slice"]
     assert len(set(opened)) == 2
     assert list(np.bincount(index)) == [first, len(index) - first]
     assert fleet.recorder.last_slice == len(index) - first
@@ -143,7 +149,7 @@ def test_a_reply_in_pieces_is_a_good_reply(at: int) -> None:
     ],
 )
 def test_anything_but_the_promised_reply_is_a_failure(answer: Answer, failure: Failure) -> None:
-    _, columns, fleet = loaded(answer, drain_s=0.5)
+    _, columns, fleet = loaded(answer, timeout_s=0.5)
     assert len(columns["failure"]) >= 2
     assert set(columns["failure"]) == {failure}
     assert fleet.recorder.errors == len(columns["failure"])
@@ -168,7 +174,7 @@ def test_a_wrong_reply_after_good_ones_is_still_seen() -> None:
 def test_a_server_that_is_gone_is_a_failure_and_not_a_hang() -> None:
     fleet = fleet_for(f"http://127.0.0.1:{free_port()}")
     fleet.run_slice(0, 0.1, 0.0)
-    assert set(fleet.recorder.columns()["failure"]) == {Failure.REFUSED}
+    assert set(columns_of(fleet)["failure"]) == {Failure.REFUSED}
 
 
 def test_a_closed_connection_is_opened_again() -> None:
@@ -186,7 +192,8 @@ def test_requests_come_in_an_order_that_the_seed_decides() -> None:
 
         with serving(noting) as url:
             samples = [contract.lookup_user(number) for number in range(1, 30)]
-            fleet = Fleet(url, requests_for(samples, url), 1, drain_s=1, seed=seed, origin_ns=0)
+            requests = requests_for(samples, url)
+            fleet = ClosedFleet(url, requests, 1, timeout_s=1, seed=seed, origin_ns=0)
             return [fleet.draw().payload.split(b" ")[1] for _ in range(29)]
 
     assert order(1) == order(1)

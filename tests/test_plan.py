@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 
 from harness import plan
 from harness.errors import BadInput, UnknownName
-from harness.models import Kind
+from harness.models import Arrivals, Kind
 from harness.stacks import load_stacks
 
 SCENARIOS = plan.load_scenarios()
@@ -118,7 +119,7 @@ def test_settling_keeps_its_share_of_another_slice_length() -> None:
 
 def test_a_declaration_that_lacks_something_is_named(tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text("class Half:\n    users = 3\n")
-    with pytest.raises(BadInput, match="the class lacks question, kind, stacks"):
+    with pytest.raises(BadInput, match="the class lacks question, kind, endpoints, stacks"):
         plan.load_scenarios(tmp_path)
 
 
@@ -132,6 +133,7 @@ DECLARED = """\
 class Mine:
     question = "What?"
     kind = "framework"
+    endpoints = ("GET /hello",)
     stacks = ("flask-gthread",)
     users = 4
     slice_s = 0.1
@@ -149,6 +151,7 @@ class Mine:
         (("warmup_s = 0.1", "warmup_s = -1"), "nothing negative"),
         (('stacks = ("flask-gthread",)', "stacks = ()"), "at least one"),
         (('stacks = ("flask-gthread",)', 'stacks = ("a", "a")'), "different names"),
+        (('endpoints = ("GET /hello",)', "endpoints = ()"), "'endpoints' must be"),
         (('kind = "framework"', 'kind = "IO"'), "kind 'IO' is not one of"),
     ],
 )
@@ -160,3 +163,34 @@ def test_a_declaration_that_makes_no_sense_is_named(
     (tmp_path / "mine.py").write_text(DECLARED.replace(*change))
     with pytest.raises(BadInput, match=problem):
         plan.load_scenarios(tmp_path)
+
+
+def test_a_rate_makes_the_load_open() -> None:
+    todo = make(chosen_scenarios=["hello"], rate_rps=250.0, arrivals=Arrivals.CONSTANT)
+    load = todo.cells[0].load
+    assert (load.is_open, load.rate_rps, load.label) == (True, 250.0, "open-constant-250")
+    assert load.headline == "latency_p50_ms"
+    assert make(chosen_scenarios=["hello"]).cells[0].load.headline == "throughput_rps"
+
+
+@pytest.mark.parametrize("rate", [1.0, 20.0, 500.0, 5000.0])
+def test_a_slice_of_open_load_holds_enough_requests_and_is_not_endless(rate: float) -> None:
+    cell = make(chosen_scenarios=["hello"], rate_rps=rate).cells[0]
+    assert cell.slice_s * rate >= min(100, 60 * rate)
+    assert cell.slice_s <= 60
+    assert cell.cycles >= 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rate_rps": 0.0}, "--rate 0: give 1 to"),
+        ({"rate_rps": math.nan}, "--rate nan"),
+        ({"generators": 0}, "--generators 0"),
+        ({"precision": 0.0}, "--precision 0.00%"),
+        ({"precision": 0.9}, "--precision 90.00%"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(wrong: dict, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        make(**wrong)

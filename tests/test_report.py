@@ -18,7 +18,16 @@ from rich.console import Console
 
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis, Comparison, GateResult, Placement, Verdict
-from harness.report import formats, palette, sentences, tables, terminal_table, write
+from harness.report import (
+    formats,
+    outline,
+    palette,
+    resources,
+    sentences,
+    tables,
+    terminal_table,
+    write,
+)
 from harness.report.captions import captions
 from harness.report.charts import CHARTS
 from tests import analyses
@@ -46,6 +55,22 @@ ODD = {
     ),
     "words beyond the font": analyses.with_invalid_cell(
         GateResult("errors", False, "\u7d50\u679c \U0001f525 \u05e9", "none")
+    ),
+    "open load": analyses.open_load(scenarios=["hello", "weather"]),
+    "open load, one round": analyses.open_load(rounds=1, scenarios=["hello"]),
+    "open load, twelve stacks": analyses.many_stacks(12, rate_rps=300),
+    "open load, every cell invalid": analyses.open_load(
+        scenarios=["hello"],
+        invalid={("hello", stack): analyses.LATE for stack in analyses.SCENARIOS["hello"][4]},
+    ),
+    "open load, one stack": analyses.open_load(
+        scenarios=["hello"],
+        figures={"hello": {"flask-gthread": analyses.SCENARIOS["hello"][4]["flask-gthread"]}},
+    ),
+    "open and closed load": analyses.mixed(),
+    "stopped early": analyses.analysis(precision=0.05, fewer={"hello": 5, "weather": 6}),
+    "calibrated, very noisy": analyses.calibrated(
+        analyses.analysis(), {"throughput_rps": 0.3, "latency_p99_ms": 0.8}
     ),
     "no scenario": analyses.analysis(scenarios=[]),
     "no known environment": replace(
@@ -326,7 +351,7 @@ def test_text_from_a_run_stays_in_its_cell_in_markdown(hostile: Path) -> None:
     columns = {
         len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("| weather")
     }
-    assert columns == {8, 14}
+    assert columns == {9, 15, 7}  # comparisons, cells, resources
 
 
 def test_text_from_a_run_is_no_markup_in_the_terminal() -> None:
@@ -488,16 +513,259 @@ def test_limits_follow_from_the_run(whole: Analysis) -> None:
 
     assert "cut off after 2 of 8 rounds" in told(analyses.analysis(rounds=2, cut_off=True))
     assert "there is no verdict" in told(analyses.analysis(rounds=4))
-    assert "There are no intervals" in told(analyses.analysis(rounds=1))
+    assert "there are no intervals" in told(analyses.analysis(rounds=1))
+    assert "there are no intervals" not in told(analyses.analysis(rounds=2))
+    some = analyses.analysis(rounds=6, fewer={"hello": 4}, cut_off=True)
+    assert "In hello, with 4 rounds at most, there is no verdict" in told(some)
     assert "there is no verdict" not in told(whole)
     assert "default of ±3 %" in told(whole)
-    assert "noise floor of this machine is ±4.5 %" in told(replace(whole, noise_floor=0.045))
     assert "up to 6 % of a core" in told(replace(whole, idle_core_share=0.06))
     assert "1 of 14 cells is invalid" in told(analyses.with_invalid_cell())
     shared = replace(whole.run, placement=Placement((0,), (0,), (0,), "one core only"))
     assert "Placement: one core only." in told(replace(whole, run=shared))
-    noted = replace(whole.run, notes=("the governor was powersave",))
-    assert "the governor was powersave." in told(replace(whole, run=noted))
+    noted = replace(whole.run, notes=("resumed at 2026-04-01T11:00:00+00:00", "r.part: set aside"))
+    assert "Noted in the run: resumed at 2026-04-01T11:00:00+00:00." in told(
+        replace(whole, run=noted)
+    )
+    assert "r.part: set aside." in told(replace(whole, run=noted))
+
+
+def test_a_calibrated_run_says_whose_noise_floor_it_is_and_when_it_was_measured(
+    whole: Analysis,
+) -> None:
+    words = " ".join(sentences.limits(analyses.calibrated(whole))).replace(formats.NBSP, " ")
+    assert "The noise floor is this machine's own" in words
+    assert "±4.5 % (requests per second)" in words
+    assert "±21 % (p99 latency)" in words
+    assert "on 12 March 2026 in 9 rounds" in words
+    assert "default" not in words
+    without = " ".join(sentences.limits(whole)).replace(formats.NBSP, " ")
+    assert "the method's default of ±3 %" in without
+    assert "twinbench calibrate" in without
+
+
+def test_a_band_beyond_ten_percent_is_not_called_the_same(whole: Analysis) -> None:
+    wide = analyses.calibrated(whole, {"throughput_rps": 0.3})
+    words = " ".join(sentences.method(wide)).replace(formats.NBSP, " ")
+    assert "but never beyond ±10 %" in words
+    inside = replace(comparison(1.15, 1.1, 1.2, Verdict.INCONCLUSIVE), noise_floor=0.3)
+    why = sentences.why_inconclusive(inside).replace(formats.NBSP, " ")
+    assert "too wide to call anything beyond ±10 % the same" in why
+
+
+def test_scenarios_that_were_precise_enough_are_told_and_not_called_cut_off() -> None:
+    analysis = analyses.analysis(precision=0.05, fewer={"hello": 5, "weather": 6})
+    words = " ".join(sentences.method(analysis)).replace(formats.NBSP, " ")
+    assert "narrower than ±5 %" in words
+    assert "the width alone decides that, never who leads" in words
+    assert "hello after 5 rounds, weather after 6 rounds" in words
+    assert "cut off" not in " ".join((*sentences.limits(analysis), *sentences.method(analysis)))
+    assert "5 to 8 rounds" in captions(analysis)["ratios"].note.replace(formats.NBSP, " ")
+
+
+def test_of_a_run_that_was_cut_off_only_what_a_later_round_left_out_had_stopped() -> None:
+    analysis = analyses.analysis(rounds=6, precision=0.05, fewer={"hello": 5}, cut_off=True)
+    words = " ".join(sentences.method(analysis)).replace(formats.NBSP, " ")
+    assert "So stopped hello after 5 rounds." in words
+    nothing = analyses.analysis(rounds=6, precision=0.05, cut_off=True)
+    assert "None stopped before its last round." in " ".join(sentences.method(nothing))
+
+
+def test_time_under_load_counts_each_scenarios_own_rounds() -> None:
+    analysis = analyses.analysis(scenarios=["hello", "weather"], fewer={"hello": 5})
+    hello, weather = analysis.run.plan.cells
+    seconds = 5 * hello.seconds_per_round + 8 * weather.seconds_per_round
+    assert formats.duration(seconds) in " ".join(sentences.method(analysis))
+    assert [row.rounds for row in tables.effort_rows(analysis)] == [5, 8]
+
+
+# ----------------------------------------------------------------------- open load
+
+LOAD = "open load, 300 requests/s, Poisson arrivals"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path]:
+    folder = tmp_path_factory.mktemp("open")
+    analysis = analyses.open_load(invalid={("weather", "fastapi-uvicorn"): analyses.LATE})
+    write(analysis, folder)
+    return analysis, folder
+
+
+def test_open_load_is_named_as_that_and_users_nowhere(opened: tuple[Analysis, Path]) -> None:
+    analysis, folder = opened
+    page = Page((folder / "index.html").read_text()).text.replace(formats.NBSP, " ")
+    markdown = (folder / "summary.md").read_text().replace(formats.NBSP, " ")
+    terminal = " ".join(shown(analysis, 120).split())
+    for text in (page, markdown, terminal):
+        assert LOAD in text
+        assert not re.search(r"\d users(?!-)", text)
+    for name in ("ratios", "throughput", "latency", "cpu"):
+        assert LOAD in captions(analysis)[name].note.replace(formats.NBSP, " ")
+
+
+def test_the_headline_of_open_load_is_the_median_latency(opened: tuple[Analysis, Path]) -> None:
+    analysis, _ = opened
+    first = next(findings(analysis)).text
+    assert "times" not in first
+    assert "the time of flask-gthread for the median request" in first
+    assert "requests of" not in " ".join(finding.text for finding in findings(analysis))
+    assert "Requests/s" not in list(outline.metrics(analysis).values())
+    assert captions(analysis)["ratios"].note.startswith("Median latency")
+    drawn = [text.get_text() for text in CHARTS["ratios"](analysis).texts]
+    assert "← less time" in drawn
+    header = next(line for line in shown(analysis, 120).splitlines() if "baseline" in line)
+    assert "p50 × baseline" in header
+
+
+def test_how_the_schedule_was_kept_is_in_every_table(opened: tuple[Analysis, Path]) -> None:
+    analysis, folder = opened
+    page = Page((folder / "index.html").read_text()).text
+    markdown = (folder / "summary.md").read_text()
+    assert sentences.SCHEDULE_NOTE in page
+    assert sentences.SCHEDULE_NOTE in markdown
+    terminal = shown(analysis, 120)
+    for row in tables.schedule_rows(analysis):
+        figures = [row.offered, row.achieved, *(m.figure for m in row.service)]
+        assert f"| {row.scenario} | {row.stack} | {row.offered} | {row.achieved} |" in markdown
+        counts = f"{row.lag} {row.late} {row.starved} {row.never_sent}"
+        assert counts in page
+        assert counts in " ".join(terminal.split())
+        assert all(figure in page for figure in figures)
+
+
+def test_the_report_says_which_load_hides_a_stall(whole: Analysis) -> None:
+    closed = captions(whole)["latency"].reading
+    opened = captions(analyses.open_load())["latency"].reading
+    assert sentences.CLOSED_HIDES in closed
+    assert sentences.OPEN_SHOWS not in closed
+    assert sentences.OPEN_SHOWS in opened
+    assert sentences.CLOSED_HIDES not in opened
+    assert sentences.CLOSED_HIDES in " ".join(sentences.method(whole))
+    assert sentences.OPEN_SHOWS in " ".join(sentences.method(analyses.open_load()))
+
+
+def test_service_time_is_drawn_beside_the_latency(whole: Analysis) -> None:
+    def dotted(analysis: Analysis) -> list[np.ndarray]:
+        return [
+            line.get_ydata()
+            for axes in CHARTS["latency"](analysis).axes
+            for line in axes.lines
+            if line.get_linestyle() != "-" and line.get_markerfacecolor() == palette.PAPER
+        ]
+
+    analysis = analyses.open_load(scenarios=["hello"])
+    assert dotted(whole) == []
+    for drawn, cell in zip(dotted(analysis), analysis.cells, strict=True):
+        assert cell.schedule is not None
+        assert list(drawn) == [one.value for one in cell.schedule.service_ms.values()]
+
+
+def test_an_invalid_cell_of_open_load_is_never_ranked(opened: tuple[Analysis, Path]) -> None:
+    analysis, folder = opened
+    about = [
+        finding
+        for finding in findings(analysis)
+        if "weather" in finding.text and "fastapi-uvicorn" in finding.text
+    ]
+    assert [finding.verdict for finding in about] == [Verdict.INVALID]
+    assert not WINNER.search(about[0].text)
+    page = Page((folder / "index.html").read_text()).text
+    assert analyses.LATE.reason in page
+    assert analyses.LATE.reason in (folder / "summary.md").read_text()
+    assert analyses.LATE.reason in " ".join(shown(analysis, 100).split())
+    for line in (folder / "summary.md").read_text().splitlines():
+        if line.startswith("| weather") and "fastapi-uvicorn" in line:
+            assert not WINNER.search(line)
+    # Neither the line of what was due nor a colour makes its bar look like a result.
+    panel = CHARTS["throughput"](analysis).axes[1]
+    due = [line for line in panel.lines if line.get_color() == palette.INK]
+    assert len(due) == 3
+    bars = [bar.get_edgecolor() for bar in panel.patches]
+    assert sum(colour == mpl.colors.to_rgba(palette.INVALID) for colour in bars) == 1
+
+
+def test_open_and_closed_load_in_one_run_are_not_mixed_up() -> None:
+    analysis = analyses.mixed()
+    texts = [finding.text for finding in findings(analysis)]
+    assert "the requests of flask-gthread" in texts[0]
+    assert "for the median request" in texts[1]
+    note = captions(analysis)["ratios"].note
+    assert note.startswith("Requests per second; Median latency")
+    drawn = [text.get_text() for text in CHARTS["ratios"](analysis).texts]
+    assert "Framework cost · Requests/s" in drawn
+    assert "CPU-bound · Median latency" in drawn
+
+
+def test_sooner_at_more_cpu_time_is_a_surprise_under_open_load_too() -> None:
+    analysis = analyses.open_load(scenarios=["hello"])
+    turned = tuple(
+        replace(made, ratio=1.8, verdict=Verdict.SLOWER)
+        if made.metric in ("latency_p99_ms", "cpu_us_per_request")
+        else made
+        for made in analysis.comparisons
+    )
+    tail, cpu = sentences.surprises(replace(analysis, comparisons=turned))
+    assert "answers the median request sooner than flask-gthread" in tail
+    assert "slowest of a hundred take longer" in tail
+    assert f"costs 1.80{formats.NBSP}× the CPU time" in cpu
+
+
+# ------------------------------------------------------------- resources and gates
+
+
+def test_every_role_is_in_the_table_of_resources(whole: Analysis, folder: Path, page: Page) -> None:
+    rows = [row for row in resources.usage_rows(whole) if row.scenario == "hello"]
+    assert [row.who for row in rows] == [
+        "flask-gthread",
+        "fastapi-uvicorn",
+        "PostgreSQL",
+        "upstream",
+        "load process 1",
+        "twinbench itself",
+    ]
+    flask, load = rows[0], rows[4]
+    assert (flask.cpu, flask.pss, flask.threads) == (f"97{formats.NBSP}%", "68.4", "41")
+    assert flask.switches == "3.0 per request"
+    assert (load.cpu, load.switches) == (f"31{formats.NBSP}%", f"1,200 per{formats.NBSP}s")
+    for row in resources.usage_rows(whole):
+        assert " ".join(f"{row.cpu} {row.pss} {row.threads} {row.switches}".split()) in page.text
+        assert f"| {row.cpu} | {row.pss} | {row.threads} | " in (folder / "summary.md").read_text()
+    assert "at most 1.1 % of a core" in page.text
+
+
+def test_start_up_is_told_with_its_spread_and_that_all_start_at_once(
+    whole: Analysis, folder: Path, page: Page
+) -> None:
+    flask = resources.start_rows(whole)[0]
+    assert flask.stack == "flask-gthread"
+    assert flask.median == f"0.70{formats.NBSP}s"
+    assert flask.span.replace(formats.NBSP, " ") == "0.63 to 0.77 s in 8 rounds"
+    assert "side by side" in resources.START_NOTE
+    assert resources.START_NOTE in page.text
+    assert resources.START_NOTE in (folder / "summary.md").read_text()
+
+
+def test_every_gate_is_listed_with_its_bound_and_how_many_passed() -> None:
+    rows = {row.gate: row for row in tables.gate_rows(analyses.with_invalid_cell())}
+    assert rows["errors"].passed == "13 of 14"
+    assert not rows["errors"].all_passed
+    assert rows["Little's law"].passed == "14 of 14"
+    opened = {row.gate: row for row in tables.gate_rows(analyses.open_load())}
+    assert opened["schedule lag"].bound == "at most 1.00 ms"
+    assert "Little's law" not in opened
+
+
+def test_bounds_that_depend_on_the_cell_are_told_from_the_smallest_to_the_largest() -> None:
+    analysis = analyses.open_load(scenarios=["hello", "weather"])
+    cells = tuple(
+        replace(cell, gates=(GateResult("schedule lag", True, "0.2 ms", f"at most {ms} ms"),))
+        for cell, ms in zip(
+            analysis.cells, ["1.00", "12.50", "2.10", "1.00", "3", "4"], strict=True
+        )
+    )
+    (row,) = tables.gate_rows(replace(analysis, cells=cells))
+    assert row.bound == "at most 1.00 ms to 12.50 ms"
 
 
 def test_servers_are_called_unequal_only_where_both_ran(whole: Analysis) -> None:
@@ -606,8 +874,9 @@ def test_looks_are_distinct_and_keep_to_their_family() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
-def test_terminal_table_fits(whole: Analysis, width: int) -> None:
-    lines = shown(whole, width).splitlines()
+@pytest.mark.parametrize("rate_rps", [None, 300])
+def test_terminal_table_fits(rate_rps: float | None, width: int) -> None:
+    lines = shown(analyses.analysis(rate_rps=rate_rps), width).splitlines()
     assert max(map(len, lines)) <= width
     assert "faster" in "".join(lines)
 

@@ -1,6 +1,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +86,7 @@ def test_damage_in_the_middle_of_the_journal_is_not_passed_over(folder: Path) ->
 def test_another_schema_is_refused(folder: Path) -> None:
     value = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**value, "schema": 99}))
-    with pytest.raises(BadInput, match="schema 99, this version reads 1"):
+    with pytest.raises(BadInput, match="schema 99, this version reads 2"):
         store.read_run(folder)
 
 
@@ -101,10 +103,30 @@ def test_samples_survive_the_file(folder: Path, run: FakeRun) -> None:
     samples = run.read(cell)
     write(folder, cell.samples_file, samples)
     read = store.read_samples(folder, cell)
-    assert np.array_equal(read.start_ns, samples.start_ns)
-    assert np.array_equal(read.latency_ns, samples.latency_ns)
-    assert np.array_equal(read.slice, samples.slice)
-    assert np.array_equal(read.good, samples.good)
+    for name in ("slice", "intended_ns", "start_ns", "latency_ns", "failure"):
+        assert np.array_equal(getattr(read, name), getattr(samples, name))
+        assert getattr(read, name).dtype == getattr(samples, name).dtype
+
+
+def test_a_cell_without_any_sample_is_read_as_that(folder: Path, run: FakeRun) -> None:
+    cell = replace(run.record.rounds[0].cells[0], requests=0)
+    samples = run.read(cell)
+    nothing = {name: getattr(samples, name)[:0] for name in store.Samples.__slots__}
+    write(folder, cell.samples_file, store.Samples(**nothing))
+    assert len(store.read_samples(folder, cell).slice) == 0
+
+
+def test_reading_samples_does_not_import_what_it_has_no_use_for(folder: Path, run: FakeRun) -> None:
+    cell = run.record.rounds[0].cells[0]
+    write(folder, cell.samples_file, run.read(cell))
+    code = (
+        "import sys; from pathlib import Path; from harness import store; "
+        f"run = Path({str(folder)!r}); record = store.read_run(run); "
+        "store.read_samples(run, record.rounds[0].cells[0]); "
+        "print(*sys.modules.keys() & {'pandas', 'pyarrow.dataset'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def write(folder: Path, name: str, samples: store.Samples) -> None:
@@ -113,12 +135,12 @@ def write(folder: Path, name: str, samples: store.Samples) -> None:
         folder / name,
         {
             "slice": samples.slice,
-            "intended_ns": samples.start_ns,
+            "intended_ns": samples.intended_ns,
             "start_ns": samples.start_ns,
             "latency_ns": samples.latency_ns,
             "status": np.full(count, 200, dtype=np.int16),
             "size": np.full(count, 27, dtype=np.int32),
-            "failure": (~samples.good).astype(np.int8),
+            "failure": samples.failure,
         },
     )
 
@@ -207,7 +229,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', "{}"])
 def test_a_run_json_that_is_no_object_is_named(folder: Path, text: str) -> None:
     (folder / "run.json").write_text(text)
-    with pytest.raises(BadInput, match="this version reads 1"):
+    with pytest.raises(BadInput, match="this version reads 2"):
         store.read_run(folder)
 
 

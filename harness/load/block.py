@@ -1,9 +1,17 @@
-"""What the runner and the load process say to each other: one JSON object a line.
+"""What the harness and a load process say to each other: one JSON object a line.
 
-A block is one scenario in one round. The runner orders it; the load process answers `warm` when
-every stack has had its warm-up and waits to be told which processes to meter; it answers `slice`
-after each slice, and when the samples are written, `done`. Instead of any answer it may say
-`failed`.
+A block is one scenario in one round. The harness orders it and a load process seats one user per
+stack; then each slice is an order of its own, so that several load processes begin theirs
+together, and so that the harness can read everybody's CPU clock in between. At the end the load
+process writes the samples and says what it played.
+
+    order                                      answer
+    {"order": "block", "block": {…}}           {"event": "seated"}
+    {"order": "slice", "stack": …, …}          {"event": "slice", "slice": {…}, "requests": …}
+    {"order": "measure"}                       {"event": "measuring"}: what came before was warm-up
+    {"order": "finish"}                        {"event": "done", "played": […]}
+
+Instead of any answer it may say {"event": "failed", "message": …}.
 
 Nothing of Locust is imported here: both sides use this file.
 """
@@ -13,7 +21,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from harness.models import Slice
+from harness.models import Arrivals, Load, Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +35,16 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The runner's order."""
+    """What one load process is to do."""
 
     scenario_file: str  # absolute path
     contenders: tuple[Contender, ...]
-    turns: tuple[tuple[str, ...], ...]  # per cycle: labels in drawn order
-    users: int
-    slice_s: float
-    settle_s: float
-    warmup_s: float
-    drain_s: float
+    load: Load  # of all load processes together
+    part: int  # which share of it is this process's, from 0
+    parts: int
+    timeout_s: float  # a request without an answer has failed
     seed: str
+    origin_ns: int  # of all times, on the clock that all processes of a machine share
 
     def to_json(self) -> dict[str, Any]:
         """As sent over the pipe."""
@@ -47,36 +54,32 @@ class Block:
     def from_json(cls, value: dict[str, Any]) -> Block:
         """As received."""
         contenders = tuple(Contender(**item) for item in value.pop("contenders"))
-        turns = tuple(tuple(turn) for turn in value.pop("turns"))
-        return cls(contenders=contenders, turns=turns, **value)
+        load = value.pop("load")
+        load["arrivals"] = Arrivals(load["arrivals"])
+        return cls(contenders=contenders, load=Load(**load), **value)
 
 
 @dataclass(frozen=True, slots=True)
-class Metered:
-    """Process ids, as they are after the warm-up: pools, workers and backends are grown."""
+class Turn:
+    """One slice of one stack, as ordered."""
 
-    stacks: dict[str, list[int]]  # all that are alive, contenders or not
-    postgres: list[int]
-    upstream: list[int]
+    stack: str
+    cycle: int
+    seconds: float
+    settle_s: float
+    begin_ns: int = 0  # not before this; on the shared clock
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What the load process says of one stack when the block is done.
-
-    CPU times are those of the stack's own slices, begin to drained.
-    """
+    """What came of one stack in a block."""
 
     label: str
     requests: int
     errors: int
+    starved: int
     examples: tuple[str, ...]
     slices: tuple[Slice, ...]
-    server_cpu_s: float
-    load_cpu_s: float
-    postgres_cpu_s: float
-    upstream_cpu_s: float
-    wall_s: float
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Played:

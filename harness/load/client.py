@@ -9,7 +9,6 @@ reply is checked in full, and the usual one costs three comparisons in C.
 
 from __future__ import annotations
 
-import enum
 import json
 import socket
 from collections.abc import Iterable
@@ -19,23 +18,13 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from harness.models import Failure
+
 if TYPE_CHECKING:
     from apps.contract import Sample
 
 RECEIVE_BYTES = 1 << 16
 HEAD_END = b"\r\n\r\n"
-
-
-class Failure(enum.IntEnum):
-    """Why a request did not get the reply that the contract promises."""
-
-    NONE = 0
-    WRONG_STATUS = 1
-    WRONG_BODY = 2
-    CLOSED = 3
-    TIMEOUT = 4
-    MALFORMED = 5
-    REFUSED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +109,7 @@ class Connection:
 
     __slots__ = (
         "_body", "_complete", "_parser", "_stays_open", "_surplus",
-        "broken", "fileno", "partial", "request", "sock", "start_ns",
+        "broken", "fileno", "in_flight", "intended_ns", "partial", "request", "sock", "start_ns",
     )  # fmt: skip
 
     request: Request  # what was sent last
@@ -128,7 +117,9 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.fileno = sock.fileno()
+        self.intended_ns = 0
         self.start_ns = 0
+        self.in_flight = False  # a request was sent and has no whole reply yet
         self.partial = False  # part of a reply has come
         self.broken = False  # not to be used again
         self._parser = httptools.HttpResponseParser(self)
@@ -172,9 +163,11 @@ class Connection:
             self.broken = True
         return self._parser.get_status_code(), body
 
-    def send(self, request: Request) -> None:
-        """Send a request on a socket that does not block."""
+    def send(self, request: Request, start_ns: int) -> None:
+        """Send a request on a socket that does not block; unless told otherwise, it is due now."""
         self.request = request
+        self.intended_ns = self.start_ns = start_ns
+        self.in_flight = True
         try:
             sent = self.sock.send(request.payload)
             if sent < len(request.payload):  # larger than the socket's buffer, which is rare
@@ -184,13 +177,6 @@ class Connection:
         except OSError:
             # The server has closed it: the next read says so, and the request counts as failed.
             self.broken = True
-
-    def has_unread(self) -> bool:
-        """Whether something came that nobody waits for, on a socket that does not block."""
-        try:
-            return bool(self.sock.recv(1, socket.MSG_PEEK))
-        except OSError:
-            return False
 
     def exchange(self, request: Request) -> Outcome:
         """Send and wait for the whole reply, on a socket that blocks or cooperates."""

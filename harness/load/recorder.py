@@ -1,4 +1,4 @@
-"""Samples of one cell while they are being measured: three numbers a request, nothing more."""
+"""Samples of one cell while they are being measured: four numbers a request, nothing more."""
 
 from __future__ import annotations
 
@@ -9,18 +9,38 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.load.client import Outcome
+from harness.models import Failure
+
+_ROOM = 1 << 16
 
 
 class Recorder:
-    """Columns that grow; what a reply looked like is written down once and then pointed at."""
+    """Columns that are there before a slice begins.
+
+    What a reply looked like is written down once and then pointed at.
+    """
 
     def __init__(self) -> None:
-        self.start_ns = array("q")
-        self.latency_ns = array("q")
-        self.outcome = array("h")
+        self._intended_ns = array("q")
+        self._start_ns = array("q")
+        self._done_ns = array("q")
+        self._outcome = array("h")
+        self._count = 0
         self._slice_ends: list[int] = []
         self.outcomes: list[Outcome] = []
         self._index: dict[tuple[int, int, int], int] = {}
+        #: Open load: requests that were due when every connection was taken.
+        self.starved = 0
+
+    def begin_slice(self) -> None:
+        """Make room, so that hardly any slice has to: twice what the last one needed."""
+        if len(self._outcome) - self._count < max(_ROOM, 2 * self.last_slice):
+            self._grow()
+
+    def _grow(self) -> None:
+        more = max(_ROOM, len(self._outcome))
+        for column in (self._intended_ns, self._start_ns, self._done_ns, self._outcome):
+            column.frombytes(bytes(more * column.itemsize))
 
     def intern(self, outcome: Outcome) -> int:
         """The number under which samples refer to such an outcome; the first example is kept."""
@@ -30,15 +50,20 @@ class Recorder:
             self.outcomes.append(outcome)
         return self._index[key]
 
-    def add(self, start_ns: int, latency_ns: int, outcome: int) -> None:
-        """One request. The hot loop appends to the columns itself."""
-        self.start_ns.append(start_ns)
-        self.latency_ns.append(latency_ns)
-        self.outcome.append(outcome)
+    def add(self, intended_ns: int, start_ns: int, done_ns: int, outcome: int) -> None:
+        """One request; times are the clock's own."""
+        at = self._count
+        if at == len(self._outcome):
+            self._grow()
+        self._intended_ns[at] = intended_ns
+        self._start_ns[at] = start_ns
+        self._done_ns[at] = done_ns
+        self._outcome[at] = outcome
+        self._count = at + 1
 
     def end_slice(self) -> None:
         """All samples since the last call belong to one slice."""
-        self._slice_ends.append(len(self.start_ns))
+        self._slice_ends.append(self._count)
 
     @property
     def last_slice(self) -> int:
@@ -47,37 +72,47 @@ class Recorder:
         return ends[-1] - ends[-2]
 
     def __len__(self) -> int:
-        return len(self.start_ns)
+        return self._count
 
     @property
     def errors(self) -> int:
         """Requests without the promised reply."""
         bad = [i for i, outcome in enumerate(self.outcomes) if not outcome.good]
-        return int(np.isin(self._column(self.outcome, np.int16), bad).sum())
+        return int(np.isin(self._column(self._outcome, np.int16), bad).sum())
+
+    def failed(self, failure: Failure) -> int:
+        """Requests that failed in this way."""
+        these = [i for i, outcome in enumerate(self.outcomes) if outcome.failure is failure]
+        return int(np.isin(self._column(self._outcome, np.int16), these).sum())
 
     @property
     def examples(self) -> tuple[str, ...]:
         """One example of each kind of failure."""
         return tuple(outcome.example for outcome in self.outcomes if not outcome.good)
 
-    def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Name -> one value per request, as store.write_samples takes them."""
-        index = self._column(self.outcome, np.int16)
-        start_ns = self._column(self.start_ns, np.int64)
+    def columns(self, origin_ns: int) -> dict[str, npt.NDArray[Any]]:
+        """Name -> one value per request, as store.write_samples takes them.
+
+        Latency runs from the intended start: a server that kept requests waiting before they
+        could be sent is not to get away with it. Closed load has no schedule; there, a request
+        is intended when it is sent.
+        """
+        index = self._column(self._outcome, np.int16)
+        intended_ns = self._column(self._intended_ns, np.int64)
         table = np.array(
             [(o.status, o.size, int(o.failure)) for o in self.outcomes], dtype=np.int64
         ).reshape(-1, 3)
         sizes = np.diff(np.array([0, *self._slice_ends]))
         return {
             "slice": np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
-            "intended_ns": start_ns,  # closed load has no schedule: intended when sent
-            "start_ns": start_ns,
-            "latency_ns": self._column(self.latency_ns, np.int64),
+            "intended_ns": intended_ns - origin_ns,
+            "start_ns": self._column(self._start_ns, np.int64) - origin_ns,
+            "latency_ns": self._column(self._done_ns, np.int64) - intended_ns,
             "status": table[index, 0].astype(np.int16),
             "size": table[index, 1].astype(np.int32),
             "failure": table[index, 2].astype(np.int8),
         }
 
-    @staticmethod
-    def _column(values: array[int], dtype: type[np.generic]) -> npt.NDArray[Any]:
-        return np.frombuffer(values, dtype=dtype) if len(values) else np.empty(0, dtype=dtype)
+    def _column(self, values: array[int], dtype: type[np.generic]) -> npt.NDArray[Any]:
+        whole = np.frombuffer(values, dtype=dtype) if len(values) else np.empty(0, dtype=dtype)
+        return whole[: self._count]

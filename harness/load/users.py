@@ -12,16 +12,19 @@ import random
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
 from gevent.queue import Queue
 from locust import User, task
 
-from harness.load.client import Connection, Failure, Outcome, Request, address, requests_for
+from harness.load.block import Block
+from harness.load.client import Connection, Outcome, Request, address, requests_for
+from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
+from harness.load.open import OpenFleet
 from harness.load.recorder import Recorder
-from harness.models import Slice
+from harness.models import Failure, Slice
 
 if TYPE_CHECKING:
     from apps.contract import Sample
@@ -41,6 +44,7 @@ class ScenarioUser(User):
 
     question: ClassVar[str]
     kind: ClassVar[str]
+    endpoints: ClassVar[tuple[str, ...]]
     stacks: ClassVar[tuple[str, ...]]
     users: ClassVar[int]
     slice_s: ClassVar[float]
@@ -90,11 +94,8 @@ class ScenarioUser(User):
 class Seat:
     """Where a stack's user waits for its turn, and where it says what came of it."""
 
-    def __init__(self, label: str, connections: int, drain_s: float, seed: str) -> None:
+    def __init__(self, label: str) -> None:
         self.label = label
-        self.connections = connections
-        self.drain_s = drain_s
-        self.seed = seed
         self.fleet: Fleet | None = None
         self._orders: Queue[tuple[int, float, float]] = Queue()
         self._done: Queue[Slice | BaseException] = Queue()
@@ -128,19 +129,11 @@ class Seat:
             self._done.put(error)
 
 
-def seated(scenario: type[ScenarioUser], seat: Seat, base_url: str, origin_ns: int) -> type[User]:
+def seated(scenario: type[ScenarioUser], seat: Seat, base_url: str, block: Block) -> type[User]:
     """The scenario's user as one that drives all connections to one stack, in turns."""
 
     def on_start(self: ScenarioUser) -> None:
-        requests = requests_for(self.samples, base_url)
-        seat.fleet = Fleet(
-            base_url,
-            requests,
-            seat.connections,
-            drain_s=seat.drain_s,
-            seed=seat.seed,
-            origin_ns=origin_ns,
-        )
+        seat.fleet = _fleet(requests_for(self.samples, base_url), seat.label, base_url, block)
 
     def take_turn(self: ScenarioUser) -> None:
         seat.serve_one()
@@ -151,3 +144,25 @@ def seated(scenario: type[ScenarioUser], seat: Seat, base_url: str, origin_ns: i
     )
     user.tasks = [take_turn]  # in place of the scenario's own, one request at a time
     return user
+
+
+def _fleet(requests: list[Request], label: str, base_url: str, block: Block) -> Fleet:
+    """This process's share of the load on one stack."""
+    settings: dict[str, Any] = {
+        "timeout_s": block.timeout_s,
+        "seed": f"{block.seed} {label} {block.part}",
+        "origin_ns": block.origin_ns,
+    }
+    if block.load.is_open:
+        return OpenFleet(
+            base_url,
+            requests,
+            block.load,
+            schedule_seed=block.seed,
+            part=block.part,
+            parts=block.parts,
+            **settings,
+        )
+    # The remainder goes to the first few, so that all parts together are as many as asked for.
+    size = block.load.users // block.parts + (block.part < block.load.users % block.parts)
+    return ClosedFleet(base_url, requests, size, **settings)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from harness.models import Analysis, CellSummary, Estimate
 from harness.report import formats, outline
-from harness.report.outline import THROUGHPUT, TWINS, Part
-from harness.report.sentences import why_inconclusive
+from harness.report.outline import MEDIAN, THROUGHPUT, TWINS, Part
+from harness.report.sentences import CLOSED_HIDES, OPEN_SHOWS, why_inconclusive
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,50 +30,34 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
         "ratios": Caption(
             title=_ratio_title(analysis),
             note=_note(
-                f"Requests per second ÷ those of {outline.only_baseline(parts) or 'the baseline'}, "
-                "on a logarithmic scale",
+                f"{_of_headlines(parts, _RATIO_OF)} ÷ "
+                f"{'that' if _all_open(parts) else 'those'} of "
+                f"{outline.only_baseline(parts) or 'the baseline'}, on a logarithmic scale",
                 load,
                 whiskers,
             ),
             reading=(
-                "A mark right of 1 × means that the candidate answers more requests per second "
-                "than the baseline; the line through it is the 95 % interval. A winner is named "
-                "only where the line stays clear of 1 × and the mark lies outside the grey noise "
-                "band; hollow marks are comparisons without one."
+                f"{_of_headlines(parts, _RATIO_READING, ' ')} The line through a mark is the 95 % "
+                "interval. A winner is named only where the line stays clear of 1 × and the mark "
+                "lies outside the grey noise band; hollow marks are comparisons without one."
             ),
             alt=_joined(_ratio_facts(parts)),
         ),
-        "throughput": Caption(
-            title="How many requests per second does each stack answer?",
-            note=_note("Every panel has its own scale from zero", load, whiskers),
-            reading=(
-                "Longer bars are better. Compare within a panel only: the scenarios differ by far "
-                "more than the stacks do. Intervals here hold the machine's drift from round to "
-                "round, which the ratios above cancel, so overlapping whiskers do not mean that "
-                "two stacks are alike."
-            ),
-            alt=_facts(parts, lambda cell: cell.throughput_rps, "requests per second"),
-        ),
+        "throughput": _throughput(parts, load, whiskers),
         "latency": Caption(
             title="How long does a request take, from the median to the slowest in a thousand?",
             note=_note(
-                "Latency in ms on a logarithmic scale, samples of all rounds pooled", load, whiskers
+                "Latency in ms on a logarithmic scale, samples of all rounds pooled",
+                "dotted: service time" if _any_open(parts) else "",
+                load,
+                whiskers,
             ),
             reading=(
                 "Lower is better. Each step to the right looks at ten times rarer requests; a "
-                "curve that climbs steeply has a few requests that wait long. Under closed load a "
-                "slow stack is also asked less often, so read this beside the throughput."
+                "curve that climbs steeply has a few requests that wait long. "
+                f"{_of_headlines(parts, _LATENCY_READING, ' ')}"
             ),
-            alt=_joined(
-                _cell_facts(
-                    parts,
-                    lambda cell: ", ".join(
-                        f"{_PERCENTILES[key]} {formats.number(estimate.value)} ms"
-                        for key, estimate in cell.latency_ms.items()
-                        if key in _PERCENTILES and math.isfinite(estimate.value)
-                    ),
-                )
-            ),
+            alt=_joined(_cell_facts(parts, _latency_fact)),
         ),
         "cpu": Caption(
             title="How much CPU time does one request cost the server?",
@@ -92,7 +76,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             note=_note(
                 "Memory of the server's process tree in MiB",
                 "bar: the scenario that took most, dots: each scenario",
-                _rounds(analysis),
+                outline.rounds_words(analysis),
             ),
             reading=(
                 "Shorter bars are better. The figure is the proportional set size (shared pages "
@@ -108,19 +92,116 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             note=_note(
                 "Requests per second over load time",
                 _points(parts),
-                _rounds(analysis),
+                outline.rounds_words(analysis),
             ),
             reading=(
                 "Each band is one round with fresh processes; the line breaks where processes "
                 "were replaced. Lines that rise or sink together show the machine's drift, which "
                 "cancels in the ratios; a slope within every band would mean that the warm-up was "
                 "too short."
+                + (
+                    " Under open load the line follows the schedule: a stack that falls below the "
+                    "others there did not keep up."
+                    if _any_open(parts)
+                    else ""
+                )
             ),
             alt=_facts(parts, lambda cell: cell.throughput_rps, "requests per second on average"),
         ),
     }
 
 
+def _throughput(parts: tuple[Part, ...], load: str, whiskers: str) -> Caption:
+    """Of closed load: the answer; of open load: whether the schedule was kept."""
+    bars = "Longer bars are better. " if not _any_open(parts) else ""
+    closed = (
+        f"{bars}Compare within a panel only: the scenarios differ by far more than the stacks do. "
+        "Intervals here hold the machine's drift from round to round, which the ratios above "
+        "cancel, so overlapping whiskers do not mean that two stacks are alike."
+    )
+    kept = (
+        "Under open load the schedule decides how many requests are served: a bar that reaches "
+        "the upright line, which is what was due, keeps up, and says nothing of what the stack "
+        "could serve."
+    )
+    return Caption(
+        title=(
+            "Does each stack answer all requests that are due?"
+            if _all_open(parts)
+            else "How many requests per second does each stack answer?"
+        ),
+        note=_note(
+            "Every panel has its own scale from zero",
+            "bars of open load: right answers per second; upright line: due per second"
+            if _any_open(parts)
+            else "",
+            load,
+            "" if _all_open(parts) else whiskers,
+        ),
+        reading=kept if _all_open(parts) else f"{closed} {kept}" if _any_open(parts) else closed,
+        alt=_joined(_cell_facts(parts, _throughput_fact)),
+    )
+
+
+def _throughput_fact(cell: CellSummary) -> str:
+    if cell.schedule:
+        return (
+            f"{formats.number(cell.schedule.achieved_rps)} of "
+            f"{formats.number(cell.schedule.offered_rps)} requests per second that were due"
+        )
+    return f"{formats.number(cell.throughput_rps.value)} requests per second"
+
+
+def _latency_fact(cell: CellSummary) -> str:
+    told = _percentile_words(cell.latency_ms)
+    if cell.schedule:
+        told += f", of which service {_percentile_words(cell.schedule.service_ms)}"
+    return told
+
+
+def _percentile_words(of: Mapping[str, Estimate]) -> str:
+    return ", ".join(
+        f"{_PERCENTILES[key]} {formats.number(estimate.value)} ms"
+        for key, estimate in of.items()
+        if key in _PERCENTILES and math.isfinite(estimate.value)
+    )
+
+
+def _any_open(parts: tuple[Part, ...]) -> bool:
+    return MEDIAN in outline.headlines(parts)
+
+
+def _all_open(parts: tuple[Part, ...]) -> bool:
+    return outline.headlines(parts) == {MEDIAN}
+
+
+def _of_headlines(parts: tuple[Part, ...], words: Mapping[str, str], between: str = "; ") -> str:
+    """What is to be said of each metric that decides in this run."""
+    wanted = outline.headlines(parts) or {THROUGHPUT}
+    return between.join(said for metric, said in words.items() if metric in wanted)
+
+
+_RATIO_OF: Mapping[str, str] = {
+    THROUGHPUT: "Requests per second",
+    MEDIAN: "Median latency",
+}
+_RATIO_READING: Mapping[str, str] = {
+    THROUGHPUT: (
+        "Closed load: a mark right of 1 × means that the candidate answers more requests per "
+        "second than the baseline."
+    ),
+    MEDIAN: (
+        "Open load: a mark left of 1 × means that the median request takes less time with the "
+        "candidate than with the baseline, at the same rate."
+    ),
+}
+_LATENCY_READING: Mapping[str, str] = {
+    THROUGHPUT: f"{CLOSED_HIDES} Read these curves beside the throughput.",
+    MEDIAN: (
+        f"{OPEN_SHOWS} The dotted line is the service time, from sending to the answer: what lies "
+        "between the two is waiting to be sent."
+    ),
+}
 _PERCENTILES: Mapping[str, str] = {"p50": "median", "p90": "p90", "p99": "p99", "p999": "p99.9"}
 
 
@@ -157,18 +238,13 @@ def _note(*pieces: str) -> str:
 
 
 def _load(parts: tuple[Part, ...]) -> str:
-    users = sorted({part.plan.load.users for part in parts})
-    if not users:
-        return ""
-    fewest = f"{users[0]:,} to " if len(users) > 1 else ""
-    return f"closed load, {fewest}{formats.plural(users[-1], 'user')}"
-
-
-def _rounds(analysis: Analysis) -> str:
-    done, planned = outline.rounds_done(analysis), analysis.run.plan.rounds
-    if done < planned:
-        return f"{done:,} of {formats.plural(planned, 'round')}"
-    return formats.plural(done, "round")
+    told = []
+    users = sorted({part.plan.load.users for part in parts if not part.plan.load.is_open})
+    if users:
+        fewest = f"{users[0]:,} to " if len(users) > 1 else ""
+        told.append(f"closed load, {fewest}{formats.plural(users[-1], 'user')}")
+    told += dict.fromkeys(part.load for part in parts if part.plan.load.is_open)
+    return "; ".join(told)
 
 
 def _points(parts: tuple[Part, ...]) -> str:
@@ -179,8 +255,8 @@ def _points(parts: tuple[Part, ...]) -> str:
 
 
 def _whiskers(analysis: Analysis) -> str:
-    rounds = _rounds(analysis)
-    if outline.rounds_done(analysis) < outline.MIN_ROUNDS_FOR_INTERVAL:
+    rounds = outline.rounds_words(analysis)
+    if outline.fewest_rounds(analysis) < outline.MIN_ROUNDS_FOR_INTERVAL:
         least = outline.MIN_ROUNDS_FOR_INTERVAL
         return f"{rounds}: no intervals, which need at least {least}"
     return f"lines: 95 % intervals over {rounds}".replace(" %", f"{formats.NBSP}%")
@@ -188,10 +264,7 @@ def _whiskers(analysis: Analysis) -> str:
 
 def _ratio_facts(parts: tuple[Part, ...]) -> Iterator[str]:
     for part in parts:
-        for pair in part.pairs:
-            comparison = pair.comparisons.get(THROUGHPUT)
-            if comparison is None:
-                continue
+        for pair, comparison in part.compared:
             names = f"{part.name}: {pair.candidate} ÷ {pair.baseline}"
             if comparison.verdict == "invalid":
                 yield f"{names} invalid ({part.why_invalid(pair)})"
@@ -199,6 +272,7 @@ def _ratio_facts(parts: tuple[Part, ...]) -> Iterator[str]:
             figure = (
                 f"{formats.ratio(comparison.ratio)} "
                 f"{formats.ratio_interval(comparison.ratio, comparison.ci_low, comparison.ci_high)}"
+                f"{' of the median latency' if comparison.metric == MEDIAN else ''}"
             )
             why = (
                 f" ({why_inconclusive(comparison)})" if comparison.verdict == "inconclusive" else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
@@ -12,7 +13,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNL
 from harness.models import Analysis, CellSummary, Comparison, Estimate, TimelinePoint, Verdict
 from harness.report import formats, outline
 from harness.report.captions import Caption, captions
-from harness.report.outline import THROUGHPUT, Pair, Part
+from harness.report.outline import Pair, Part
 from harness.report.palette import BAND, INK, INVALID, PAPER, QUIET, Look, looks
 from harness.report.sheet import (
     CONTENT_IN,
@@ -42,7 +43,7 @@ _PATCH = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.2}  #
 
 @styled
 def ratios(analysis: Analysis) -> Sheet:
-    """Forest plot of the throughput ratios, grouped by what the scenarios spend their time on."""
+    """Forest plot of the ratios that decide, grouped by what the scenarios spend their time on."""
     caption = captions(analysis)["ratios"]
     parts = outline.parts(analysis)
     groups = _groups(parts)
@@ -55,9 +56,9 @@ def ratios(analysis: Analysis) -> Sheet:
     top = sheet.body_in + head_in
 
     rows = [row for _, group in groups for row in group]
-    scenario_in = min(1.6, max(text_in(part.name, weight="bold") for part, _ in rows) + 0.2)
-    pair_in = min(3.6, max(text_in(_pair_words(pair, one_baseline)) for _, pair in rows) + 0.25)
-    figure_in = max(text_in(_ratio_words(pair.comparisons[THROUGHPUT])) for _, pair in rows) + 0.2
+    scenario_in = min(1.6, max(text_in(row.part.name, weight="bold") for row in rows) + 0.2)
+    pair_in = min(3.6, max(text_in(_pair_words(row.pair, one_baseline)) for row in rows) + 0.25)
+    figure_in = max(text_in(_ratio_words(row.comparison)) for row in rows) + 0.2
     verdict_in = 0.95
     plot_left = MARGIN_IN + scenario_in + pair_in
     plot_in = CONTENT_IN - scenario_in - pair_in - figure_in - verdict_in - 0.2
@@ -67,8 +68,8 @@ def ratios(analysis: Analysis) -> Sheet:
     axes.set_ylim(lines, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    _ratio_axis(axes, [pair.comparisons[THROUGHPUT] for _, pair in rows], analysis.noise_floor)
-    _legend_above(sheet, axes, plot_left, plot_in, analysis.noise_floor)
+    _ratio_axis(axes, [row.comparison for row in rows])
+    _legend_above(sheet, axes, plot_left, plot_in, [row.comparison for row in rows])
 
     line = 0
     look = looks(analysis)
@@ -77,10 +78,10 @@ def ratios(analysis: Analysis) -> Sheet:
         sheet.write(MARGIN_IN, y, kind[0].upper() + kind[1:], color=QUIET, weight="bold")
         sheet.rule(top + _ROW_IN * (line + 0.98))
         line += 1
+        _noise_bands(axes, line, group)
         named = ""
-        for part, pair in group:
+        for part, pair, comparison in group:
             y = top + _ROW_IN * (line + 0.5)
-            comparison = pair.comparisons[THROUGHPUT]
             if part.name != named:
                 words = shorten(part.name, scenario_in - 0.1, TEXT_PT, "bold")
                 sheet.write(MARGIN_IN, y, words, weight="bold")
@@ -106,12 +107,23 @@ def ratios(analysis: Analysis) -> Sheet:
     return sheet
 
 
-def _groups(parts: Sequence[Part]) -> list[tuple[str, list[tuple[Part, Pair]]]]:
-    grouped: dict[str, list[tuple[Part, Pair]]] = {kind: [] for kind in outline.KINDS.values()}
-    for part in parts:
-        grouped[part.kind] += [
-            (part, pair) for pair in part.pairs if THROUGHPUT in pair.comparisons
-        ]
+class _Row(NamedTuple):
+    part: Part
+    pair: Pair
+    comparison: Comparison
+
+
+def _groups(parts: Sequence[Part]) -> list[tuple[str, list[_Row]]]:
+    """Rows by kind; by metric too, if not the same decides everywhere."""
+    mixed = len(outline.headlines(parts)) > 1
+    grouped: dict[str, list[_Row]] = {}
+    for kind in outline.KINDS.values():
+        for metric, words in outline.METRICS.items():
+            grouped[f"{kind} · {words}" if mixed else kind] = []
+            for part in parts:
+                if part.kind == kind and (part.headline == metric or not mixed):
+                    rows = [_Row(part, *compared) for compared in part.compared]
+                    grouped[f"{kind} · {words}" if mixed else kind] += rows
     return [(kind, rows) for kind, rows in grouped.items() if rows]
 
 
@@ -125,8 +137,9 @@ def _ratio_words(comparison: Comparison) -> str:
     return f"{formats.ratio(comparison.ratio)}  {limits}"
 
 
-def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison], noise_floor: float) -> None:
-    shown = [1 - 2 * noise_floor, 1 + 2 * noise_floor]
+def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
+    widest = max(comparison.noise_floor for comparison in comparisons)
+    shown = [1 / (1 + 2 * widest), 1 + 2 * widest]
     for comparison in comparisons:
         if comparison.verdict is not Verdict.INVALID:
             shown += [comparison.ratio, comparison.ci_low, comparison.ci_high]
@@ -140,8 +153,16 @@ def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison], noise_floor: floa
     axes.xaxis.set_major_formatter(FixedFormatter([f"{value:g}{formats.NBSP}×" for value in ticks]))
     axes.xaxis.set_minor_locator(FixedLocator([]))
     axes.grid(axis="x")
-    axes.axvspan(1 - noise_floor, 1 + noise_floor, color=BAND, lw=0, zorder=0.5)
     axes.axvline(1, color=QUIET, lw=1, zorder=1)
+
+
+def _noise_bands(axes: Axes, first_line: int, rows: Sequence[_Row]) -> None:
+    """The band of each row's own metric; the first reaches over the group's heading."""
+    for place, row in enumerate(rows):
+        edge = 1 + row.comparison.noise_floor
+        top = first_line + place
+        span = [top - (place == 0), top + 1]
+        axes.fill_betweenx(span, 1 / edge, edge, color=BAND, lw=0, zorder=0.5)
 
 
 def _ratio_ticks(low: float, high: float) -> list[float]:
@@ -166,21 +187,34 @@ def _ratio_ticks(low: float, high: float) -> list[float]:
 
 
 def _legend_above(
-    sheet: Sheet, axes: Axes, left_in: float, width_in: float, noise_floor: float
+    sheet: Sheet,
+    axes: Axes,
+    left_in: float,
+    width_in: float,
+    comparisons: Sequence[Comparison],
 ) -> None:
     """Names the noise band, and what left and right of it mean where there is room to say."""
     low, high = axes.get_xlim()
     one = left_in + width_in * math.log(1 / low) / math.log(high / low)
-    band = f"noise ±{formats.percent(noise_floor)}"
+    floors = sorted({comparison.noise_floor for comparison in comparisons})
+    band = f"noise ±{' or '.join(map(formats.percent, floors))}"
+    metrics = {comparison.metric for comparison in comparisons}
+    less, more = _DIRECTIONS[metrics.pop()] if len(metrics) == 1 else ("less", "more")
     aside = text_in(band) / 2 + 0.15
     y = sheet.body_in + 0.14
     sheet.write(one, y, band, ha="center", color=QUIET)
     for words, align, room, shift in (
-        ("← fewer requests", "right", one - left_in, -aside),
-        ("more requests →", "left", left_in + width_in - one, aside),
+        (f"← {less}", "right", one - left_in, -aside),
+        (f"{more} →", "left", left_in + width_in - one, aside),
     ):
         if text_in(words) + aside <= room:
             sheet.write(one + shift, y, words, ha=align, color=QUIET)
+
+
+_DIRECTIONS: Mapping[str, tuple[str, str]] = {
+    outline.THROUGHPUT: ("fewer requests", "more requests"),
+    outline.MEDIAN: ("less time", "more time"),
+}
 
 
 def _forest_mark(axes: Axes, y: float, comparison: Comparison, look: Look) -> None:
@@ -205,8 +239,15 @@ def _forest_mark(axes: Axes, y: float, comparison: Comparison, look: Look) -> No
 
 @styled
 def throughput(analysis: Analysis) -> Sheet:
-    """Requests per second of each stack, scenario by scenario."""
-    return _bars(analysis, "throughput", lambda cell: cell.throughput_rps)
+    """Requests per second of each stack, scenario by scenario; of open load, beside what was due."""
+    return _bars(analysis, "throughput", _answered)
+
+
+def _answered(cell: CellSummary) -> Estimate:
+    """Of open load a mere count: the schedule leaves nothing to estimate."""
+    if cell.schedule:
+        return Estimate(cell.schedule.achieved_rps, math.nan, math.nan)
+    return cell.throughput_rps
 
 
 @styled
@@ -225,8 +266,9 @@ def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estim
     sheet = Sheet(caption, _grid_in(heights, columns))
     label_in = _label_in(cell.stack for cell in analysis.cells)
     look = looks(analysis)
+    one_load = _one_open_load(parts)
     for part, (left, top, width) in zip(parts, _grid(heights, columns, sheet.body_in), strict=True):
-        _panel_head(sheet, part, left, top)
+        _panel_head(sheet, part, left, top, width, one_load=one_load)
         if not part.cells:
             sheet.write(left, top + _PANEL_HEAD_IN + _ROW_IN / 2, _NOTHING, color=QUIET)
             continue
@@ -237,7 +279,17 @@ def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estim
             _ROW_IN * len(part.cells),
         )
         _bar_panel(axes, part, estimate, look, label_in, width - label_in)
+        if name == "throughput":
+            _mark_due(axes, part)
     return sheet
+
+
+def _mark_due(axes: Axes, part: Part) -> None:
+    """Open load: the requests per second that were due of each stack."""
+    for row, cell in enumerate(part.cells):
+        if cell.schedule and cell.valid:
+            due = [cell.schedule.offered_rps] * 2
+            axes.plot(due, [row - 0.44, row + 0.44], color=INK, lw=1.6, zorder=4.6)
 
 
 def _bar_panel(
@@ -250,7 +302,8 @@ def _bar_panel(
 ) -> None:
     estimates = [estimate(cell) for cell in part.cells]
     trusted = [e for e, cell in zip(estimates, part.cells, strict=True) if cell.valid] or estimates
-    longest = max((_far_end(e) for e in trusted), default=0.0) or 1.0
+    due = [cell.schedule.offered_rps for cell in part.cells if cell.schedule]
+    longest = max([_far_end(e) for e in trusted] + (due if estimate is _answered else [])) or 1.0
     reach = longest * 1.05 / (1 - 0.65 / width_in)  # room for the longest bar's figure
     _value_axis(axes, reach, [cell.stack for cell in part.cells], label_in)
     for row, (cell, shown) in enumerate(zip(part.cells, estimates, strict=True)):
@@ -261,7 +314,10 @@ def _bar_panel(
         _bar(axes, row, value, look[cell.stack])
         if math.isfinite(shown.low) and math.isfinite(shown.high):
             _whisker(axes, row, shown)
-        _figure_beside(axes, row, _far_end(shown), formats.number(shown.value))
+        end = _far_end(shown)
+        if cell.schedule and estimate is _answered:
+            end = max(end, cell.schedule.offered_rps)
+        _figure_beside(axes, row, end, formats.number(shown.value))
 
 
 def _whisker(axes: Axes, row: int, estimate: Estimate) -> None:
@@ -369,6 +425,8 @@ def memory(analysis: Analysis) -> Sheet:
     sizes = [cell.pss_mib for cell in analysis.cells if cell.valid] or [0.0]
     reach = (max(sizes) or 1.0) / (1 - (0.3 + max(map(text_in, _peaks(cells)))) / width_in)
     _value_axis(axes, reach, names, label_in)
+    if not any(sizes):
+        axes.xaxis.set_major_locator(FixedLocator([]))
     look = looks(analysis)
     for row, name in enumerate(names):
         valid = [cell for cell in cells[name] if cell.valid]
@@ -447,6 +505,7 @@ def _latency_line(axes: Axes, cell: CellSummary, look: Look) -> None:
     )
     if look.dashes:
         line.set_dashes(look.dashes)
+    _service_line(axes, cell, look)
     for key, estimate in _supported(cell).items():
         quantile = _QUANTILES[key]
         if not (math.isfinite(estimate.value) and estimate.value > 0):
@@ -466,12 +525,38 @@ def _latency_line(axes: Axes, cell: CellSummary, look: Look) -> None:
             axes.plot([x, x], [estimate.low, estimate.high], color=colour, lw=1.2, zorder=4)
 
 
-def _supported(cell: CellSummary) -> Mapping[str, Estimate]:
+def _service_line(axes: Axes, cell: CellSummary, look: Look) -> None:
+    """Open load: the time in the server's hands, without the wait before it."""
+    if not cell.schedule:
+        return
+    points = [
+        (_rarity(_QUANTILES[key]), estimate.value)
+        for key, estimate in _supported(cell, cell.schedule.service_ms).items()
+        if math.isfinite(estimate.value) and estimate.value > 0
+    ]
+    axes.plot(
+        [x for x, _ in points],
+        [ms for _, ms in points],
+        color=look.colour if cell.valid else INVALID,
+        alpha=0.75,
+        lw=1.1,
+        linestyle=(0, (1, 1.6)),
+        marker=look.marker,
+        markersize=4,
+        markerfacecolor=PAPER,
+        markeredgewidth=0.9,
+        zorder=2.5,
+    )
+
+
+def _supported(
+    cell: CellSummary, of: Mapping[str, Estimate] | None = None
+) -> Mapping[str, Estimate]:
     """The percentiles that the curve reaches: beyond its end there are too few samples."""
     end = max((quantile for quantile, _ in cell.latency_curve_ms), default=0.0)
     return {
         key: estimate
-        for key, estimate in cell.latency_ms.items()
+        for key, estimate in (cell.latency_ms if of is None else of).items()
         if _QUANTILES[key] <= end + _ROUNDING
     }
 
@@ -486,6 +571,12 @@ def _latency_axis(axes: Axes, cells: Sequence[CellSummary]) -> None:
                 limit
                 for estimate in _supported(cell).values()
                 for limit in ((estimate.low, estimate.high) if cell.valid else ())
+            ),
+            *(
+                estimate.value
+                for estimate in _supported(
+                    cell, cell.schedule.service_ms if cell.schedule else {}
+                ).values()
             ),
         )
         if math.isfinite(value) and value > 0
@@ -645,24 +736,33 @@ def _line_panels(
     sheet = Sheet(captions(analysis)[name], _grid_in(heights, columns), legend)
     tick_in = 0.62
     panels: list[tuple[Part, Axes]] = []
+    one_load = _one_open_load(parts)
     for part, (left, top, width) in zip(parts, _grid(heights, columns, sheet.body_in), strict=True):
-        _panel_head(sheet, part, left, top)
+        _panel_head(sheet, part, left, top, width, one_load=one_load)
         if not part.cells:
             sheet.write(left, top + _PANEL_HEAD_IN + 0.1, _NOTHING, color=QUIET)
             continue
         axes = sheet.place(left + tick_in, top + _PANEL_HEAD_IN, width - tick_in, panel_in)
         axes.spines["left"].set_visible(False)
         notes = top + _PANEL_HEAD_IN + panel_in + _TICKS_IN
-        _name_invalid(sheet, part, left + tick_in, notes, width - tick_in)
+        _name_invalid(sheet, part, left, notes, width)
         panels.append((part, axes))
     return sheet, panels
 
 
-def _panel_head(sheet: Sheet, part: Part, left_in: float, top_in: float) -> None:
+def _panel_head(
+    sheet: Sheet, part: Part, left_in: float, top_in: float, width_in: float, *, one_load: bool
+) -> None:
     name = shorten(part.name, 2.6, PANEL_PT, "bold")
     sheet.write(left_in, top_in + 0.14, name, size=PANEL_PT, weight="bold")
     after = left_in + text_in(name, PANEL_PT, "bold") + 0.14
-    sheet.write(after, top_in + 0.14, f"{part.kind} · {part.users}", color=QUIET)
+    words = part.kind if one_load else f"{part.kind} · {part.load}"
+    sheet.write(after, top_in + 0.14, shorten(words, left_in + width_in - after), color=QUIET)
+
+
+def _one_open_load(parts: Sequence[Part]) -> bool:
+    """Whether the note above has said it: then no panel needs to."""
+    return len({part.load for part in parts}) == 1 and parts[0].plan.load.is_open
 
 
 def _name_invalid(sheet: Sheet, part: Part, left_in: float, top_in: float, width_in: float) -> None:

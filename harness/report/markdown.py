@@ -6,10 +6,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.models import Analysis, Verdict
-from harness.report import formats, sentences
+from harness.report import formats, outline, resources, sentences
 from harness.report.captions import Caption
-from harness.report.outline import METRICS
-from harness.report.tables import Measure, Ratio, cell_rows, pair_rows
+from harness.report.tables import (
+    PERCENTILES,
+    Measure,
+    Ratio,
+    cell_rows,
+    gate_rows,
+    pair_rows,
+    schedule_rows,
+)
 
 _SPECIAL = re.compile(r"[\\`*_<>|~$]|(?<=\])\(")
 
@@ -42,12 +49,15 @@ def _lines(analysis: Analysis, captions: Mapping[str, Caption]) -> Iterator[str]
     yield ""
     yield from _cells(analysis)
     yield ""
+    yield from _schedules(analysis)
     yield "## Charts"
     yield ""
     for name, caption in captions.items():
         if name != "ratios":
             yield f"![{_text(caption.title)}](charts/{name}.svg)"
             yield ""
+    yield from _resources(analysis)
+    yield from _gates(analysis)
     yield from _section("How it was measured", sentences.method(analysis))
     unequal = sentences.unequal(analysis)
     if unequal:
@@ -68,14 +78,15 @@ def _pairs(analysis: Analysis) -> Iterator[str]:
         yield "There is nothing to compare."
         return
     yield from _table_head(
-        ["Scenario", "Users", "Candidate ÷ baseline", *METRICS.values()], right=1
+        ["Scenario", "Load", "Rounds", "Candidate ÷ baseline", *outline.metrics(analysis).values()],
+        right=4,
     )
     for row in rows:
         pair = f"{row.candidate} ÷ {row.baseline}"
         ratios = [_ratio(ratio) for ratio in row.ratios]
         if row.why_invalid:
             ratios[0] = f"invalid: {row.why_invalid}"
-        yield _row([row.scenario, f"{row.users:,}", pair, *ratios])
+        yield _row([row.scenario, row.load, row.rounds, pair, *ratios])
 
 
 def _ratio(ratio: Ratio | None) -> str:
@@ -95,6 +106,7 @@ def _cells(analysis: Analysis) -> Iterator[str]:
         [
             "Scenario",
             "Stack",
+            "Load",
             "Rounds",
             "Requests",
             "Errors",
@@ -107,13 +119,14 @@ def _cells(analysis: Analysis) -> Iterator[str]:
             "PSS MiB",
             "Valid",
         ],
-        right=2,
+        right=3,
     )
     for row in rows:
         yield _row(
             [
                 row.scenario,
                 row.stack,
+                row.load,
                 f"{row.rounds:,}",
                 row.requests,
                 row.errors,
@@ -124,6 +137,84 @@ def _cells(analysis: Analysis) -> Iterator[str]:
                 "yes" if row.valid else f"invalid: {row.reason}",
             ]
         )
+
+
+def _schedules(analysis: Analysis) -> Iterator[str]:
+    rows = schedule_rows(analysis)
+    if not rows:
+        return
+    yield "### Open load: how the schedule was kept"
+    yield ""
+    yield from _table_head(
+        [
+            "Scenario",
+            "Stack",
+            "Offered/s",
+            "Achieved/s",
+            *(f"Service {name} ms" for name in PERCENTILES.values()),
+            "Lag p99 ms",
+            "Late",
+            "Starved",
+            "Never sent",
+            "Valid",
+        ],
+        right=2,
+    )
+    for row in rows:
+        yield _row(
+            [
+                row.scenario,
+                row.stack,
+                row.offered,
+                row.achieved,
+                *map(_measure, row.service),
+                row.lag,
+                row.late,
+                row.starved,
+                row.never_sent,
+                "yes" if row.valid else "invalid",
+            ]
+        )
+    yield ""
+    yield _text(sentences.SCHEDULE_NOTE)
+    yield ""
+
+
+def _resources(analysis: Analysis) -> Iterator[str]:
+    used, starts = resources.usage_rows(analysis), resources.start_rows(analysis)
+    if not used and not starts:
+        return
+    yield "## Who used what"
+    yield ""
+    if used:
+        yield from _table_head(
+            ["Scenario", "Who", "CPU of a core", "PSS MiB", "Threads", "Context switches"], right=2
+        )
+        for row in used:
+            who = row.who if row.valid else f"{row.who} (invalid)"
+            yield _row([row.scenario, who, row.cpu, row.pss, row.threads, row.switches])
+        yield ""
+        yield f"{_text(resources.USAGE_NOTE)} {_text(resources.harness_words(analysis))}"
+        yield ""
+    if starts:
+        yield from _table_head(["Stack", "Start-up", "Quickest to slowest"], right=1)
+        for start in starts:
+            yield _row([start.stack, start.median, start.span])
+        yield ""
+        yield _text(resources.START_NOTE)
+        yield ""
+
+
+def _gates(analysis: Analysis) -> Iterator[str]:
+    rows = gate_rows(analysis)
+    if not rows:
+        return
+    yield "## Gates"
+    yield ""
+    yield from _table_head(["Gate", "Bound", "Cells that passed"], right=3)
+    for row in rows:
+        yield _row([row.gate, row.bound, row.passed])
+    yield ""
 
 
 def _measure(measure: Measure) -> str:

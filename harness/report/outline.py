@@ -7,25 +7,29 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.models import (
+    ROUNDS_FOR_A_VERDICT,
     Analysis,
+    Arrivals,
     CellPlan,
     CellSummary,
     Comparison,
     Kind,
+    Load,
     Stack,
     Verdict,
 )
 from harness.report import formats
 
-MIN_ROUNDS_FOR_VERDICT = 5  # docs/METHOD.md
+MIN_ROUNDS_FOR_VERDICT = ROUNDS_FOR_A_VERDICT
 MIN_ROUNDS_FOR_INTERVAL = 2
 
 POINTS_PER_LINE = 240  # of a stack in the timeline, about; more could not be told apart
 
 THROUGHPUT = "throughput_rps"
+MEDIAN = "latency_p50_ms"
 METRICS: Mapping[str, str] = {
     THROUGHPUT: "Requests/s",
-    "latency_p50_ms": "Median latency",
+    MEDIAN: "Median latency",
     "latency_p99_ms": "p99 latency",
     "cpu_us_per_request": "CPU per request",
 }
@@ -33,6 +37,10 @@ KINDS: Mapping[Kind, str] = {
     Kind.FRAMEWORK: "framework cost",
     Kind.IO: "I/O-bound",
     Kind.CPU: "CPU-bound",
+}
+ARRIVALS: Mapping[Arrivals, str] = {
+    Arrivals.CONSTANT: "evenly spaced",
+    Arrivals.POISSON: "Poisson arrivals",
 }
 TWINS: Mapping[str, str] = {"flask": "Flask", "fastapi": "FastAPI"}
 
@@ -65,9 +73,28 @@ class Part:
         return KINDS[self.plan.scenario.kind]
 
     @property
-    def users(self) -> str:
-        """As in `16 users`."""
-        return formats.plural(self.plan.load.users, "user")
+    def load(self) -> str:
+        """As in `16 users` or `open load, 500 requests/s, Poisson arrivals`."""
+        return load_words(self.plan.load)
+
+    @property
+    def headline(self) -> str:
+        """The metric that decides here: a key of METRICS."""
+        return self.plan.load.headline
+
+    @property
+    def compared(self) -> tuple[tuple[Pair, Comparison], ...]:
+        """The pairs with their comparison in the headline metric."""
+        return tuple(
+            (pair, pair.comparisons[self.headline])
+            for pair in self.pairs
+            if self.headline in pair.comparisons
+        )
+
+    @property
+    def rounds(self) -> int:
+        """Rounds in which it was measured."""
+        return max((cell.rounds for cell in self.cells), default=0)
 
     def cell(self, stack: str) -> CellSummary | None:
         """The cell of a stack; None where no round of it has finished."""
@@ -81,6 +108,14 @@ class Part:
             if (cell := self.cell(name)) is not None and not cell.valid
         ]
         return "; ".join(reasons) or "too little was measured"
+
+
+def load_words(load: Load) -> str:
+    """As in `16 users` or `open load, 500 requests/s, Poisson arrivals`."""
+    if load.rate_rps is None:
+        return formats.plural(load.users, "user")
+    rate = f"{formats.tick(load.rate_rps)}{formats.NBSP}requests/s"
+    return f"open load, {rate}, {ARRIVALS[load.arrivals]}"
 
 
 def parts(analysis: Analysis) -> tuple[Part, ...]:
@@ -135,9 +170,57 @@ def measured_stacks(analysis: Analysis) -> tuple[str, ...]:
     return (*planned, *sorted(seen.difference(planned)))
 
 
+def metrics(analysis: Analysis) -> dict[str, str]:
+    """Those of METRICS in which anything is compared; all where nothing is."""
+    seen = {comparison.metric for comparison in analysis.comparisons}
+    return {name: words for name, words in METRICS.items() if name in seen or not seen}
+
+
+def headlines(parts: Iterable[Part]) -> set[str]:
+    """The metrics that decide in these scenarios."""
+    return {part.headline for part in parts}
+
+
 def rounds_done(analysis: Analysis) -> int:
-    """Rounds that were finished."""
+    """Rounds that were measured, the last maybe in part."""
     return len(analysis.run.rounds)
+
+
+def fewest_rounds(analysis: Analysis) -> int:
+    """Rounds of the scenario that has the fewest, of those that were measured at all."""
+    return min((part.rounds for part in parts(analysis) if part.cells), default=0)
+
+
+def rounds_words(analysis: Analysis) -> str:
+    """As in `8 rounds`, `5 to 8 rounds` or, if there were to be more, `2 of 8 rounds`."""
+    done, planned, precise = (
+        rounds_done(analysis),
+        analysis.run.plan.rounds,
+        analysis.run.plan.precision is not None and analysis.run.ended is not None,
+    )
+    fewest = fewest_rounds(analysis) or done
+    span = f"{fewest:,} to {done:,}" if fewest < done else f"{done:,}"
+    if done < planned and not precise:
+        return f"{span} of {formats.plural(planned, 'round')}"
+    return f"{span}{formats.NBSP}round{'' if done == 1 else 's'}"
+
+
+def stopped_early(analysis: Analysis) -> tuple[Part, ...]:
+    """Scenarios that were measured no further because their intervals were narrow enough."""
+    run = analysis.run
+    if run.plan.precision is None:
+        return ()
+    whole = [one for one in run.rounds if one.complete]
+    return tuple(
+        part
+        for part in parts(analysis)
+        if part.cells
+        and (
+            part.rounds < run.plan.rounds
+            if run.ended is not None
+            else any(part.name not in one.order for one in whole)
+        )
+    )
 
 
 def has_interval(comparison: Comparison) -> bool:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.models import Analysis, Verdict
-from harness.report import formats, outline, sentences, tables
+from harness.report import formats, outline, resources, sentences, tables
 from harness.report.captions import Caption
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -54,10 +54,18 @@ def page(analysis: Analysis, captions: Mapping[str, Caption], svgs: Mapping[str,
         surprises=sentences.surprises(analysis),
         forest=next(figure for figure in figures if figure.name == "ratios"),
         figures=[figure for figure in figures if figure.name != "ratios"],
-        metrics=list(outline.METRICS.values()),
+        metrics=list(outline.metrics(analysis).values()),
         pairs=tables.pair_rows(analysis),
         percentiles=list(tables.PERCENTILES.values()),
         cells=tables.cell_rows(analysis),
+        schedules=tables.schedule_rows(analysis),
+        schedule_note=sentences.SCHEDULE_NOTE,
+        usages=resources.usage_rows(analysis),
+        usage_note=resources.USAGE_NOTE,
+        harness=resources.harness_words(analysis),
+        starts=resources.start_rows(analysis),
+        start_note=resources.START_NOTE,
+        gates=tables.gate_rows(analysis),
         efforts=tables.effort_rows(analysis),
         stacks=run.plan.stacks,
         method=sentences.method(analysis),
@@ -77,11 +85,7 @@ def _summary(analysis: Analysis) -> str:
     run = analysis.run
     scenarios = formats.plural(len(run.plan.cells), "scenario")
     stacks = formats.plural(len(run.plan.stacks), "stack")
-    done, planned = outline.rounds_done(analysis), run.plan.rounds
-    rounds = formats.plural(planned, "round")
-    if done < planned:
-        rounds = f"{done:,} of {rounds}"
-    return f"{scenarios}, {stacks}, {rounds} of fresh processes"
+    return f"{scenarios}, {stacks}, {outline.rounds_words(analysis)} of fresh processes"
 
 
 def _when(started: str, ended: str | None) -> str:

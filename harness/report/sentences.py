@@ -10,14 +10,23 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import combinations
-from statistics import median
 
-from harness.models import Analysis, CellSummary, Comparison, Placement, Stack, Verdict
+from harness.models import (
+    Analysis,
+    Calibration,
+    CellSummary,
+    Comparison,
+    Load,
+    Placement,
+    Stack,
+    Verdict,
+)
 from harness.report import formats, outline
-from harness.report.outline import THROUGHPUT, TWINS, Pair, Part
+from harness.report.outline import METRICS, THROUGHPUT, TWINS, Pair, Part
+from harness.stats import LARGEST_SAME, SMALLEST_BAND
 
-DEFAULT_NOISE_FLOOR = 0.03  # docs/METHOD.md
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 DRIFT_WORTH_A_WORD = 1.15  # fastest round / slowest round of one cell
 PAIRS_TOLD_ONE_BY_ONE = 3
@@ -81,53 +90,68 @@ def _findings(part: Part) -> Iterator[Finding]:
     if not part.cells:
         yield Finding(f"{where}nothing is known yet: no round has finished.", None)
         return
-    pairs = [pair for pair in part.pairs if THROUGHPUT in pair.comparisons]
-    if not pairs:
+    if not part.compared:
         for cell in part.cells:
-            yield _alone(where, cell)
-    elif len(pairs) <= PAIRS_TOLD_ONE_BY_ONE:
-        for pair in pairs:
-            comparison = pair.comparisons[THROUGHPUT]
+            yield _alone(where, part, cell)
+    elif len(part.compared) <= PAIRS_TOLD_ONE_BY_ONE:
+        for pair, comparison in part.compared:
             yield Finding(where + _compared(part, pair, comparison), comparison.verdict)
     else:
-        yield from _grouped(where, part, pairs)
+        yield from _grouped(where, part)
 
 
-def _alone(where: str, cell: CellSummary) -> Finding:
+def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
     if not cell.valid:
         text = f"{where}{cell.stack} is invalid: {formats.clean(cell.reason)}."
         return Finding(text, Verdict.INVALID)
-    rate = cell.throughput_rps
-    return Finding(
-        f"{where}{cell.stack} answers {formats.number(rate.value)} requests per second "
-        f"({formats.interval(rate.low, rate.high)}); there is nothing to compare it with.",
-        None,
-    )
+    if part.plan.load.is_open:
+        median = cell.latency_ms["p50"]
+        said = (
+            f"takes {formats.number(median.value)}{formats.NBSP}ms for the median request "
+            f"({formats.interval(median.low, median.high)}) under {part.load}"
+        )
+    else:
+        rate = cell.throughput_rps
+        said = (
+            f"answers {formats.number(rate.value)} requests per second "
+            f"({formats.interval(rate.low, rate.high)})"
+        )
+    return Finding(f"{where}{cell.stack} {said}; there is nothing to compare it with.", None)
 
 
 def _compared(part: Part, pair: Pair, comparison: Comparison) -> str:
     figure = _figure(comparison)
+    by_rate = comparison.metric == THROUGHPUT
     match comparison.verdict:
         case Verdict.FASTER | Verdict.SLOWER:
-            return (
-                f"{pair.candidate} answers {formats.ratio(comparison.ratio)} the requests of "
-                f"{pair.baseline} {_interval(comparison)}: {comparison.verdict}."
+            ratio = formats.ratio(comparison.ratio)
+            said = (
+                f"answers {ratio} the requests of {pair.baseline}"
+                if by_rate
+                else f"takes {ratio} the time of {pair.baseline} for the median request"
             )
+            return f"{pair.candidate} {said} {_interval(comparison)}: {comparison.verdict}."
         case Verdict.SAME:
+            said = "answer the same number of requests" if by_rate else "take the same median time"
             return (
-                f"{pair.candidate} and {pair.baseline} answer the same number of requests within "
-                f"the noise: {figure} lies inside ±{formats.percent(comparison.noise_floor)}."
+                f"{pair.candidate} and {pair.baseline} {said} within the noise: {figure} lies "
+                f"inside ±{formats.percent(_same_within(comparison.noise_floor))}."
             )
         case Verdict.INCONCLUSIVE:
             return (
-                f"{pair.candidate} beside {pair.baseline} is inconclusive at {figure}: "
-                f"{why_inconclusive(comparison)}."
+                f"{pair.candidate} beside {pair.baseline} is inconclusive at {figure}"
+                f"{'' if by_rate else ' of the median latency'}: {why_inconclusive(comparison)}."
             )
         case Verdict.INVALID:
             return (
                 f"{pair.candidate} can't be compared with {pair.baseline}: a cell is invalid "
                 f"({part.why_invalid(pair)})."
             )
+
+
+def _same_within(band: float) -> float:
+    """However wide the band, no difference beyond this is called `same`."""
+    return min(band, LARGEST_SAME)
 
 
 def why_inconclusive(comparison: Comparison) -> str:
@@ -138,7 +162,16 @@ def why_inconclusive(comparison: Comparison) -> str:
     if not outline.has_interval(comparison):
         return "it has no interval; more rounds would give it one"
     band = f"±{formats.percent(comparison.noise_floor)}"
-    low, high = 1 - comparison.noise_floor, 1 + comparison.noise_floor
+    low, high = 1 / (1 + comparison.noise_floor), 1 + comparison.noise_floor
+    if (
+        comparison.noise_floor > LARGEST_SAME
+        and low <= comparison.ci_low <= comparison.ci_high <= high
+    ):
+        return (
+            f"the interval lies inside this machine's noise band of {band}, which is too wide to "
+            f"call anything beyond ±{formats.percent(LARGEST_SAME)} the same; a quieter machine "
+            "would help"
+        )
     if comparison.ci_low > high or comparison.ci_high < low:
         return (
             f"the interval lies outside the noise band of {band}, but not clearly enough once "
@@ -157,7 +190,8 @@ def _more_rounds(comparison: Comparison) -> str:
     centre = abs(math.log(comparison.ratio))
     half_width = (math.log(comparison.ci_high) - math.log(comparison.ci_low)) / 2
     edge = math.log1p(comparison.noise_floor)
-    room = centre if centre > edge else edge - centre
+    inner = math.log1p(_same_within(comparison.noise_floor))
+    room = centre if centre > edge else inner - centre
     if room <= 0:
         return "it lies on the band's edge, where more rounds may not settle it"
     needed = math.ceil(comparison.rounds * (half_width / room) ** 2) + 1
@@ -171,36 +205,42 @@ def _more_rounds(comparison: Comparison) -> str:
     return f"about {needed} rounds would settle it if the figures stay as they are"
 
 
-def _grouped(where: str, part: Part, pairs: Sequence[Pair]) -> Iterator[Finding]:
+def _grouped(where: str, part: Part) -> Iterator[Finding]:
     """One sentence per verdict and baseline, for more candidates than one reads one by one."""
-    groups: dict[tuple[Verdict, str], list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        groups[pair.comparisons[THROUGHPUT].verdict, pair.baseline].append(pair)
+    groups: dict[tuple[Verdict, str], list[tuple[Pair, Comparison]]] = defaultdict(list)
+    for pair, comparison in part.compared:
+        groups[comparison.verdict, pair.baseline].append((pair, comparison))
+    words = _GROUP_WORDS[part.headline]
     for verdict in Verdict:
-        for baseline in dict.fromkeys(pair.baseline for pair in pairs):
+        for baseline in dict.fromkeys(pair.baseline for pair, _ in part.compared):
             group = groups.get((verdict, baseline))
             if not group:
                 continue
             if verdict is Verdict.INVALID:
-                listed = "; ".join(
-                    _compared(part, pair, pair.comparisons[THROUGHPUT]).rstrip(".")
-                    for pair in group
-                )
+                listed = "; ".join(_compared(part, *one).rstrip(".") for one in group)
                 yield Finding(f"{where}{listed}.", verdict)
                 continue
-            rest = [f"{pair.candidate} {_figure(pair.comparisons[THROUGHPUT])}" for pair in group]
+            rest = [f"{pair.candidate} {_figure(comparison)}" for pair, comparison in group]
             yield Finding(
-                f"{where}{len(group)} of {formats.plural(len(pairs), 'candidate')} "
-                f"{_GROUP_WORDS[verdict].format(baseline=baseline)}: {'; '.join(rest)}.",
+                f"{where}{len(group)} of {formats.plural(len(part.compared), 'candidate')} "
+                f"{words[verdict].format(baseline=baseline)}: {'; '.join(rest)}.",
                 verdict,
             )
 
 
-_GROUP_WORDS: Mapping[Verdict, str] = {
-    Verdict.FASTER: "beside {baseline} answer more requests (faster)",
-    Verdict.SLOWER: "beside {baseline} answer fewer requests (slower)",
-    Verdict.SAME: "beside {baseline} answer the same number within the noise",
-    Verdict.INCONCLUSIVE: "beside {baseline} are inconclusive, and more rounds would help",
+_GROUP_WORDS: Mapping[str, Mapping[Verdict, str]] = {
+    outline.THROUGHPUT: {
+        Verdict.FASTER: "beside {baseline} answer more requests (faster)",
+        Verdict.SLOWER: "beside {baseline} answer fewer requests (slower)",
+        Verdict.SAME: "beside {baseline} answer the same number within the noise",
+        Verdict.INCONCLUSIVE: "beside {baseline} are inconclusive, and more rounds would help",
+    },
+    outline.MEDIAN: {
+        Verdict.FASTER: "beside {baseline} take less time for the median request (faster)",
+        Verdict.SLOWER: "beside {baseline} take more time for the median request (slower)",
+        Verdict.SAME: "beside {baseline} take the same median time within the noise",
+        Verdict.INCONCLUSIVE: "beside {baseline} are inconclusive, and more rounds would help",
+    },
 }
 
 
@@ -220,10 +260,9 @@ def surprises(analysis: Analysis) -> tuple[str, ...]:
 
 
 def _differs_from_itself(part: Part, stacks: Mapping[str, Stack]) -> Iterator[str]:
-    for pair in part.pairs:
+    for pair, comparison in part.compared:
         one, other = stacks.get(pair.baseline), stacks.get(pair.candidate)
-        comparison = pair.comparisons.get(THROUGHPUT)
-        if one and other and comparison and one.name == other.name and outline.decided(comparison):
+        if one and other and one.name == other.name and outline.decided(comparison):
             yield (
                 f"In {part.name}, {one.name} differs from itself: {_figure(comparison)}. The "
                 "noise of this run is larger than its noise floor says, so no ratio near 1 in it "
@@ -234,11 +273,9 @@ def _differs_from_itself(part: Part, stacks: Mapping[str, Stack]) -> Iterator[st
 def _variant_decides(part: Part, stacks: Mapping[str, Stack]) -> Iterator[str]:
     """Two stacks of one twin with opposite verdicts against the same baseline."""
     decided = [
-        (pair, stacks[pair.candidate], pair.comparisons[THROUGHPUT])
-        for pair in part.pairs
-        if pair.candidate in stacks
-        and THROUGHPUT in pair.comparisons
-        and outline.decided(pair.comparisons[THROUGHPUT])
+        (pair, stacks[pair.candidate], comparison)
+        for pair, comparison in part.compared
+        if pair.candidate in stacks and outline.decided(comparison)
     ]
     groups: dict[tuple[str, str], dict[Verdict, list[tuple[Stack, Comparison]]]] = {}
     for pair, stack, comparison in decided:
@@ -279,35 +316,43 @@ def _distinct(values: Sequence[str]) -> str:
 
 
 def _latency_disagrees(part: Part) -> Iterator[str]:
-    for pair in part.pairs:
-        rate, tail = pair.comparisons.get(THROUGHPUT), pair.comparisons.get("latency_p99_ms")
-        if not (rate and tail and _opposite(rate, tail)):
+    for pair, headline in part.compared:
+        tail = pair.comparisons.get("latency_p99_ms")
+        if not (tail and _opposite(headline, tail)):
             continue
-        more, less = ("more", "longer") if rate.verdict is Verdict.FASTER else ("fewer", "shorter")
+        less = "longer" if headline.verdict is Verdict.FASTER else "shorter"
         yield (
-            f"In {part.name}, {pair.candidate} answers {more} requests than {pair.baseline} "
-            f"({formats.ratio(rate.ratio)}), yet the slowest of a hundred take {less} "
+            f"In {part.name}, {_leads(pair, headline)}, yet the slowest of a hundred take {less} "
             f"({formats.ratio(tail.ratio)} at p99)."
         )
 
 
 def _cpu_disagrees(part: Part) -> Iterator[str]:
-    for pair in part.pairs:
-        rate, cpu = pair.comparisons.get(THROUGHPUT), pair.comparisons.get("cpu_us_per_request")
-        if not (rate and cpu and _opposite(rate, cpu)):
+    for pair, headline in part.compared:
+        cpu = pair.comparisons.get("cpu_us_per_request")
+        if not (cpu and _opposite(headline, cpu)):
             continue
-        if rate.verdict is Verdict.FASTER:
+        if headline.verdict is Verdict.FASTER:
             yield (
-                f"In {part.name}, {pair.candidate} answers more requests than {pair.baseline} "
-                f"({formats.ratio(rate.ratio)}), yet each costs {formats.ratio(cpu.ratio)} the "
-                "CPU time: it gains by waiting less, not by doing less."
+                f"In {part.name}, {_leads(pair, headline)}, yet each costs "
+                f"{formats.ratio(cpu.ratio)} the CPU time: it gains by waiting less, not by doing "
+                "less."
             )
         else:
             yield (
-                f"In {part.name}, {pair.candidate} answers fewer requests than {pair.baseline} "
-                f"({formats.ratio(rate.ratio)}), yet each costs only {formats.ratio(cpu.ratio)} "
-                "the CPU time: it waits where it could work."
+                f"In {part.name}, {_leads(pair, headline)}, yet each costs only "
+                f"{formats.ratio(cpu.ratio)} the CPU time: it waits where it could work."
             )
+
+
+def _leads(pair: Pair, headline: Comparison) -> str:
+    """Who is ahead, or behind, in the metric that decides."""
+    ahead = headline.verdict is Verdict.FASTER
+    if headline.metric == THROUGHPUT:
+        said = f"answers {'more' if ahead else 'fewer'} requests than"
+    else:
+        said = f"answers the median request {'sooner' if ahead else 'later'} than"
+    return f"{pair.candidate} {said} {pair.baseline} ({formats.ratio(headline.ratio)})"
 
 
 def _opposite(one: Comparison, other: Comparison) -> bool:
@@ -329,14 +374,17 @@ def method(analysis: Analysis) -> tuple[str, ...]:
 
 def _method(analysis: Analysis) -> Iterator[str]:
     run, plan = analysis.run, analysis.run.plan
-    done = outline.rounds_done(analysis)
-    loaded_s = done * sum(cell.seconds_per_round for cell in plan.cells)
+    done, parts = outline.rounds_done(analysis), outline.parts(analysis)
+    loaded_s = sum(part.rounds * part.plan.seconds_per_round for part in parts)
     of_plan = "" if done == plan.rounds else f" of {plan.rounds} planned"
+    if of_plan and plan.precision is not None and run.ended is not None:
+        of_plan = f" of at most {plan.rounds}"
     yield (
         f"The run has {formats.plural(done, 'round')}{of_plan}; each starts every stack afresh, "
         f"with {formats.plural(plan.workers, 'worker process', 'es')}, because a process keeps "
         "its own luck for life."
     )
+    yield from _precision(analysis)
     if plan.cells:
         yield (
             "Within a round the stacks take turns in slices of "
@@ -350,23 +398,101 @@ def _method(analysis: Analysis) -> Iterator[str]:
         )
         if done:
             yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
+        yield from _loads([cell.load for cell in plan.cells], plan.generators)
     yield _placed(run.placement)
     yield (
         "The unit of inference is the round: ratios are taken round by round, and intervals are "
         "95 % intervals over rounds. Requests and slices are never treated as independent repeats."
     )
     yield (
-        f"The verdict is “same” if the interval lies within ±"
-        f"{formats.percent(analysis.noise_floor)}, “faster” or “slower” if the interval excludes "
-        "1, still does once all comparisons of the metric are corrected for together (Holm), and "
-        "the ratio lies outside that band; “inconclusive” otherwise or with fewer than "
-        f"{outline.MIN_ROUNDS_FOR_VERDICT} rounds."
+        f"The verdict is “same” if the interval lies within {_same_bands(analysis)}, “faster” or "
+        "“slower” if the interval excludes 1, still does once all comparisons of the metric are "
+        f"corrected for together (Holm), and the ratio lies outside {_bands(analysis)}; "
+        f"“inconclusive” otherwise or with fewer than {outline.MIN_ROUNDS_FOR_VERDICT} rounds."
     )
-    started = _startup(analysis)
-    if started:
-        yield f"From spawn to the first good answer, median of the rounds: {started}."
+    if run.calibration and run.calibration.ceiling_rps:
+        most = max(run.calibration.ceiling_rps.values())
+        yield (
+            f"One load process of this machine has reached {formats.number(most)} requests per "
+            "second against a server that does nothing."
+        )
     if plan.upstream_latency:
         yield f"The upstream service answers after {_upstream(plan.upstream_latency)}."
+
+
+def _precision(analysis: Analysis) -> Iterator[str]:
+    """Which scenarios were measured no further, after how many rounds, and what decided it."""
+    wanted = analysis.run.plan.precision
+    if wanted is None:
+        return
+    early = outline.stopped_early(analysis)
+    told = [f"{part.name} after {formats.plural(part.rounds, 'round')}" for part in early]
+    yield (
+        f"A scenario is measured no further once all its intervals are narrower than "
+        f"±{formats.percent(wanted)}, from {outline.MIN_ROUNDS_FOR_VERDICT} rounds on: the width "
+        "alone decides that, never who leads. Who stops on a narrow interval has narrow ones by "
+        "luck too often, so all are made wider here, and hold the truth in 95 % all the same. "
+        + (
+            f"So stopped {formats.listing(told)}."
+            if told
+            else "None stopped before its last round."
+        )
+    )
+
+
+def _loads(loads: Sequence[Load], generators: int) -> Iterator[str]:
+    sent_by = f", from {generators} load processes" if generators > 1 else ""
+    if not all(load.is_open for load in loads):
+        yield f"Closed load{sent_by}: each user sends when its last answer has come. {CLOSED_HIDES}"
+    told = dict.fromkeys(load for load in loads if load.is_open)
+    if told:
+        listed = formats.listing([outline.load_words(load) for load in told])
+        most = max(load.users for load in told)
+        yield (
+            f"{listed[0].upper()}{listed[1:]}{sent_by}: requests are due on a schedule, the same "
+            "for every stack, whether or not earlier ones have been answered, over at most "
+            f"{formats.plural(most, 'connection')} per stack. {OPEN_SHOWS}"
+        )
+
+
+CLOSED_HIDES = (
+    "Closed load hides a stall: users who wait stop with the server, and what they would have "
+    "asked meanwhile is in no percentile (coordinated omission)."
+)
+OPEN_SHOWS = (
+    "Open load does not hide a stall: latency runs from when a request was due, so it holds the "
+    "wait of every request that a stall held up."
+)
+
+SCHEDULE_NOTE = (
+    "Offered: what was due; achieved: right answers in the same time. Service time runs from "
+    "sending to the answer, without the wait before it. Lag: how long after it was due a request "
+    "was sent; late: by more than 1 ms; starved: of these, for want of a free connection; never "
+    "sent: not even by the end."
+)
+
+
+def _bands(analysis: Analysis) -> str:
+    """As in `±3 %`, or with one for each metric where they differ."""
+    floors = {c.metric: c.noise_floor for c in analysis.comparisons}
+    if len(set(floors.values())) < 2:
+        return f"±{formats.percent(next(iter(floors.values()), analysis.noise_floor))}"
+    told = [
+        f"±{formats.percent(floors[metric])} ({words.lower() if words[1:].islower() else words})"
+        for metric, words in _SPOKEN.items()
+        if metric in floors
+    ]
+    return formats.listing(told)
+
+
+_SPOKEN = {**METRICS, THROUGHPUT: "requests per second", outline.MEDIAN: "median latency"}
+
+
+def _same_bands(analysis: Analysis) -> str:
+    floors = [c.noise_floor for c in analysis.comparisons] or [analysis.noise_floor]
+    if max(floors) <= LARGEST_SAME:
+        return _bands(analysis)
+    return f"{_bands(analysis)}, but never beyond ±{formats.percent(LARGEST_SAME)}"
 
 
 def _placed(placement: Placement) -> str:
@@ -391,19 +517,6 @@ def _span(values: Sequence[float], unit: str) -> str:
     if low == high:
         return f"{low:g}{formats.NBSP}{unit}"
     return f"{low:g} to {high:g}{formats.NBSP}{unit}"
-
-
-def _startup(analysis: Analysis) -> str:
-    seconds: dict[str, list[float]] = defaultdict(list)
-    for finished in analysis.run.rounds:
-        for stack, ready_s in finished.ready_s.items():
-            seconds[stack].append(ready_s)
-    return formats.listing(
-        [
-            f"{stack} {formats.number(median(values), 2)}{formats.NBSP}s"
-            for stack, values in seconds.items()
-        ]
-    )
 
 
 def _upstream(latency: str) -> str:
@@ -431,15 +544,7 @@ def _limits(analysis: Analysis) -> Iterator[str]:
             f"The run was cut off after {done:,} of {formats.plural(run.plan.rounds, 'round')}; "
             "what was measured until then is kept."
         )
-    if done < outline.MIN_ROUNDS_FOR_VERDICT:
-        yield (
-            f"With {formats.plural(done, 'round')} there is no verdict: that needs at least "
-            f"{outline.MIN_ROUNDS_FOR_VERDICT} rounds of fresh processes."
-        )
-    if done < outline.MIN_ROUNDS_FOR_INTERVAL:
-        yield (
-            f"There are no intervals: they need at least {outline.MIN_ROUNDS_FOR_INTERVAL} rounds."
-        )
+    yield from _too_few_rounds(analysis)
     invalid = [cell for cell in analysis.cells if not cell.valid]
     if invalid:
         verb = "is" if len(invalid) == 1 else "are"
@@ -448,15 +553,11 @@ def _limits(analysis: Analysis) -> Iterator[str]:
             f"{len(invalid):,} of {formats.plural(len(analysis.cells), 'cell')} {verb} invalid and "
             f"not compared: {named}."
         )
-    if analysis.noise_floor == DEFAULT_NOISE_FLOOR:
+    yield _noise(analysis, run.calibration)
+    if any(part.plan.load.is_open for part in outline.parts(analysis)):
         yield (
-            f"The noise floor is the method's default of ±{formats.percent(analysis.noise_floor)}; "
-            "this machine's own was not measured. Comparing a stack with itself shows it."
-        )
-    else:
-        yield (
-            f"The noise floor of this machine is ±{formats.percent(analysis.noise_floor)}: "
-            "smaller differences can't be told from luck."
+            "Under open load the schedule decides how many requests are served: the figures say "
+            "how long they took at that rate, not how many a stack could serve."
         )
     yield from _placement_limits(run.placement)
     if analysis.idle_core_share > IDLE_SHARE_WORTH_A_WORD:
@@ -464,7 +565,11 @@ def _limits(analysis: Analysis) -> Iterator[str]:
             f"A stack that waited for its turn still used up to "
             f"{formats.percent(analysis.idle_core_share)} of a core, which the others lacked."
         )
-    yield from (f"{formats.clean(note).rstrip('.')}." for note in run.notes if note.strip())
+    yield from (
+        f"Noted in the run: {formats.clean(note).rstrip('.')}."
+        for note in run.notes
+        if note.strip()
+    )
     drift = _drift(analysis)
     if drift:
         yield drift
@@ -472,6 +577,48 @@ def _limits(analysis: Analysis) -> Iterator[str]:
         "The figures belong to one machine, one set of versions and these scenarios: a ratio "
         "carries over to others better than requests per second do, and neither is a promise."
     )
+
+
+def _too_few_rounds(analysis: Analysis) -> Iterator[str]:
+    measured = [part for part in outline.parts(analysis) if part.cells]
+    for least, words in (
+        (outline.MIN_ROUNDS_FOR_VERDICT, "there is no verdict: that needs at least {} rounds"),
+        (outline.MIN_ROUNDS_FOR_INTERVAL, "there are no intervals: they need at least {} rounds"),
+    ):
+        short = [part for part in measured if part.rounds < least]
+        if measured and not short:
+            continue
+        rounds = formats.plural(max((part.rounds for part in short), default=0), "round")
+        told = words.format(least)
+        if len(short) == len(measured):
+            yield f"With {rounds} {told} of fresh processes."
+        else:
+            named = formats.listing([part.name for part in short])
+            yield f"In {named}, with {rounds} at most, {told} of fresh processes."
+
+
+def _noise(analysis: Analysis, calibration: Calibration | None) -> str:
+    """Whose noise floor it is."""
+    if calibration is None:
+        return (
+            f"The noise floor is the method's default of ±{formats.percent(SMALLEST_BAND)}; this "
+            "machine's own is not known. Measure it once with twinbench calibrate."
+        )
+    return (
+        f"The noise floor is this machine's own, {_bands(analysis)}: twinbench calibrate measured "
+        f"a stack against itself on {_day(calibration.made)} in "
+        f"{formats.plural(calibration.rounds, 'round')}. Smaller differences can't be told from "
+        f"luck, and below ±{formats.percent(SMALLEST_BAND)} none is worth a decision."
+    )
+
+
+def _day(moment: str) -> str:
+    """As in `1 April 2026`; as recorded if it can't be read."""
+    try:
+        day = datetime.fromisoformat(moment).astimezone(UTC)
+    except ValueError:
+        return formats.clean(moment)
+    return f"{day.day} {day:%B %Y}"
 
 
 def _placement_limits(placement: Placement) -> Iterator[str]:

@@ -38,6 +38,7 @@ _LEGEND_ROW_IN = 0.24
 _PNG_DPI = 160
 _FONT = "DejaVu Sans"
 _OVERHANG_IN = 0.2  # how far a tick's label may stand out to the right of its axes
+_HINTED = 0.96  # a renderer of pixels may widen a long text a little
 _HEADING = "heading"
 
 _STYLE: dict[str | RcKeyType, Any] = {
@@ -98,7 +99,7 @@ class Sheet(Figure):
     def __init__(
         self, caption: Caption, body_in: float, legend: Mapping[str, Look] | None = None
     ) -> None:
-        note = wrap(caption.note, CONTENT_IN)
+        note = wrap(caption.note, CONTENT_IN * _HINTED)
         self.heading_in = MARGIN_IN + 0.38 + _LINE_IN * len(note) + 0.1
         rows = _flow(legend or {})
         self.body_in = self.heading_in + _LEGEND_ROW_IN * len(rows) + (0.12 if rows else 0.05)

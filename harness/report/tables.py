@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
@@ -10,9 +11,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from harness.models import Analysis, CellSummary, Comparison, Estimate, Verdict
+from harness.models import Analysis, CellSummary, Comparison, Estimate, GateResult, Verdict
 from harness.report import formats, outline
-from harness.report.outline import METRICS, THROUGHPUT
+from harness.report.outline import Part
 
 PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
 SIGNS = {
@@ -38,11 +39,12 @@ class PairRow:
     """One candidate beside its baseline in one scenario; None for a metric without comparison."""
 
     scenario: str
-    users: int
+    load: str  # `16 users`
+    rounds: str
     candidate: str
     baseline: str
-    size: str  # `16 users, 8 rounds`
-    ratios: tuple[Ratio | None, ...]  # in the order of METRICS
+    ratios: tuple[Ratio | None, ...]  # in the order of outline.metrics
+    headline: Ratio | None  # of the metric that decides
     why_invalid: str
 
 
@@ -60,9 +62,9 @@ class CellRow:
 
     scenario: str
     stack: str
-    users: int
+    load: str  # `16 users`
+    headline: str  # the metric that decides
     rounds: int
-    size: str  # `16 users, 8 rounds`
     requests: str
     errors: str
     throughput: Measure
@@ -74,11 +76,40 @@ class CellRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """One cell of open load in ready text: how the schedule was kept."""
+
+    scenario: str
+    stack: str
+    load: str
+    offered: str
+    achieved: str
+    service: tuple[Measure, ...]  # in the order of PERCENTILES
+    lag: str  # p99, ms
+    late: str
+    starved: str
+    never_sent: str
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """One gate over all cells."""
+
+    gate: str
+    bound: str
+    passed: str  # `13 of 14`
+    all_passed: bool
+    figures: tuple[tuple[str, str, bool], ...]  # cell, figure, whether it passed
+
+
+@dataclass(frozen=True, slots=True)
 class EffortRow:
     """How long one scenario was measured."""
 
     scenario: str
-    users: int
+    load: str
+    rounds: int
     stacks: int
     slice_s: str
     cycles: int
@@ -89,6 +120,7 @@ class EffortRow:
 def pair_rows(analysis: Analysis) -> list[PairRow]:
     """Every comparison, one row per scenario and pair."""
     rows: list[PairRow] = []
+    metrics = outline.metrics(analysis)
     for part in outline.parts(analysis):
         for pair in part.pairs:
             verdicts = [comparison.verdict for comparison in pair.comparisons.values()]
@@ -96,11 +128,12 @@ def pair_rows(analysis: Analysis) -> list[PairRow]:
             rows.append(
                 PairRow(
                     scenario=part.name,
-                    users=part.plan.load.users,
+                    load=part.load,
+                    rounds=formats.plural(rounds, "round"),
                     candidate=pair.candidate,
                     baseline=pair.baseline,
-                    size=_size(part.plan.load.users, rounds),
-                    ratios=tuple(_ratio(pair.comparisons.get(metric)) for metric in METRICS),
+                    ratios=tuple(_ratio(pair.comparisons.get(metric)) for metric in metrics),
+                    headline=_ratio(pair.comparisons.get(part.headline)),
                     why_invalid=part.why_invalid(pair) if Verdict.INVALID in verdicts else "",
                 )
             )
@@ -119,25 +152,20 @@ def _ratio(comparison: Comparison | None) -> Ratio | None:
 
 def cell_rows(analysis: Analysis) -> list[CellRow]:
     """Every cell, in the plan's order."""
-    return [
-        _cell_row(cell, part.plan.load.users)
-        for part in outline.parts(analysis)
-        for cell in part.cells
-    ]
+    return [_cell_row(cell, part) for part in outline.parts(analysis) for cell in part.cells]
 
 
-def _cell_row(cell: CellSummary, users: int) -> CellRow:
-    nothing = Estimate(float("nan"), float("nan"), float("nan"))
+def _cell_row(cell: CellSummary, part: Part) -> CellRow:
     return CellRow(
         scenario=cell.scenario,
         stack=cell.stack,
-        users=users,
+        load=part.load,
+        headline=part.headline,
         rounds=cell.rounds,
-        size=_size(users, cell.rounds),
         requests=f"{cell.requests:,}",
         errors=f"{cell.errors:,}",
         throughput=_measure(cell.throughput_rps),
-        latency=tuple(_measure(cell.latency_ms.get(key, nothing)) for key in PERCENTILES),
+        latency=_percentiles(cell.latency_ms),
         cpu=_measure(cell.cpu_us_per_request),
         pss=formats.number(cell.pss_mib),
         valid=cell.valid,
@@ -145,8 +173,68 @@ def _cell_row(cell: CellSummary, users: int) -> CellRow:
     )
 
 
-def _size(users: int, rounds: int) -> str:
-    return f"{formats.plural(users, 'user')}, {formats.plural(rounds, 'round')}"
+def _percentiles(of: Mapping[str, Estimate]) -> tuple[Measure, ...]:
+    nothing = Estimate(float("nan"), float("nan"), float("nan"))
+    return tuple(_measure(of.get(key, nothing)) for key in PERCENTILES)
+
+
+def schedule_rows(analysis: Analysis) -> list[ScheduleRow]:
+    """Every cell of open load."""
+    return [
+        ScheduleRow(
+            scenario=cell.scenario,
+            stack=cell.stack,
+            load=part.load,
+            offered=formats.number(cell.schedule.offered_rps, 4),
+            achieved=formats.number(cell.schedule.achieved_rps, 4),
+            service=_percentiles(cell.schedule.service_ms),
+            lag=formats.number(cell.schedule.lag_p99_ms, 2),
+            late=f"{cell.schedule.late:,}",
+            starved=f"{cell.schedule.starved:,}",
+            never_sent=f"{cell.schedule.never_sent:,}",
+            valid=cell.valid,
+        )
+        for part in outline.parts(analysis)
+        for cell in part.cells
+        if cell.schedule
+    ]
+
+
+def gate_rows(analysis: Analysis) -> list[GateRow]:
+    """Every gate that was asked, in the order in which cells are asked."""
+    asked: dict[str, list[tuple[CellSummary, GateResult]]] = {}
+    for cell in analysis.cells:
+        for gate in cell.gates:
+            asked.setdefault(gate.gate, []).append((cell, gate))
+    return [
+        GateRow(
+            gate=name,
+            bound=_bounds([gate.bound for _, gate in results]),
+            passed=f"{sum(gate.passed for _, gate in results)} of {len(results)}",
+            all_passed=all(gate.passed for _, gate in results),
+            figures=tuple(
+                (f"{cell.scenario}, {cell.stack}", formats.clean(gate.figure), gate.passed)
+                for cell, gate in results
+            ),
+        )
+        for name, results in asked.items()
+    ]
+
+
+def _bounds(bounds: Sequence[str]) -> str:
+    """The bound, or the bounds where it depends on the cell; without what a failure may try."""
+    told = dict.fromkeys(bound.split(": try")[0] for bound in bounds)
+    if len(told) <= 2:
+        return " or ".join(told)
+    first, *_, last = sorted(told, key=_figures_in)
+    return f"{first} to {last.removeprefix('at most ')}"
+
+
+def _figures_in(bound: str) -> tuple[float, ...]:
+    return tuple(float(figure.replace(",", "")) for figure in _FIGURE.findall(bound))
+
+
+_FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
 def _measure(estimate: Estimate) -> Measure:
@@ -155,16 +243,16 @@ def _measure(estimate: Estimate) -> Measure:
 
 def effort_rows(analysis: Analysis) -> list[EffortRow]:
     """How the time was shared out, scenario by scenario."""
-    rounds = outline.rounds_done(analysis)
     return [
         EffortRow(
             scenario=part.name,
-            users=part.plan.load.users,
+            load=part.load,
+            rounds=part.rounds,
             stacks=len(part.plan.stacks),
             slice_s=f"{part.plan.slice_s:g}{formats.NBSP}s",
             cycles=part.plan.cycles,
             warmup_s=f"{part.plan.warmup_s:g}{formats.NBSP}s",
-            loaded=formats.duration(rounds * part.plan.seconds_per_round),
+            loaded=formats.duration(part.rounds * part.plan.seconds_per_round),
         )
         for part in outline.parts(analysis)
     ]
@@ -173,6 +261,7 @@ def effort_rows(analysis: Analysis) -> list[EffortRow]:
 # ----------------------------------------------------------------------- terminal
 
 _WIDE = 96  # columns from which latency and CPU time have room
+_WIDEST = 102  # columns from which all of a schedule has room
 _NARROW = 76  # columns below which intervals give way
 _STYLES = {
     Verdict.FASTER: "bold green",
@@ -201,36 +290,91 @@ def _table(analysis: Analysis, width: int) -> RenderableType:
     if not cells:
         return Text("No round has finished: nothing to show.")
     wide, narrow = width >= _WIDE, width < _NARROW
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    parts = outline.parts(analysis)
+    all_open = outline.headlines(parts) == {outline.MEDIAN}
+    table = _blank()
     table.add_column("Scenario", overflow="fold", style="bold")
     table.add_column("Stack", overflow="fold")
-    table.add_column("Req/s", justify="right", no_wrap=True)
-    if wide:
-        table.add_column("p50 ms", justify="right", no_wrap=True)
-        table.add_column("p99 ms", justify="right", no_wrap=True)
-        table.add_column("CPU µs", justify="right", no_wrap=True)
-    table.add_column("× baseline" if narrow else "× baseline [95 %]", no_wrap=True)
+    shown = _columns(wide=wide, all_open=all_open)
+    for name in shown:
+        table.add_column(name, justify="right", no_wrap=True)
+    ratio = "p50 × baseline" if all_open else "× baseline"
+    table.add_column(ratio if narrow else f"{ratio} [95 %]", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
-    pairs = {(row.scenario, row.users, row.candidate): row for row in reversed(pair_rows(analysis))}
-    baselines = {(row.scenario, row.users, row.baseline) for row in pairs.values()}
-    throughput = list(METRICS).index(THROUGHPUT)
-    named: tuple[str, int] | None = None
+    pairs = {(row.scenario, row.load, row.candidate): row for row in reversed(pair_rows(analysis))}
+    baselines = {(row.scenario, row.load, row.baseline) for row in pairs.values()}
+    named: tuple[str, str] | None = None
     for cell in cells:
-        here = (cell.scenario, cell.users)
+        here = (cell.scenario, cell.load)
         if named and here != named:
             table.add_section()
         style = "" if cell.valid else "dim"
         values = [Text("" if here == named else cell.scenario), Text(cell.stack, style)]
         named = here
-        figures = [cell.throughput.figure]
-        if wide:
-            figures += [cell.latency[0].figure, cell.latency[2].figure, cell.cpu.figure]
-        values += [Text(figure, style) for figure in figures]
+        figures = {
+            "Req/s": cell.throughput.figure,
+            "p50 ms": cell.latency[0].figure,
+            "p99 ms": cell.latency[2].figure,
+            "CPU µs": cell.cpu.figure,
+        }
+        values += [Text(figures[name], style) for name in shown]
         row = pairs.get((*here, cell.stack))
-        ratio = row.ratios[throughput] if row else None
-        values += _verdict_cells(cell, ratio, narrow, is_baseline=(*here, cell.stack) in baselines)
+        values += _verdict_cells(
+            cell,
+            row.headline if row else None,
+            narrow,
+            is_baseline=(*here, cell.stack) in baselines,
+        )
         table.add_row(*values)
-    return Group(table, *_below(analysis, cells))
+    return Group(table, *_schedules(analysis, width), *_below(analysis, cells))
+
+
+def _blank() -> Table:
+    return Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+
+
+def _columns(*, wide: bool, all_open: bool) -> list[str]:
+    """The figures that there is room for; the one that decides is always among them."""
+    if wide:
+        return (
+            ["p50 ms", "p99 ms", "CPU µs"] if all_open else ["Req/s", "p50 ms", "p99 ms", "CPU µs"]
+        )
+    return ["p50 ms"] if all_open else ["Req/s"]
+
+
+def _schedules(analysis: Analysis, width: int) -> list[RenderableType]:
+    """How the schedule of open load was kept."""
+    rows = schedule_rows(analysis)
+    if not rows:
+        return []
+    table = _blank()
+    table.add_column("Schedule", overflow="fold", style="bold")
+    table.add_column("Stack", overflow="fold")
+    names = ["Due/s", "Done/s", "Serv. p50", "Serv. p99", "Lag p99", "Late", "Starved", "Unsent"]
+    shown = names if width >= _WIDEST else ["Due/s", "Done/s", "Lag p99", "Unsent"]
+    shown = shown[:3] if width < _NARROW else shown
+    for name in shown:
+        table.add_column(name, justify="right", no_wrap=True)
+    named = ""
+    for row in rows:
+        figures = dict(
+            zip(
+                names,
+                [
+                    row.offered, row.achieved, row.service[0].figure, row.service[2].figure,
+                    row.lag, row.late, row.starved, row.never_sent,
+                ],
+                strict=True,
+            )
+        )  # fmt: skip
+        style = "" if row.valid else "dim"
+        table.add_row(
+            Text("" if row.scenario == named else row.scenario),
+            Text(row.stack, style),
+            *(Text(figures[name], style) for name in shown),
+        )
+        named = row.scenario
+    return [Text(""), table]
 
 
 def _verdict_cells(
@@ -259,10 +403,10 @@ def _below(analysis: Analysis, cells: Iterable[CellRow]) -> list[Text]:
         for cell in cells
         if not cell.valid
     ]
-    rounds = outline.rounds_done(analysis)
-    note = (
-        f"{formats.plural(rounds, 'round')}, noise floor ±{formats.percent(analysis.noise_floor)}"
-    )
-    if rounds < outline.MIN_ROUNDS_FOR_VERDICT:
+    loads = dict.fromkeys(cell.load for cell in cells)
+    note = f"{outline.rounds_words(analysis)}, noise floor ±{formats.percent(analysis.noise_floor)}"
+    if outline.headlines(outline.parts(analysis)) != {outline.THROUGHPUT}:
+        note = f"{'; '.join(loads)}; {note}; latency and lag in ms, from the intended start"
+    if outline.fewest_rounds(analysis) < outline.MIN_ROUNDS_FOR_VERDICT:
         note += f"; a verdict needs at least {outline.MIN_ROUNDS_FOR_VERDICT} rounds"
     return [Text(""), *lines, Text(note, "dim")]

@@ -9,6 +9,7 @@ import dataclasses
 import http.client
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -22,14 +23,15 @@ import pytest
 from apps import contract
 from apps.domain.cities import LATE_CITY
 from apps.settings import DEFAULT_JWT_SECRET, Settings
-from harness import parity, plan
+from harness import explore, parity, plan
 from harness.servers import Server
 from harness.services import Services
 from harness.stacks import load_stacks
 from tests.integration.conftest import wait_for
 
-#: The first test pays for the start of all stacks, which takes as long as the machine is busy.
-pytestmark = pytest.mark.timeout(300)
+#: The first test pays for the start of all stacks. That takes all cores for a minute, in which
+#: tests beside it would come to nothing.
+pytestmark = [pytest.mark.timeout(300), pytest.mark.alone]
 
 STACKS = list(load_stacks(plan.STACKS_FILE))
 BREAKS = {
@@ -99,6 +101,27 @@ def test_a_stack_that_breaks_the_contract_would_be_noticed(urls: dict[str, str])
     assert "Hello, World!" in str(found)
 
 
+def test_a_spot_check_of_any_endpoint_finds_nothing_where_the_contract_is_kept(
+    urls: dict[str, str],
+) -> None:
+    endpoints = {f"{one.method} {one.path}" for one in contract.ENDPOINTS} | {"WS /live"}
+    few = {name: urls[name] for name in ("flask-gthread", "fastapi-uvicorn", *BREAKS)}
+    breaks = {sample for samples in BREAKS.values() for sample in samples}
+    for seed in range(4):
+        found = parity.spot_check(few, endpoints, uuid.uuid4().hex[:12], str(seed), breaks)
+        assert found == dict.fromkeys(few, ())
+
+
+def test_a_spot_check_finds_what_a_stack_breaks(urls: dict[str, str]) -> None:
+    few = {name: urls[name] for name in ("flask-gthread", *BREAKS)}
+    found = parity.spot_check(few, {"WS /live"}, uuid.uuid4().hex[:12], "1")
+    assert found.pop("flask-gthread") == ()
+    for differences in found.values():
+        assert {one.split(": no conversation")[0] for one in differences} == {
+            exchange.name for exchange in contract.exchanges()
+        }
+
+
 @pytest.mark.parametrize(
     "sample",
     [contract.hello(), contract.weather(contract.CITIES[0]), contract.validate_user(3),
@@ -115,7 +138,7 @@ def test_what_is_measured_has_the_same_bytes_on_every_stack(
 
 
 def test_the_twins_answer_generated_requests_alike(urls: dict[str, str]) -> None:
-    found = parity.explore(
+    found = explore.explore(
         {name: urls[name] for name in ("flask-gthread", "fastapi-uvicorn")}, 2000, 1
     )
     assert [str(one) for one in found.disagreements] == []
@@ -125,7 +148,7 @@ def test_the_twins_answer_generated_requests_alike(urls: dict[str, str]) -> None
 
 
 def test_every_stack_answers_generated_requests_as_the_first_one_does(urls: dict[str, str]) -> None:
-    found = parity.explore(urls, 150, 2)
+    found = explore.explore(urls, 150, 2)
     assert [str(one) for one in found.disagreements] == []
 
 

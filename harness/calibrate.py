@@ -1,0 +1,91 @@
+"""A stated time of A against A, and what is known of a machine after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import (
+    ceiling,
+    disturbances,
+    environment,
+    machine,
+    noise,
+    placement,
+    runner,
+    store,
+)
+from harness.analysis import analyse
+from harness.models import Analysis, Calibration, Finding, Plan
+from harness.runner import Listener
+
+#: Of the time, for the load process's own limit; but not less or more than makes sense.
+_CEILING_SHARE = 0.05
+_CEILING_S = (1.0, 4.0)
+#: For reading the samples and computing, after the last round.
+_AFTER_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it."""
+
+    folder: Path  # the run
+    analysis: Analysis
+    ceiling_rps: Mapping[str, float]
+    findings: tuple[Finding, ...]
+    calibration: Calibration | None  # None when A against A was not valid: nothing is kept then
+    file: Path | None  # where it is kept
+    seconds: float
+
+
+def calibrate(
+    todo: Plan, folder: Path, out: Path, listener: Listener, *, within_s: float
+) -> Outcome:
+    """Look at the machine, find the load process's limit, measure A against A, keep the result.
+
+    Args:
+        todo: as noise.aa_plan makes it.
+        folder: the run's, which `store.create_run` made.
+        out: folder of all runs, below which the calibration is kept.
+        listener: is told how far it is.
+        within_s: for all of it; but never fewer rounds than a verdict needs.
+
+    Raises:
+        EnvironmentFailed, Interrupted: as runner.run.
+    """
+    begun = time.monotonic()
+    listener.preparing("watching the machine")
+    facts = machine.read()
+    listener.preparing("finding out what a load process can do")
+    least_s, most_s = _CEILING_S
+    ceiling_rps = ceiling.measure(
+        placement.place_here(), seconds=min(most_s, max(least_s, within_s * _CEILING_SHARE))
+    )
+    left_s = within_s - (time.monotonic() - begun) - _AFTER_S
+    # Without an earlier calibration: this one is to stand on its own.
+    record = runner.run(todo, folder, listener, within_s=left_s)
+    listener.preparing("computing")
+    analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    calibration = file = None
+    if analysis.valid:
+        calibration = Calibration(
+            machine=environment.fingerprint(),
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+            rounds=len(record.rounds),
+            noise_floor=noise.floors(analysis),
+            ceiling_rps=ceiling_rps,
+        )
+        file = store.write_calibration(out, calibration)
+    return Outcome(
+        folder=folder,
+        analysis=analysis,
+        ceiling_rps=ceiling_rps,
+        findings=disturbances.judge(facts, ceiling_rps),
+        calibration=calibration,
+        file=file,
+        seconds=time.monotonic() - begun,
+    )

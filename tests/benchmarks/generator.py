@@ -1,0 +1,423 @@
+"""The load process beside wrk and Locust's own users, against one and the same no-op server.
+
+`python -m tests.benchmarks.generator` (or `make bench-generator`): one core for the server, one
+for whoever loads it, in turns of a second, in an order that is drawn afresh each round. Ratios are
+taken round by round. It takes about two minutes and prints one table; no test judges a speed.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import resource
+import select
+import shutil
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from harness import ceiling, placement, plan, processes, stats
+from harness.errors import EnvironmentFailed, Interrupted, LoadFailed, TwinbenchError
+from harness.interrupts import interrupts
+from harness.load.block import Contender, Turn
+from harness.load.crew import Crew, Order, crew
+from harness.meter import Meter
+from harness.models import Arrivals, Estimate, Load, Placement
+from harness.processes import Child
+from harness.report import formats
+
+ROUNDS = 7
+TURN_S = 1.0
+CONNECTIONS = (16, 64)
+#: No round begins after this; what follows the rounds takes about 20 s.
+ROUNDS_WITHIN_S = 130.0
+OPEN_RPS = 5_000
+STALLS_S = 5.0
+MANY = 10_000
+FILES = MANY + 200
+PATIENCE_S = 30.0
+OURS, WRK, FAST, PLAIN = "ours", "wrk", "FastHttpUser", "HttpUser"
+_UNITS_US = {"us": 1.0, "ms": 1e3, "s": 1e6}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; the target is met when the ratio, or else the figure, is within."""
+
+    what: str
+    figure: str
+    ratio: str
+    target: str
+    met: bool | None  # None: there is no target, or it was not measured
+
+
+@dataclass
+class Measured:
+    """(contestant, connections) -> one figure a round."""
+
+    rps: defaultdict[tuple[str, int], list[float]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    median_us: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    lag_ms: defaultdict[Arrivals, list[tuple[float, float]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # p50 and p99
+
+
+class Locust:
+    """One process of Locust's own users."""
+
+    def __init__(self, kind: str, url: str, where: Placement, folder: Path) -> None:
+        self.child = Child(
+            f"locust {kind}",
+            [sys.executable, "-m", "tests.benchmarks.locust_users", kind, url],
+            log=folder / f"locust-{kind}.log",
+            cores=where.load,
+            piped=True,
+            folder=plan.PROJECT,
+        )
+
+    def answer(self) -> dict[str, float]:
+        """What it says next."""
+        said = ""
+        if select.select([self.child.stdout], [], [], PATIENCE_S)[0]:
+            said = self.child.stdout.readline()
+        if not said:
+            raise LoadFailed(f"{self.child.name} fell silent", detail=self.child.last_lines())
+        answer: dict[str, float] = json.loads(said)
+        return answer
+
+    def rate_rps(self, users: int) -> float:
+        """Requests/s in one turn."""
+        self.child.stdin.write(json.dumps({"users": users, "seconds": TURN_S}) + "\n")
+        self.child.stdin.flush()
+        answer = self.answer()
+        if answer["failures"] or not answer["rps"]:
+            raise LoadFailed(
+                f"{self.child.name}: {answer['rps']:.0f} requests/s, {answer['failures']} failures",
+                detail=self.child.last_lines(),
+            )
+        return answer["rps"]
+
+
+def wrk(url: str, connections: int, where: Placement, folder: Path) -> tuple[float, float]:
+    """Requests/s and median latency (µs) in one turn; it knows whole seconds only."""
+    log = folder / f"wrk-{time.monotonic_ns()}.log"
+    command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{round(TURN_S)}s"]
+    child = Child("wrk", [*command, f"{url}/hello"], log=log, cores=where.load)
+    try:
+        child.process.wait(PATIENCE_S)
+    finally:
+        processes.stop([child])
+    return wrk_said(log.read_text())
+
+
+def wrk_said(said: str) -> tuple[float, float]:
+    """Requests/s and median latency (µs) from what wrk prints."""
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    median = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", said)
+    if not rate or not median or "Non-2xx" in said or "Socket errors" in said:
+        raise LoadFailed("wrk did not measure", detail=said)
+    return float(rate[1]), float(median[1]) * _UNITS_US[median[2]]
+
+
+@dataclass
+class Bench:
+    """What stands ready: the server and everybody who is to load it."""
+
+    url: str
+    server: Child
+    where: Placement
+    folder: Path
+    load: Crew
+    fast: Locust
+    plain: Locust
+    has_wrk: bool
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples"
+
+    def turns(self, measured: Measured) -> list[list[Callable[[], None]]]:
+        """Everybody's turns of one round; what is compared stands together, as neighbours in time."""
+        groups: list[list[Callable[[], None]]] = []
+        for connections in CONNECTIONS:
+            group: list[Callable[[], None]] = [
+                lambda n=connections: measured.rps[OURS, n].append(self.ours_rps(n)),
+                lambda n=connections: measured.rps[FAST, n].append(self.fast.rate_rps(n)),
+                lambda n=connections: measured.rps[PLAIN, n].append(self.plain.rate_rps(n)),
+            ]
+            if self.has_wrk:
+                group.append(lambda n=connections: measured.rps[WRK, n].append(self.wrk(n)[0]))
+            groups.append(group)
+        alone: list[Callable[[], None]] = [
+            lambda: measured.median_us[OURS].append(self.ours_median_us())
+        ]
+        if self.has_wrk:
+            alone.append(lambda: measured.median_us[WRK].append(self.wrk(1)[1]))
+        groups.append(alone * 2)  # the target is close, and one pair a round is too noisy for it
+        groups.append([lambda a=one: measured.lag_ms[a].append(self.lag_ms(a)) for one in Arrivals])
+        return groups
+
+    def wrk(self, connections: int) -> tuple[float, float]:
+        return wrk(self.url, connections, self.where, self.folder)
+
+    def ours_rps(self, connections: int) -> float:
+        return ceiling.rate_rps(
+            ceiling.play(self.load, self.url, Load(connections), self.samples, seconds=TURN_S)
+        )
+
+    def ours_median_us(self) -> float:
+        ceiling.play(self.load, self.url, Load(1), self.samples, seconds=TURN_S)
+        return float(np.median(self.column("latency_ns"))) / 1e3
+
+    def column(self, name: str) -> np.ndarray:
+        return pq.read_table(self.samples, columns=[name])[name].to_numpy()
+
+    def lag_ms(self, arrivals: Arrivals) -> tuple[float, float]:
+        """Open load: p50 and p99 of how late requests were sent."""
+        ceiling.play(
+            self.load,
+            self.url,
+            Load(1_000, OPEN_RPS, arrivals),
+            self.samples,
+            seconds=TURN_S,
+            slice_s=0.5,
+        )
+        lag_ms = (self.column("start_ns") - self.column("intended_ns")) / 1e6
+        p50, p99 = np.quantile(lag_ms, [0.5, 0.99])
+        return float(p50), float(p99)
+
+    def seat(self, users: int) -> None:
+        contender = Contender("no-op", self.url, str(self.samples))
+        scenario = str(plan.PROJECT / "scenarios" / "hello.py")
+        self.load.seat(Order(scenario, (contender,), Load(users), PATIENCE_S, "many"))
+
+    def metering_share(self) -> float:
+        """CPU of the harness while it takes turns as a run does: share of a core."""
+        self.seat(16)
+        trees = {"server": self.server.tree(), "load": self.load.trees[0]}
+        meter = Meter(trees)
+        cpu, wall = time.process_time(), time.perf_counter()
+        for cycle in range(20):
+            meter.cpu_seconds()
+            self.load.play(Turn("no-op", cycle, 0.1, 0.01))
+            meter.cpu_seconds()
+        share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+        self.load.finish()
+        return share
+
+
+def memory_mib(where: Placement, folder: Path, url: str) -> float:
+    """Proportional set size of a load process whose many open connections were each used."""
+    with crew(size=1, cores=where.load, logs=folder, folder=plan.PROJECT) as load:
+        contender = Contender("no-op", url, str(folder / "many"))
+        scenario = str(plan.PROJECT / "scenarios" / "hello.py")
+        load.seat(Order(scenario, (contender,), Load(MANY), PATIENCE_S, "many"))
+        load.play(Turn("no-op", 0, 2.0, 0.1))
+        (pid,) = load.trees[0]
+        process = psutil.Process(pid)
+        full = process.memory_full_info()
+        connections = process.num_fds()
+        (played,) = load.finish()
+    if played.errors or connections < MANY:
+        raise LoadFailed(
+            f"{connections:,} files open, {played.errors:,} requests failed",
+            detail="\n".join(played.examples),
+        )
+    return float(getattr(full, "pss", full.rss)) / (1 << 20)
+
+
+@contextmanager
+def standing(console: Console) -> Iterator[Bench]:
+    """Server, load process and Locust's own, idle until it is their turn."""
+    where = placement.place_here()
+    has_wrk = shutil.which("wrk") is not None
+    if not has_wrk:
+        console.print("wrk is not installed: no comparison with it (Debian: apt install wrk)")
+    if where.note:
+        console.print(f"note: {where.note}")
+    with ExitStack() as stack:
+        folder = stack.enter_context(processes.scratch_folder("generator"))
+        stack.enter_context(processes.kept_to(where.load))
+        server = stack.enter_context(ceiling.no_op_server(where.servers, folder))
+        load = stack.enter_context(crew(size=1, cores=where.load, logs=folder, folder=plan.PROJECT))
+        fast, plain = (Locust(kind, server.url, where, folder) for kind in ("fast", "plain"))
+        stack.callback(lambda: processes.stop([fast.child, plain.child]))
+        fast.answer()
+        plain.answer()
+        yield Bench(server.url, server.child, where, folder, load, fast, plain, has_wrk)
+
+
+def compared(what: str, ours: list[float], theirs: list[float], unit: str, target: str) -> Row:
+    """Ours ÷ theirs, round by round, beside a target such as `≥ 0.6`."""
+    if not theirs:
+        return Row(what, f"{formats.number(geometric(ours))} {unit}", "", target, None)
+    ratio = stats.log_mean([one / other for one, other in zip(ours, theirs, strict=True)])
+    sign, bound = target.split()
+    return Row(
+        what,
+        f"{formats.number(geometric(ours))} / {formats.number(geometric(theirs))} {unit}",
+        shown(ratio),
+        target,
+        ratio.value >= float(bound) if sign == "≥" else ratio.value <= float(bound),
+    )
+
+
+def by_round(values: list[float]) -> list[float]:
+    """Two turns a round made one: rounds are what an interval rests on."""
+    pairs = zip(values[::2], values[1::2], strict=True)
+    return [geometric(list(pair)) for pair in pairs]
+
+
+def geometric(values: list[float]) -> float:
+    return stats.log_mean(values).value
+
+
+def shown(ratio: Estimate) -> str:
+    interval = formats.ratio_interval(ratio.value, ratio.low, ratio.high)
+    return f"{formats.ratio(ratio.value)} {interval}"
+
+
+def rows(bench: Bench, measured: Measured) -> Iterator[Row]:
+    """The table; what is no ratio is measured here."""
+    for other, target in ((WRK, "≥ 0.6"), (FAST, "≥ 4"), (PLAIN, "≥ 25")):
+        for n in CONNECTIONS:
+            yield compared(
+                f"ours ÷ {other}, {n} connections",
+                measured.rps[OURS, n],
+                measured.rps[other, n],
+                "requests/s",
+                target,
+            )
+    yield compared(
+        "median latency, 1 connection, ours ÷ wrk",
+        by_round(measured.median_us[OURS]),
+        by_round(measured.median_us[WRK]),
+        "µs",
+        "≤ 1.15",
+    )
+    for arrivals in Arrivals:
+        p50s, p99s = zip(*measured.lag_ms[arrivals], strict=True)
+        # One stall of the machine decides the p99 of its second: hence the median, and the range.
+        p50, p99 = float(np.median(p50s)), float(np.median(p99s))
+        yield Row(
+            f"schedule lag, {OPEN_RPS:,} requests/s, {arrivals}",
+            f"p50 {p50:.2f} ms, p99 {p99:.2f} ms ({min(p99s):.2f} to {max(p99s):.2f})",
+            "",
+            "p99 ≤ 1 ms",
+            p99 <= 1.0,
+        )
+    yield stalls_row()
+    share = bench.metering_share()
+    yield Row(
+        "CPU of metering and turn-taking, slices of 0.1 s",
+        f"{share:.1%} of a core",
+        "",
+        "≤ 1 %",
+        share <= 0.01,
+    )
+
+
+def many_row(console: Console) -> Row:
+    """Memory of very many connections, with a server and a load process of their own."""
+    what = f"memory of a load process, {MANY:,} used connections"
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY and hard < FILES:
+        console.print(f"no {FILES:,} open files are allowed here (ulimit -Hn): not measured")
+        return Row(what, "not measured", "", "≤ 512 MiB", None)
+    where = placement.place_here()
+    with (
+        processes.scratch_folder("generator") as folder,
+        ceiling.no_op_server(where.servers, folder) as server,
+    ):
+        mib = memory_mib(where, folder, server.url)
+    return Row(what, f"{mib:,.0f} MiB", "", "≤ 512 MiB", mib <= 512)
+
+
+def stalls_row() -> Row:
+    """How often the load's core is taken away from whoever only reads the clock."""
+    end = time.perf_counter_ns() + int(STALLS_S * 1e9)
+    last = time.perf_counter_ns()
+    gaps_ms = []
+    while last < end:
+        now = time.perf_counter_ns()
+        if now - last > 500_000:
+            gaps_ms.append((now - last) / 1e6)
+        last = now
+    share = sum(gaps_ms) / 1e3 / STALLS_S
+    longest = max(gaps_ms, default=0.0)
+    # What falls into such a gap is late, whoever sends it: above 1 %, p99 is the machine's.
+    return Row(
+        "the machine's own gaps above 0.5 ms, on the load's core",
+        f"{share:.1%} of the time, longest {longest:.1f} ms",
+        "",
+        "",
+        None,
+    )
+
+
+def measure(console: Console) -> list[Row]:
+    """All rounds, then what needs no rounds."""
+    begun = time.monotonic()
+    measured = Measured()
+    order = random.Random()
+    with standing(console) as bench:
+        for number in range(1, ROUNDS + 1):
+            if time.monotonic() - begun > ROUNDS_WITHIN_S:
+                console.print(f"slow machine: {number - 1} rounds of {ROUNDS}")
+                break
+            groups = bench.turns(measured)
+            for group in order.sample(groups, len(groups)):
+                for turn in order.sample(group, len(group)):
+                    turn()
+            console.print(f"round {number} of {ROUNDS}, {time.monotonic() - begun:.0f} s")
+        found = list(rows(bench, measured))
+    return [*found, many_row(console)]
+
+
+def show(found: list[Row]) -> None:
+    """The table, on stdout."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("what", "figure", "ratio [95 %]", "target", "met"):
+        table.add_column(name, no_wrap=True)
+    words = {True: "met", False: "not met", None: "–"}
+    for row in found:
+        table.add_row(row.what, row.figure, row.ratio, row.target, words[row.met])
+    # As wide as it needs: a table in a file is not to be cut off.
+    Console(width=max(Console().width, 180), highlight=False).print(table)
+
+
+def main() -> int:
+    interrupts.install()
+    console = Console(stderr=True, highlight=False)
+    code = 0
+    try:
+        show(measure(console))
+    except (TwinbenchError, Interrupted) as error:
+        interrupts.acknowledge()
+        console.print(f"{error}\n{getattr(error, 'detail', '')}", markup=False)
+        code = error.exit_code
+    except OSError as error:
+        console.print(f"the system refused: {error}", markup=False)
+        code = EnvironmentFailed.exit_code
+    finally:
+        interrupts.hold_for_good()
+        processes.stop_everything()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

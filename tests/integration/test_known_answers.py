@@ -1,0 +1,146 @@
+"""Known answers, on real sockets: what is measured is what is there.
+
+No speed is judged here. Servers are processes of their own, and say themselves how long they took.
+"""
+
+import csv
+import json
+import math
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import stdtrit
+
+from apps import contract
+from harness import plan
+from harness.load.client import requests_for
+from harness.load.closed import ClosedFleet
+from harness.load.fleet import Fleet
+from harness.load.open import OpenFleet
+from harness.models import Arrivals, Load
+from tests.integration.conftest import Command
+from tests.known_servers import STALL_EVERY_S, STALL_S
+from tests.paced import SLOWED
+
+# Alone: beside other tests, two cores are too few for a server and its clients to be on time.
+pytestmark = pytest.mark.alone
+
+ORIGIN_NS = time.perf_counter_ns()
+
+
+@contextmanager
+def server(kind: str) -> Iterator[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.known_servers", kind],
+        cwd=plan.PROJECT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def open_fleet(url: str, rate: float, users: int) -> Fleet:
+    return OpenFleet(
+        url, requests_for([contract.hello()], url), Load(users, rate, Arrivals.CONSTANT),
+        schedule_seed="s", part=0, parts=1, timeout_s=10, seed=1, origin_ns=ORIGIN_NS,
+    )  # fmt: skip
+
+
+def closed_fleet(url: str, users: int) -> Fleet:
+    return ClosedFleet(
+        url, requests_for([contract.hello()], url), users,
+        timeout_s=10, seed=1, origin_ns=ORIGIN_NS,
+    )  # fmt: skip
+
+
+def latencies_s(fleet: Fleet, seconds: float) -> np.ndarray:
+    fleet.run_slice(0, seconds, 0.0)
+    fleet.close()
+    columns = fleet.recorder.columns(ORIGIN_NS)
+    assert set(columns["failure"]) == {0}
+    return columns["latency_ns"] / 1e9
+
+
+QUANTILES = (0.5, 0.9, 0.99, 0.999)
+
+
+@pytest.mark.parametrize("load", ["closed", "open"])
+def test_a_two_humped_latency_comes_back_as_the_server_logged_it(load: str) -> None:
+    with server("two-humped") as url:
+        fleet = closed_fleet(url, 256) if load == "closed" else open_fleet(url, 700, 1000)
+        measured = latencies_s(fleet, 6.0)
+        with urllib.request.urlopen(f"{url}/log") as answer:
+            logged = json.load(answer)
+    assert len(measured) == len(logged) > 2000
+    assert np.quantile(logged, 0.5) < 0.25 < 0.7 < np.quantile(logged, 0.9)  # two humps, indeed
+    for quantile in QUANTILES:
+        truth = float(np.quantile(logged, quantile))
+        found = float(np.quantile(measured, quantile))
+        assert found == pytest.approx(truth, rel=0.01, abs=0.0002), f"p{100 * quantile:g}"
+
+
+def test_a_stall_shows_in_open_load_as_the_closed_form_says_and_closed_load_hides_it() -> None:
+    with server("stalling") as url:
+        opened = latencies_s(open_fleet(url, 100, 1000), STALL_EVERY_S)
+    with server("stalling") as url:
+        closed = latencies_s(closed_fleet(url, 16), STALL_EVERY_S)
+    # A tenth of what is due falls into the stall and waits for its end, evenly up to 1 s: one
+    # in a hundred waits longer than nine tenths of it.
+    share = STALL_S / STALL_EVERY_S
+    assert np.quantile(opened, 0.99) == pytest.approx(STALL_S * (1 - 0.01 / share), rel=0.03)
+    assert (opened > 0.05).mean() == pytest.approx(share * 0.95, rel=0.1)
+    # The users stood still with the server: sixteen requests of thousands know of it.
+    assert closed.max() > 0.9
+    assert np.quantile(closed, 0.99) < 0.05
+
+
+STACKS = """
+[usual]
+twin = "fastapi"
+app = "tests.paced:usual"
+server = "uvicorn"
+isolates = "a reply every 2 ms"
+
+[slowed]
+twin = "fastapi"
+app = "tests.paced:slowed"
+server = "uvicorn"
+isolates = "a reply every 2.2 ms"
+"""
+
+
+def test_a_known_slow_down_comes_back_and_a_stack_does_not_beat_itself(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    (tmp_path / "stacks.toml").write_text(STACKS)
+    code, out, err = twinbench(
+        "run", "hello", "--stack", "usual", "--stack", "usual", "--stack", "slowed",
+        "--stacks-file", tmp_path / "stacks.toml", "--out", tmp_path / "results",
+        "--profile", "smoke", "--users", 4, "--slice", 0.2, "--rounds", 6, "--seed", 1, "--json",
+    ).finish()  # fmt: skip
+    assert code == 0, err + out
+    with (Path(json.loads(out)["run"]) / "comparisons.csv").open() as file:
+        found = {
+            row["candidate"]: row
+            for row in csv.DictReader(file)
+            if row["metric"] == "throughput_rps"
+        }
+    slowed, itself = found["slowed"], found["usual#2"]
+    assert slowed["verdict"] == "slower"
+    assert itself["verdict"] not in {"faster", "slower"}
+    for row, truth in ((slowed, 1 / SLOWED), (itself, 1.0)):
+        half = math.log(float(row["ci_high"]) / float(row["ci_low"])) / 2
+        assert half < 0.05
+        # In one run of twenty, a 95 % interval misses the truth; of a thousand, this one.
+        half *= stdtrit(5, 0.9995) / stdtrit(5, 0.975)
+        assert abs(math.log(float(row["ratio"]) / truth)) <= max(half, 0.005)

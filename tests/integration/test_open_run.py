@@ -1,0 +1,91 @@
+"""Open load, several load processes and a wanted precision, from the command line to the files."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from harness import store
+from tests.integration.conftest import Command
+
+pytestmark = pytest.mark.alone  # a schedule is kept to the millisecond, or the cell is invalid
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def run(twinbench: Callable[..., Command], out: Path, *arguments: object) -> tuple[int, Path]:
+    code, said, err = twinbench("run", *arguments, "--out", out, "--json").finish()
+    assert code in {0, 1}, err
+    return code, Path(json.loads(said)["run"])
+
+
+def test_open_load_by_two_processes_is_one_schedule_and_one_file_of_samples(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, folder = run(
+        twinbench, tmp_path, "hello", "--stack", "fastapi-uvicorn", "--rate", 150,
+        "--arrivals", "constant", "--generators", 2, "--rounds", 2, "--slice", 0.5,
+        "--profile", "smoke", "--seed", 3,
+    )  # fmt: skip
+    (row,) = rows(folder / "summary.csv")
+    assert row["load"] == "open-constant-150"
+    # On a busy machine a schedule is not kept to the millisecond, which is then said.
+    assert row["valid"] == "true" or row["reason"].startswith("schedule lag: p99"), row["reason"]
+    assert code == (row["valid"] != "true")
+    record = store.read_run(folder)
+    for cell in (cell for one in record.rounds for cell in one.cells):
+        assert len(cell.load_cpu_s) == 2
+        table = pq.read_table(folder / cell.samples_file)
+        slices = len(cell.slices)
+        assert table.num_rows == cell.requests == 75 * slices
+        intended = table["intended_ns"].to_numpy()
+        index = table["slice"].to_numpy()
+        for number in range(slices):
+            gaps = np.diff(np.sort(intended[index == number]))
+            # Two processes begin within a moment of each other; each keeps every other time.
+            assert np.median(gaps) == pytest.approx(1e9 / 150, rel=0.5)
+            assert gaps.sum() == pytest.approx(74 / 150 * 1e9, rel=0.05)
+    assert not list((folder / "samples").glob("*.share*"))
+    roles = record.rounds[0].blocks[0].roles
+    assert set(roles) == {"postgres", "upstream", "load 1", "load 2", "harness"}
+    for role in ("postgres", "upstream", "load 1", "load 2", "harness"):
+        assert roles[role].pss_bytes > 1 << 20
+        assert roles[role].threads >= 1
+    assert roles["load 1"].cpu_s > 0
+    assert roles["load 1"].context_switches > 0
+
+
+def test_a_stack_that_cannot_keep_up_is_invalid_with_the_reason(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, folder = run(
+        twinbench, tmp_path, "cpu-python", "--stack", "flask-gthread", "--rate", 20_000,
+        "--users", 20, "--rounds", 2, "--slice", 0.5, "--profile", "smoke",
+    )  # fmt: skip
+    (row,) = rows(folder / "summary.csv")
+    assert code == 1
+    assert row["valid"] == "false"
+    assert "achieved ÷ offered" in row["reason"]
+    assert "requests waited for a free connection" in row["reason"]
+
+
+def test_a_run_is_ended_early_by_the_width_of_its_intervals(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    _, folder = run(
+        twinbench, tmp_path, "cpu-native", "--stack", "flask-gthread", "--stack", "flask-gthread",
+        "--rounds", 12, "--profile", "smoke", "--precision", "50%",
+    )  # fmt: skip
+    record = store.read_run(folder)
+    assert record.plan.precision == 0.5
+    assert record.ended is not None
+    assert 5 <= len(record.rounds) < 12
+    for row in rows(folder / "comparisons.csv"):
+        assert row["rounds"] == str(len(record.rounds))

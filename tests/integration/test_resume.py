@@ -1,0 +1,138 @@
+"""`run --resume`: a run that was killed goes on, and what it had is not measured again."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness import plan, store
+from tests.integration.conftest import Command, journal_lines, wait_for
+
+ROUNDS = 2
+
+
+def killed_run(twinbench: Callable[..., Command], out: Path, lines: int) -> Path:
+    """A run of two scenarios and two rounds, killed when its journal has so many lines."""
+    command = twinbench(
+        "run", "hello", "cpu-native", "--stack", "flask-gthread", "--stack", "fastapi-uvicorn",
+        "--profile", "smoke", "--rounds", ROUNDS, "--seed", 5, "--out", out,
+    )  # fmt: skip
+    wait_for(
+        lambda: any(out.glob("*/run.json")) and journal_lines(out) >= lines, 60, f"{lines} lines"
+    )
+    command.process.send_signal(signal.SIGKILL)
+    command.finish(timeout=10)
+    assert command.all_gone_within(5) == []
+    (folder,) = (path.parent for path in out.glob("*/run.json"))
+    return folder
+
+
+def blocks(folder: Path) -> list[tuple[int, str]]:
+    lines = (folder / "journal.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    return [(e["round"], e["usage"]["scenario"]) for e in entries if e["type"] == "block"]
+
+
+ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-native")}
+
+
+@pytest.mark.parametrize("lines", [0, 1, 3], ids=["at the start", "in round 1", "in round 2"])
+def test_a_killed_run_goes_on_where_it_was(
+    twinbench: Callable[..., Command], tmp_path: Path, lines: int
+) -> None:
+    folder = killed_run(twinbench, tmp_path, lines)
+    journal = folder / "journal.jsonl"
+    before = journal.read_bytes() if journal.exists() else b""
+    had = {path.name: path.stat().st_mtime_ns for path in (folder / "samples").glob("*.parquet")}
+    measured = blocks(folder) if before else []
+    code, out, err = twinbench("run", "--resume", folder, "--json").finish()
+    assert code == 0, err
+    said = json.loads(out)
+    assert said["run"] == str(folder)
+    assert said["seed"] == 5
+    assert journal.read_bytes().startswith(before)
+    assert len(blocks(folder)) == len(set(blocks(folder)))
+    assert set(blocks(folder)) == ALL_BLOCKS
+    record = store.read_run(folder)
+    assert record.ended is not None
+    assert any(note.startswith("resumed at") for note in record.notes)
+    for one in record.rounds:
+        assert list(one.order) == [
+            c.scenario.name for c in plan.scenario_order(record.plan, one.number)
+        ]
+        for cell in one.cells:
+            name = Path(cell.samples_file).name
+            if (cell.round, cell.scenario) in measured:
+                assert (folder / "samples" / name).stat().st_mtime_ns == had[name]
+
+
+def test_what_is_torn_is_set_aside_and_measured_again(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    folder = killed_run(twinbench, tmp_path, 3)
+    journal = folder / "journal.jsonl"
+    first = blocks(folder)[0]
+    torn = next((folder / "samples").glob(f"{first[1]}.flask*.r01.parquet"))
+    torn.write_bytes(torn.read_bytes()[:-100])
+    whole = journal.read_text()
+    journal.write_text(whole + '{"type": "block", "round": 2, "cel')
+    code, _, err = twinbench("run", "--resume", folder).finish()
+    assert code == 0, err
+    assert set(blocks(folder)) == ALL_BLOCKS
+    notes = store.read_run(folder).notes
+    assert f"{torn.name} is damaged: set aside" in notes
+    assert "the journal's last line was cut off: set aside" in notes
+    assert (folder / "set-aside" / torn.name).exists()
+    assert (folder / "set-aside" / "journal.tail").read_text().startswith('{"type": "block"')
+
+
+def test_a_complete_run_is_not_measured_again(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, out, err = twinbench(
+        "run",
+        "hello",
+        "--stack",
+        "flask-gthread",
+        "--profile",
+        "smoke",
+        "--out",
+        tmp_path,
+        "--json",
+    ).finish()
+    assert code == 0, err
+    folder = Path(json.loads(out)["run"])
+    journal = (folder / "journal.jsonl").read_bytes()
+    code, _, err = twinbench("run", "--resume", folder).finish()
+    assert code == 2
+    assert f"twinbench: {folder} is complete" in err
+    assert (folder / "journal.jsonl").read_bytes() == journal
+
+    # As on a machine with another processor.
+    run_json = json.loads((folder / "run.json").read_text())
+    run_json["ended"] = None
+    run_json["environment"]["cpu"] = "Z80"
+    (folder / "run.json").write_text(json.dumps(run_json))
+    code, _, err = twinbench("run", "--resume", folder).finish()
+    assert code == 2
+    assert "was measured on something else (cpu differ" in err
+    assert folder.exists()
+
+
+@pytest.mark.parametrize("extra", [("hello",), ("--rounds", 3), ("--seed", 1), ("--stack", "x")])
+def test_resuming_takes_no_other_plan(
+    twinbench: Callable[..., Command], tmp_path: Path, extra: tuple[object, ...]
+) -> None:
+    code, _, err = twinbench("run", "--resume", "results/reference", *extra).finish()
+    assert code == 2
+    assert "--resume goes on with the run's own plan" in err
+
+
+def test_resuming_what_there_is_not_names_what_there_is(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, _, err = twinbench("run", "--resume", "nothing", "--out", tmp_path).finish()
+    assert code == 2
+    assert "unknown run 'nothing'" in err

@@ -1,0 +1,89 @@
+"""What the runner asks of others, without starting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from harness import runner
+from harness.models import CellPlan, Placement, Plan, Stack
+from harness.precision import Precision
+from tests.runs import hello_plan
+
+
+class StartedError(Exception):
+    """Raised where servers would start."""
+
+
+def environment_of_servers(
+    monkeypatch: pytest.MonkeyPatch, todo: Plan, cells: Sequence[CellPlan] = ()
+) -> dict[str, str]:
+    """The variables that `measure_round` starts its servers with."""
+    seen: dict[str, str] = {}
+
+    @contextmanager
+    def serving(
+        stacks: Sequence[Stack], *, environment: dict[str, str], **_: Any
+    ) -> Iterator[None]:
+        seen.update(environment)
+        raise StartedError
+        yield
+
+    around: Any = SimpleNamespace(environment={"TWIN_DATABASE_URL": "url"}, check=lambda: None)
+    listener: Any = SimpleNamespace(preparing=lambda what: None)
+    unused: Any = None
+    monkeypatch.setattr(runner, "serving", serving)
+    bench = runner._Bench(
+        todo,
+        Placement(servers=(0,), load=(1,), services=(1,)),
+        Path(),
+        Path(),
+        unused,
+        around,
+        unused,
+        listener,
+    )
+    with pytest.raises(StartedError):
+        bench.measure_round(1, cells or todo.cells, [], Precision(todo, unused))
+    return seen
+
+
+def asking(todo: Plan, endpoint: str) -> Plan:
+    """The plan with a second scenario, which asks another endpoint."""
+    (cell,) = todo.cells
+    other = replace(cell, scenario=replace(cell.scenario, name="other", endpoints=(endpoint,)))
+    return replace(todo, cells=(cell, other))
+
+
+def test_servers_have_the_addresses_of_the_services_and_the_patience_of_the_load(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = environment_of_servers(monkeypatch, hello_plan())
+    assert seen["TWIN_DATABASE_URL"] == "url"
+    assert float(seen["TWIN_UPSTREAM_TIMEOUT_S"]) == runner.TIMEOUT_S
+
+
+def test_servers_load_their_classifier_only_in_a_run_that_asks_for_predictions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    todo = hello_plan()
+    for measured, classifier in (
+        (todo, "off"),
+        (asking(todo, "GET /items"), "off"),
+        (asking(todo, "POST /predict"), "on"),
+    ):
+        assert environment_of_servers(monkeypatch, measured)["TWIN_CLASSIFIER"] == classifier
+
+
+def test_a_round_without_the_scenario_that_asks_for_them_has_the_same_servers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    todo = asking(hello_plan(), "POST /predict")
+    seen = environment_of_servers(monkeypatch, todo, todo.cells[:1])
+    assert seen["TWIN_CLASSIFIER"] == "on"

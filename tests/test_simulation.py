@@ -1,0 +1,218 @@
+"""How often intervals and verdicts are right, in simulated runs whose truth is known.
+
+Every run goes the real way, from samples in slices to interval and verdict. It has the noise of a
+real one: a machine that drifts, a luck that each process keeps for life, and slices that differ.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from harness import analysis, stats
+from harness.models import (
+    Analysis,
+    CellRound,
+    Comparison,
+    Estimate,
+    Plan,
+    Round,
+    RunRecord,
+    Slice,
+    Usage,
+    Verdict,
+)
+from harness.precision import Precision
+from harness.store import Samples
+from tests.runs import FakeRun, hello_plan
+
+pytestmark = pytest.mark.timeout(300)  # thousands of runs
+
+RUNS = 2000
+ROUNDS, CYCLES = 8, 20
+DRIFT, PROCESS_LUCK, SLICE_LUCK = 0.2, 0.03, 0.13
+SECOND = 1_000_000_000
+BASELINE, CANDIDATE = "flask-gthread", "fastapi-uvicorn"
+
+
+@dataclass
+class Simulated:
+    """A run of two stacks of which the candidate is `truth` times as fast."""
+
+    plan: Plan
+    truth: float
+    generator: np.random.Generator
+
+    def __post_init__(self) -> None:
+        self.samples: dict[str, Samples] = {}
+
+    def block(self, number: int) -> tuple[CellRound, ...]:
+        """One round of both stacks."""
+        machine = self.generator.normal(0, DRIFT)
+        return tuple(
+            self._cell(number, label, math.log(factor) + machine)
+            for label, factor in ((BASELINE, 1.0), (CANDIDATE, self.truth))
+        )
+
+    def _cell(self, number: int, label: str, level: float) -> CellRound:
+        cell = self.plan.cells[0]
+        level += self.generator.normal(0, PROCESS_LUCK)
+        rates = np.exp(level + self.generator.normal(0, SLICE_LUCK, CYCLES))
+        users = cell.load.users
+        # Each user sends once, and waits past the end: it counts by its share of the window.
+        begin = np.arange(CYCLES) * 20 * SECOND
+        start_ns = np.repeat(begin, users)
+        file = f"{label}.{number}"
+        self.samples[file] = Samples(
+            slice=np.repeat(np.arange(CYCLES, dtype=np.int32), users),
+            intended_ns=start_ns,
+            start_ns=start_ns,
+            latency_ns=np.repeat(users / rates * SECOND, users).astype(np.int64),
+            failure=np.zeros(len(start_ns), dtype=np.int8),
+        )
+        return CellRound(
+            round=number,
+            scenario=cell.scenario.name,
+            stack=label,
+            load=cell.load.label,
+            samples_file=file,
+            requests=len(start_ns),
+            errors=0,
+            slices=tuple(
+                Slice(place, int(at), int(at), int(at) + SECOND, int(at) + 19 * SECOND)
+                for place, at in enumerate(begin)
+            ),
+            server=Usage(0.001, 50 << 20, 1, 1),
+            load_cpu_s=(0.1,),
+            postgres_cpu_s=0.0,
+            upstream_cpu_s=0.0,
+            wall_s=float(CYCLES),
+        )
+
+    def read(self, cell: CellRound) -> Samples:
+        """As store.read_samples does."""
+        return self.samples[cell.samples_file]
+
+    def analysed(self, blocks: Sequence[tuple[CellRound, ...]]) -> Analysis:
+        """What the report would say."""
+        name = self.plan.cells[0].scenario.name
+        rounds = tuple(
+            Round(number, (name,), "", {}, cells, ()) for number, cells in enumerate(blocks, 1)
+        )
+        return analysis.analyse(replace(_record(), plan=self.plan, rounds=rounds), self.read)
+
+
+@cache
+def _plan(rounds: int = ROUNDS, precision: float | None = None) -> Plan:
+    return hello_plan(rounds=rounds, precision=precision)
+
+
+@cache
+def _record() -> RunRecord:
+    return FakeRun(hello_plan(), {BASELINE: [1000.0]}).record
+
+
+@pytest.fixture(autouse=True)
+def _no_percentiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here only throughput is looked at; its intervals resample nothing."""
+    monkeypatch.setattr(analysis, "RESAMPLES", 2)
+    monkeypatch.setattr(analysis, "CURVE", tuple(analysis.QUANTILES.values()))
+
+
+def runs(truth: float, count: int, seed: int = 5) -> list[Analysis]:
+    """So many runs of ROUNDS rounds."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        run = Simulated(_plan(), truth, generator)
+        found.append(run.analysed([run.block(number) for number in range(1, ROUNDS + 1)]))
+    return found
+
+
+def throughput(one: Analysis) -> Comparison:
+    return next(c for c in one.comparisons if c.metric == "throughput_rps")
+
+
+def over_slices(one: Analysis) -> Estimate:
+    """The naive interval: every pair of slices as if it were a repeat of its own."""
+    base, candidate = one.cells
+    return stats.log_mean(
+        [
+            other.throughput_rps / point.throughput_rps
+            for point, other in zip(base.timeline, candidate.timeline, strict=True)
+        ]
+    )
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say_and_naive_ones_do_not() -> None:
+    equal = runs(1.0, RUNS)
+    covered = sum(throughput(one).ci_low <= 1 <= throughput(one).ci_high for one in equal)
+    assert 0.93 <= covered / RUNS <= 0.97
+    naive = sum(e.low <= 1 <= e.high for e in map(over_slices, equal))
+    assert naive / RUNS < 0.90
+    # A against A: the verdict names a winner more rarely still, since it asks for ±3 % as well.
+    winners = {Verdict.FASTER, Verdict.SLOWER}
+    assert sum(throughput(one).verdict in winners for one in equal) / RUNS <= 0.05
+    assert all(one.valid for one in equal[:50]), equal[0].cells[0].reason
+
+
+def test_a_known_difference_is_inside_the_interval_as_often_as_it_says() -> None:
+    different = runs(1.2, RUNS // 4, seed=6)
+    ratios = [throughput(one) for one in different]
+    covered = sum(ratio.ci_low <= 1.2 <= ratio.ci_high for ratio in ratios)
+    assert 0.93 <= covered / len(ratios) <= 0.97
+    assert sum(ratio.verdict is Verdict.SLOWER for ratio in ratios) == 0
+    assert sum(ratio.verdict is Verdict.FASTER for ratio in ratios) / len(ratios) > 0.9
+
+
+def stopped(precision: float, most: int, count: int) -> list[tuple[int, Comparison]]:
+    """Runs of A against A that end when their interval is narrow enough: rounds, and what came."""
+    generator = np.random.default_rng(7)
+    plan = _plan(most, precision)
+    found = []
+    for _ in range(count):
+        run = Simulated(plan, 1.0, generator)
+        rule = Precision(plan, run.read)
+        blocks: list[tuple[CellRound, ...]] = []
+        while len(blocks) < most and not rule.reached(plan.cells[0]):
+            blocks.append(run.block(len(blocks) + 1))
+            rule.add(blocks[-1])
+        found.append((len(blocks), throughput(run.analysed(blocks))))
+    return found
+
+
+@pytest.mark.parametrize("precision", [0.03, 0.05])
+def test_stopping_by_width_keeps_coverage_and_makes_no_winners(precision: float) -> None:
+    ended = stopped(precision, 30, 600)
+    rounds = [count for count, _ in ended]
+    assert min(rounds) >= 5
+    assert 6 < np.mean(rounds) < 29  # the rule decides, and not the bounds
+    covered = sum(ratio.ci_low <= 1 <= ratio.ci_high for _, ratio in ended) / len(ended)
+    assert covered >= 0.94
+    winners = {Verdict.FASTER, Verdict.SLOWER}
+    assert sum(ratio.verdict in winners for _, ratio in ended) / len(ended) <= 0.05
+
+
+def test_stopping_by_the_width_of_an_ordinary_interval_would_cover_too_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stats, "STOPPED_CONFIDENCE", stats.CONFIDENCE)
+    ended = stopped(0.04, 30, RUNS // 4)
+    covered = sum(ratio.ci_low <= 1 <= ratio.ci_high for _, ratio in ended) / len(ended)
+    assert covered < 0.94
+
+
+def test_a_baseline_that_serves_nothing_is_never_precise_enough() -> None:
+    plan = _plan(30, 0.05)
+    run = Simulated(plan, 1.0, np.random.default_rng(1))
+    rule = Precision(plan, run.read)
+    for number in range(1, 8):
+        block = run.block(number)
+        dead = run.samples[block[0].samples_file]
+        failed = np.full(len(dead.failure), 4, dtype=np.int8)
+        run.samples[block[0].samples_file] = replace(dead, failure=failed)
+        rule.add(block)
+    assert not rule.reached(plan.cells[0])
