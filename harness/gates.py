@@ -40,7 +40,7 @@ def errors(requests: int, failed: int, kind: Kind, example: str = "") -> GateRes
     Where a reply depends on nothing but the server itself, none may fail. Where it takes another
     service, now and then one may.
     """
-    allowed = MAX_ERROR_SHARE if kind is Kind.IO else 0.0
+    allowed = MAX_ERROR_SHARE if kind in (Kind.IO, Kind.MIXED) else 0.0
     share = failed / requests if requests else 1.0
     figure = f"{failed:,} of {requests:,} requests failed"
     if example:

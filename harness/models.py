@@ -83,6 +83,15 @@ class Kind(enum.StrEnum):
     FRAMEWORK = "framework"
     IO = "I/O-bound"
     CPU = "CPU-bound"
+    MIXED = "mixed"
+
+
+class Measures(enum.StrEnum):
+    """What one sample of a scenario is."""
+
+    REQUESTS = "requests"  # to a server, or messages over its WebSockets
+    STARTS = "starts"  # of a server, from spawn to its first good answer
+    TEST_CLIENT = "test client"  # requests through the framework's own, inside one process
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,9 @@ class Scenario:
     slice_s: float  # how long one stack is loaded before the next has its turn
     settle_s: float  # the start of each slice that is not counted
     warmup_s: float  # uncounted load on fresh servers, until their rate is steady
+    core: bool = False  # whether a run that names no scenario measures it
+    measures: Measures = Measures.REQUESTS
+    ladder: tuple[str, ...] = ()  # kinds of step between the twins that can matter here
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,8 @@ class Profile:
     rounds: int
     cell_s: float  # slices of a cell per round, settling included
     scale: float = 1.0  # of the scenario's own slice and warm-up (smoke shortens them)
+    every_scenario: bool = False  # unless told which, else the core ones
+    ladder: bool = False  # whether the steps between the twins are measured too
 
 
 @dataclass(frozen=True, slots=True)

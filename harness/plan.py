@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, UnknownName
-from harness.models import Arrivals, CellPlan, Kind, Load, Plan, Profile, Scenario, Stack
+from harness.models import (
+    Arrivals,
+    CellPlan,
+    Kind,
+    Load,
+    Measures,
+    Plan,
+    Profile,
+    Scenario,
+    Stack,
+)
 
 #: The folder that holds apps, scenarios and harness.
 PROJECT = Path(__file__).resolve().parent.parent
@@ -22,7 +32,7 @@ PROFILES: Mapping[str, Profile] = {
     "smoke": Profile("smoke", rounds=2, cell_s=0.3, scale=0.3),
     # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
     "quick": Profile("quick", rounds=6, cell_s=2.4),
-    "full": Profile("full", rounds=16, cell_s=4.0),
+    "full": Profile("full", rounds=16, cell_s=4.0, every_scenario=True, ladder=True),
 }
 DEFAULT_PROFILE = "quick"
 UPSTREAM_LATENCY = "constant:50"
@@ -42,6 +52,7 @@ _OPEN_REQUESTS = 100
 _OPEN_SLICE_S = 0.5
 
 _DECLARED = ("question", "kind", "endpoints", "stacks", "users", "slice_s", "settle_s", "warmup_s")
+_OPTIONAL = ("core", "measures", "ladder")
 
 
 def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
@@ -70,7 +81,7 @@ def _read_scenario(path: Path) -> Scenario:
     for node in classes[0].body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in _DECLARED:
+            if name in _DECLARED + _OPTIONAL:
                 try:
                     values[name] = ast.literal_eval(node.value)
                 except ValueError:
@@ -78,16 +89,19 @@ def _read_scenario(path: Path) -> Scenario:
     missing = [name for name in _DECLARED if name not in values]
     if missing:
         raise BadInput(f"{path}: the class lacks {', '.join(missing)}")
-    try:
-        values["kind"] = Kind(values["kind"])
-    except ValueError:
-        known = ", ".join(f"'{kind}'" for kind in Kind)
-        raise BadInput(f"{path}: kind '{values['kind']}' is not one of: {known}") from None
+    for name, choice in (("kind", Kind), ("measures", Measures)):
+        if name in values:
+            try:
+                values[name] = choice(values[name])
+            except ValueError:
+                known = ", ".join(f"'{one}'" for one in choice)
+                raise BadInput(f"{path}: {name} '{values[name]}' is not one of: {known}") from None
     problem = _wrong_value(values)
     if problem:
         raise BadInput(f"{path}: {problem}")
     values["stacks"] = tuple(values["stacks"])
     values["endpoints"] = tuple(values["endpoints"])
+    values["ladder"] = tuple(values.get("ladder", ()))
     # Relative where it can be: run.json is meant to be read elsewhere.
     file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
     return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
@@ -138,7 +152,7 @@ def make_plan(
         profile: how much measuring.
         seed: decides every order.
         workers: worker processes of each server.
-        chosen_scenarios: names; all when empty.
+        chosen_scenarios: names; when empty the core ones, or all of a profile that has all.
         chosen_stacks: names, the first is the baseline; each scenario's own when empty. A
             name that is given twice is compared with itself.
         users: connections in place of the scenario's own; with a rate, the most of them.
@@ -171,7 +185,9 @@ def make_plan(
     for name in chosen_scenarios:
         if name not in scenarios:
             raise UnknownName("scenario", name, scenarios)
-    wanted = list(dict.fromkeys(chosen_scenarios)) or list(scenarios)
+    wanted = list(dict.fromkeys(chosen_scenarios)) or [
+        name for name, scenario in scenarios.items() if scenario.core or profile.every_scenario
+    ]
     if chosen_stacks:
         contenders = _with_labels(chosen_stacks, stacks)
         labels = {name: tuple(stack.label for stack in contenders) for name in wanted}

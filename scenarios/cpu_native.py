@@ -9,6 +9,7 @@ class CpuNative(ScenarioUser):
 
     question = "What remains of a difference when the handler hashes in C?"
     kind = "CPU-bound"
+    core = True
     endpoints = ("GET /cpu/native",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8

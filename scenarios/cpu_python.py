@@ -9,6 +9,7 @@ class CpuPython(ScenarioUser):
 
     question = "What remains of a difference when the handler computes in Python?"
     kind = "CPU-bound"
+    core = True
     endpoints = ("GET /cpu/python",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8

@@ -9,6 +9,7 @@ class Hello(ScenarioUser):
 
     question = "What does one request cost when the handler does nothing?"
     kind = "framework"
+    core = True
     endpoints = ("GET /hello",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 16

@@ -13,6 +13,7 @@ class UsersLookup(ScenarioUser):
 
     question = "How many rows a second can be looked up in PostgreSQL?"
     kind = "I/O-bound"
+    core = True
     endpoints = ("GET /users/{id}",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 16

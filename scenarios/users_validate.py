@@ -9,6 +9,7 @@ class UsersValidate(ScenarioUser):
 
     question = "What does it cost to check a JSON body?"
     kind = "framework"
+    core = True
     endpoints = ("POST /users/validate",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 16

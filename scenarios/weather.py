@@ -13,6 +13,7 @@ class Weather(ScenarioUser):
 
     question = "How many requests are served when each waits for another service?"
     kind = "I/O-bound"
+    core = True
     endpoints = ("GET /weather/{city}",)
     stacks = ("flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp")
     users = 50

@@ -50,6 +50,9 @@ class ScenarioUser(User):
     slice_s: ClassVar[float]
     settle_s: ClassVar[float]
     warmup_s: ClassVar[float]
+    core: ClassVar[bool] = False
+    measures: ClassVar[str] = "requests"
+    ladder: ClassVar[tuple[str, ...]] = ()
     #: What is sent, each as often as the others. Not a literal: it comes from the contract.
     samples: ClassVar[Sequence[Sample]]
 

@@ -37,6 +37,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.FRAMEWORK: "framework cost",
     Kind.IO: "I/O-bound",
     Kind.CPU: "CPU-bound",
+    Kind.MIXED: "mixed",
 }
 ARRIVALS: Mapping[Arrivals, str] = {
     Arrivals.CONSTANT: "evenly spaced",
