@@ -48,12 +48,16 @@ def latency(spec: str, seed: int) -> Callable[[], float]:
     raise ValueError(problem)
 
 
+def _spec(environ: Mapping[str, str]) -> str:
+    return environ.get("UPSTREAM_LATENCY", "constant:50")
+
+
 def latency_from(environ: Mapping[str, str]) -> Callable[[], float]:
     """As `latency`, from UPSTREAM_LATENCY (default constant:50) and UPSTREAM_SEED (default 0)."""
     seed = environ.get("UPSTREAM_SEED", "0")
     if not (seed.isascii() and seed.isdecimal()):
         raise ValueError(f"UPSTREAM_SEED={seed!r} is not a whole number")
-    return latency(environ.get("UPSTREAM_LATENCY", "constant:50"), int(seed))
+    return latency(_spec(environ), int(seed))
 
 
 def _reply(status: int, value: object) -> Reply:
@@ -72,7 +76,6 @@ def _weather(city: str, temperature_c: float) -> Reply:
     return _reply(200, {"city": city, "temperature_c": temperature_c})
 
 
-_HEALTHY = _reply(200, {"status": "ok"})
 _NOT_FOUND = _reply(404, {"error": "not found"})
 _BROKEN = _reply(500, {"error": "broken on purpose"})
 _LATE = _weather(LATE_CITY, 15.0)
@@ -102,6 +105,8 @@ class WeatherService:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._draw_latency_s: Callable[[], float] | None = None
+        # With its latency, for whoever did not start it and has to know.
+        self._healthy = _reply(200, {"status": "ok", "latency": _spec(environ)})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, or serve the lifespan."""
@@ -110,7 +115,7 @@ class WeatherService:
             if path == "/weather":
                 await self._answer_weather(scope["query_string"], receive, send)
             else:
-                await _send(_HEALTHY if path == "/healthz" else _NOT_FOUND, send)
+                await _send(self._healthy if path == "/healthz" else _NOT_FOUND, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:

@@ -348,7 +348,8 @@ def _gates(
     examples = [example for one in figures for example in one.cell.error_examples]
     wall_s = sum(one.cell.wall_s for one in figures)
     load_cpu_s = [sum(each) for each in zip(*(one.cell.load_cpu_s for one in figures), strict=True)]
-    services_cpu_s = sum(one.cell.postgres_cpu_s + one.cell.upstream_cpu_s for one in figures)
+    postgres_cpu_s = [one.cell.postgres_cpu_s for one in figures]
+    upstream_cpu_s = [one.cell.upstream_cpu_s for one in figures]
     result = [
         gates.errors(
             sum(one.cell.requests for one in figures),
@@ -376,9 +377,14 @@ def _gates(
         result.append(gates.little(cell.load.users, in_flight))
     cores = set(run.placement.services)
     if cores:
-        shared_with_load = bool(cores & set(run.placement.load))
-        busy_s = services_cpu_s + (sum(load_cpu_s) if shared_with_load else 0.0)
-        result.append(gates.service_cores_busy(busy_s, wall_s, len(cores)))
+        used = {
+            "PostgreSQL": None if None in postgres_cpu_s else sum(filter(None, postgres_cpu_s)),
+            "upstream": None if None in upstream_cpu_s else sum(filter(None, upstream_cpu_s)),
+        }
+        if cores & set(run.placement.load):
+            used["load"] = sum(load_cpu_s)
+        if any(seconds is not None for seconds in used.values()):
+            result.append(gates.service_cores_busy(used, wall_s, len(cores)))
     return tuple(result)
 
 

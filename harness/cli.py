@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -58,6 +58,18 @@ def _stacks_file_option(function: _F) -> _F:
     )(function)
 
 
+class _Name(click.ParamType[str]):
+    """A name; in a variable of the environment, several with blanks or commas between them."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        return str(value)
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        return rv.replace(",", " ").split()
+
+
 class _Percent(click.ParamType[float]):
     """A share, written as `3%` or `0.03`."""
 
@@ -87,9 +99,11 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
+@click.argument(
+    "scenarios", nargs=-1, type=_Name(), metavar="[SCENARIO]...", envvar="TWINBENCH_SCENARIOS"
+)
 @click.option(
-    "--stack", "stacks", multiple=True, metavar="NAME",
+    "--stack", "stacks", multiple=True, type=_Name(), metavar="NAME", envvar="TWINBENCH_STACKS",
     help="A contender; may be repeated, the first is the baseline. The same one twice is A against A.",
 )  # fmt: skip
 @click.option(
@@ -97,6 +111,7 @@ def cli() -> None:
     type=click.Choice(list(PROFILES)),
     default=DEFAULT_PROFILE,
     show_default=True,
+    envvar="TWINBENCH_PROFILE",
     help="How much measuring.",
 )
 @click.option("--users", type=int, metavar="N", help="Connections per stack; with --rate, at most.")
@@ -108,7 +123,9 @@ def cli() -> None:
     show_default=True,
     help="Of open load.",
 )
-@click.option("--rounds", type=int, metavar="N", help="Fresh starts of all servers.")
+@click.option(
+    "--rounds", type=int, metavar="N", envvar="TWINBENCH_ROUNDS", help="Fresh starts of all servers."
+)
 @click.option("--slice", "slice_s", type=float, metavar="S", help="Seconds of one turn.")
 @click.option("--seed", type=int, metavar="N", help="Decides every order; drawn when not given.")
 @click.option(
@@ -140,6 +157,9 @@ def run(
     as_json: bool,
 ) -> None:
     """Measure scenarios (all when none is named) and draw the report.
+
+    TWINBENCH_SCENARIOS, TWINBENCH_PROFILE, TWINBENCH_STACKS and TWINBENCH_ROUNDS stand in for
+    what the command line leaves out.
 
     \b
     Exit codes: 0 all valid, 1 a cell is invalid, 2 bad input, 3 the environment failed,

@@ -8,15 +8,17 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import psutil
 
-from harness import placement
+from harness import machine, placement
 from harness.errors import BadInput
 
+#: In the place of an address: a service that we start ourselves.
+EMBEDDED = "embedded"
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -32,9 +34,10 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
         "distribution": _distribution(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "load_average": list(os.getloadavg()),
-        "container": _container_limits(),
+        "container": machine.limits(),
         "database": _database(environ),
-        "git_commit": _git(project, "rev-parse", "HEAD"),
+        "upstream": _upstream(environ),
+        "git_commit": _git(project, "rev-parse", "HEAD") or environ.get("TWINBENCH_COMMIT", ""),
         "git_dirty": _dirty(project),
         "packages": {
             name: distribution.version
@@ -47,7 +50,10 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
 
 
 #: What may not change in the middle of a run.
-_FIXED = ("cpu", "cores", "kernel", "python", "packages", "container", "database", "git_commit")
+_FIXED = (
+    *("cpu", "cores", "kernel", "python", "packages", "container"),
+    *("database", "upstream", "git_commit"),
+)
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
@@ -78,39 +84,45 @@ def _distribution() -> str:
         return platform.platform()
 
 
-def _container_limits() -> dict[str, str]:
-    """Limits of the control group that we are in (versions 2 and 1), as the kernel words them."""
-    files = {
-        "cpu.max": "/sys/fs/cgroup/cpu.max",
-        "memory.max": "/sys/fs/cgroup/memory.max",
-        "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
-        "memory.limit_in_bytes": "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    }
-    limits = {}
-    for name, path in files.items():
-        try:
-            limits[name] = Path(path).read_text().strip()
-        except OSError:
-            continue  # this version of control groups has no such file
-    return limits
-
-
 def _database(environ: Mapping[str, str]) -> str:
-    given = environ.get("DATABASE_URL")
+    example = "postgresql://user@localhost:5432/name"
+    parts = _parsed(environ, "DATABASE_URL", _DATABASE_SCHEMES, example)
+    # Without user and password: run.json is meant to be shown around.
+    return f"{parts.hostname}:{parts.port or 5432}{parts.path}" if parts else EMBEDDED
+
+
+def _upstream(environ: Mapping[str, str]) -> str:
+    address = upstream_address(environ)
+    return f"{address[0]}:{address[1]}" if address else EMBEDDED
+
+
+def upstream_address(environ: Mapping[str, str]) -> tuple[str, int] | None:
+    """Host and port of an upstream that runs already; None where UPSTREAM_URL is not set.
+
+    Raises:
+        BadInput: it is no address.
+    """
+    parts = _parsed(environ, "UPSTREAM_URL", ("http",), "http://127.0.0.1:8100")
+    return (parts.hostname or "", parts.port or 80) if parts else None
+
+
+def _parsed(
+    environ: Mapping[str, str], variable: str, schemes: Sequence[str], example: str
+) -> SplitResult | None:
+    """The address in a variable, its port known to be a number; None where it is not set."""
+    given = environ.get(variable)
     if not given:
-        return "embedded"
+        return None
     try:
         parts = urlsplit(given)
-        # Without user and password: run.json is meant to be shown around.
-        address = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+        _ = parts.port
     except ValueError as error:
-        raise BadInput(f"DATABASE_URL is not an address: {error}") from None
-    if parts.scheme not in _DATABASE_SCHEMES or not parts.hostname:
+        raise BadInput(f"{variable} is not an address: {error}") from None
+    if parts.scheme not in schemes or not parts.hostname:
         raise BadInput(
-            f"DATABASE_URL begins with '{parts.scheme[:20]}': "
-            "give it a value such as postgresql://user@localhost:5432/name"
+            f"{variable} begins with '{parts.scheme[:20]}': give it a value such as {example}"
         )
-    return address
+    return parts
 
 
 def _dirty(project: Path) -> bool | None:

@@ -7,7 +7,7 @@ servers answered rightly, that the load side was not what was measured, that thi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness import stats
 from harness.models import GateResult, Kind
@@ -97,13 +97,25 @@ def kept_up(achieved_rps: float, offered_rps: float) -> GateResult:
     )
 
 
-def service_cores_busy(cpu_s: float, wall_s: float, cores: int) -> GateResult:
-    """CPU of what is on the services' cores while this stack had its turns."""
-    share = cpu_s / (wall_s * cores) if wall_s and cores else 0.0
+def service_cores_busy(
+    cpu_s: Mapping[str, float | None], wall_s: float, cores: int
+) -> GateResult:
+    """CPU of what is on the services' cores while this stack had its turns.
+
+    Args:
+        cpu_s: who is there -> CPU seconds; None for a service that can't be metered.
+        wall_s: how long the turns were.
+        cores: how many there are.
+    """
+    known_s = sum(seconds for seconds in cpu_s.values() if seconds is not None)
+    share = known_s / (wall_s * cores) if wall_s and cores else 0.0
+    figure = f"{share:.0%} of {cores} core{'s' if cores != 1 else ''}"
+    if unknown := [who for who, seconds in cpu_s.items() if seconds is None]:
+        figure += f", {' and '.join(unknown)} not known"
     return GateResult(
         "service cores busy",
         share <= MAX_SERVICE_CORES_BUSY,
-        f"{share:.0%} of {cores} core{'s' if cores != 1 else ''}",
+        figure,
         f"at most {MAX_SERVICE_CORES_BUSY:.0%}",
     )
 

@@ -244,15 +244,31 @@ def quota_cores(root: Path) -> float | None:
     return math.inf if (root / "proc/self/cgroup").exists() else None
 
 
+def limits(root: Path = _ROOT) -> dict[str, float | int | None]:
+    """What our control groups allow, as run.json has it; None without a limit."""
+    cpu_cores = quota_cores(root)
+    return {
+        "cpu_cores": None if cpu_cores is None or math.isinf(cpu_cores) else cpu_cores,
+        "memory_bytes": min((limit for _, limit in _memory_limits(root)), default=None),
+    }
+
+
 def memory_left_bytes(root: Path) -> int | None:
     """Memory that our control groups still allow; None without a limit."""
     left = []
-    for group in _groups(root, "memory"):
-        limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
+    for group, limit in _memory_limits(root):
         used = _number(group / "memory.current") or _number(group / "memory.usage_in_bytes")
-        if limit and used is not None and limit < _NO_LIMIT_BYTES:
+        if used is not None:
             left.append(limit - used + _cached_bytes(group))
     return min(left, default=None)
+
+
+def _memory_limits(root: Path) -> Iterator[tuple[Path, int]]:
+    """Those of our control groups that limit memory, and to how many bytes."""
+    for group in _groups(root, "memory"):
+        limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
+        if limit and limit < _NO_LIMIT_BYTES:
+            yield group, limit
 
 
 def _cached_bytes(group: Path) -> int:

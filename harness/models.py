@@ -222,8 +222,8 @@ class CellRound:
     #: of the block, in which a stack without a turn has next to nothing to do.
     server: Usage
     load_cpu_s: tuple[float, ...]  # of each load process, in this cell's slices
-    postgres_cpu_s: float
-    upstream_cpu_s: float
+    postgres_cpu_s: float | None  # None: not ours, hence unknown
+    upstream_cpu_s: float | None
     wall_s: float  # begin to end of this cell's slices, added up
     starved: int = 0  # open load: requests that waited for a free connection
     died: str = ""  # which process of the stack ended while it was measured

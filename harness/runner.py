@@ -281,8 +281,8 @@ class _Bench:
                     slices=one.slices,
                     server=dataclasses.replace(used[one.label], cpu_s=cpu_s[one.label]),
                     load_cpu_s=tuple(cpu_s[role] for role in self._load_roles()),
-                    postgres_cpu_s=cpu_s[POSTGRES],
-                    upstream_cpu_s=cpu_s[UPSTREAM],
+                    postgres_cpu_s=cpu_s.get(POSTGRES),
+                    upstream_cpu_s=cpu_s.get(UPSTREAM),
                     wall_s=sum(piece.end_ns - piece.begin_ns for piece in one.slices) / 1e9,
                     starved=one.starved,
                     died=_died(up[one.label].child, set(trees[one.label])),
@@ -310,11 +310,10 @@ class _Bench:
         return {label: tuple(f"{when}: {one}" for one in found[label]) for label in found}
 
     def _roles(self) -> dict[str, list[int]]:
-        """Everybody but the stacks, by name of role."""
-        postgres = self.services.postgres
+        """Everybody but the stacks that can be metered, by name of role."""
+        services = {POSTGRES: self.services.postgres, UPSTREAM: self.services.upstream}
         return {
-            POSTGRES: postgres.tree() if postgres else [],
-            UPSTREAM: self.services.upstream.tree(),
+            **{role: child.tree() for role, child in services.items() if child is not None},
             **dict(zip(self._load_roles(), self.load.trees, strict=True)),
             HARNESS: [os.getpid()],
         }

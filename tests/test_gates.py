@@ -19,7 +19,10 @@ from harness.models import GateResult, Kind
         (gates.schedule_lag(1.0, 5.0, 0), gates.schedule_lag(1.01, 5.0, 0)),
         (gates.schedule_lag(2.0, 100.0, 0), gates.schedule_lag(2.01, 100.0, 0)),
         (gates.kept_up(99.0, 100.0), gates.kept_up(98.9, 100.0)),
-        (gates.service_cores_busy(0.95, 1.0, 1), gates.service_cores_busy(1.92, 1.0, 2)),
+        (
+            gates.service_cores_busy({"PostgreSQL": 0.9, "upstream": 0.05}, 1.0, 1),
+            gates.service_cores_busy({"PostgreSQL": 1.9, "upstream": 0.02}, 1.0, 2),
+        ),
         (gates.little(50, 47.5), gates.little(50, 47.4)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
         (gates.possible(1149, 0.001, 1), gates.possible(1151, 0.001, 1)),
@@ -38,6 +41,12 @@ def test_a_reason_names_gate_figure_and_bound() -> None:
     assert gate.reason == (
         "errors: 40 of 2,000 requests failed (hello: status 500 instead of 200) (at most 0.1%)"
     )
+
+
+def test_the_services_gate_says_whose_share_it_does_not_know() -> None:
+    gate = gates.service_cores_busy({"PostgreSQL": None, "upstream": None, "load": 0.5}, 1.0, 1)
+    assert gate.passed
+    assert gate.figure == "50% of 1 core, PostgreSQL and upstream not known"
 
 
 def test_without_other_services_not_one_request_may_fail() -> None:

@@ -28,6 +28,8 @@ from harness.report.outline import METRICS, THROUGHPUT, TWINS, Pair, Part
 from harness.stats import LARGEST_SAME, SMALLEST_BAND
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
+#: Of run.json's environment -> what the report calls it.
+_SERVICES = {"database": "PostgreSQL", "upstream": "upstream"}
 DRIFT_WORTH_A_WORD = 1.15  # fastest round / slowest round of one cell
 PAIRS_TOLD_ONE_BY_ONE = 3
 MOST_ROUNDS_WORTH_ASKING_FOR = 200
@@ -399,7 +401,8 @@ def _method(analysis: Analysis) -> Iterator[str]:
         if done:
             yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
         yield from _loads([cell.load for cell in plan.cells], plan.generators)
-    yield _placed(run.placement)
+    yield _placed(run.placement, _elsewhere(run.environment))
+    yield from _allowed(run.environment)
     yield (
         "The unit of inference is the round: ratios are taken round by round, and intervals are "
         "95 % intervals over rounds. Requests and slices are never treated as independent repeats."
@@ -495,20 +498,41 @@ def _same_bands(analysis: Analysis) -> str:
     return f"{_bands(analysis)}, but never beyond ±{formats.percent(LARGEST_SAME)}"
 
 
-def _placed(placement: Placement) -> str:
+def _placed(placement: Placement, elsewhere: Mapping[str, str]) -> str:
     roles: dict[tuple[int, ...], list[str]] = defaultdict(list)
     roles[placement.servers].append("servers")
     roles[placement.load].append("load")
-    roles[placement.services] += ["PostgreSQL", "upstream"]
+    roles[placement.services] += [name for name in _SERVICES.values() if name not in elsewhere]
     told = [
         f"{formats.listing(names)} on {'core' if len(cores) == 1 else 'cores'} "
         f"{', '.join(map(str, cores))}"
         for cores, names in roles.items()
-        if cores
+        if cores and names
     ]
     if not told:
         return "No process was pinned to a core."
     return f"Processes are pinned: {'; '.join(told)}."
+
+
+def _elsewhere(environment: Mapping[str, object]) -> dict[str, str]:
+    """The services that somebody else started, and their addresses."""
+    found = {name: environment.get(key, "embedded") for key, name in _SERVICES.items()}
+    return {name: str(address) for name, address in found.items() if address != "embedded"}
+
+
+def _allowed(environment: Mapping[str, object]) -> Iterator[str]:
+    """Limits of the container, as they were read back from inside."""
+    limits = environment.get("container")
+    if not isinstance(limits, Mapping):
+        return
+    cores, memory = limits.get("cpu_cores"), limits.get("memory_bytes")
+    told = []
+    if isinstance(cores, int | float):
+        told.append(f"{cores:g} {'core' if cores == 1 else 'cores'} of CPU time")
+    if isinstance(memory, int | float):
+        told.append(f"{memory / (1 << 20):,.0f}{formats.NBSP}MiB of memory")
+    if told:
+        yield f"Servers and load together were allowed {formats.listing(told)}."
 
 
 def _span(values: Sequence[float], unit: str) -> str:
@@ -559,7 +583,14 @@ def _limits(analysis: Analysis) -> Iterator[str]:
             "Under open load the schedule decides how many requests are served: the figures say "
             "how long they took at that rate, not how many a stack could serve."
         )
-    yield from _placement_limits(run.placement)
+    elsewhere = _elsewhere(run.environment)
+    yield from _placement_limits(run.placement, elsewhere)
+    if elsewhere:
+        named = formats.listing([f"{name} ({where})" for name, where in elsewhere.items()])
+        yield (
+            f"Not started by twinbench: {formats.clean(named)}. What CPU time they used is not "
+            "known, and twinbench could not keep them off the servers' cores."
+        )
     if analysis.idle_core_share > IDLE_SHARE_WORTH_A_WORD:
         yield (
             f"A stack that waited for its turn still used up to "
@@ -621,7 +652,7 @@ def _day(moment: str) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def _placement_limits(placement: Placement) -> Iterator[str]:
+def _placement_limits(placement: Placement, elsewhere: Mapping[str, str]) -> Iterator[str]:
     if placement.note:
         note = formats.clean(placement.note).rstrip(".")
         yield f"Placement: {note}."
@@ -630,10 +661,13 @@ def _placement_limits(placement: Placement) -> Iterator[str]:
     if placement.servers and set(placement.servers) & {*placement.load, *placement.services}:
         yield "Servers shared their cores with the load or the services."
     elif placement.load and set(placement.load) & set(placement.services):
-        yield (
-            "The load shared its core with PostgreSQL and the upstream, so where these work hard "
-            "the load has less to give."
-        )
+        here = [f"the {name}" if name == "upstream" else name for name in _SERVICES.values()
+                if name not in elsewhere]
+        if here:
+            yield (
+                f"The load shared its core with {' and '.join(here)}, so where these work hard "
+                "the load has less to give."
+            )
 
 
 def _drift(analysis: Analysis) -> str:
