@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install bench bench-generator bench-report test check report clean
+.PHONY: install bench bench-generator bench-report compose test test-compose check report clean
 
 install: .venv/installed  ## the environment in .venv, from the lock file
 
@@ -16,9 +16,15 @@ bench-generator: install  ## the load process beside wrk and Locust's own users 
 bench-report: install  ## how long a report of 1 and 10 million samples takes, and how much memory
 	$(BIN)/python -m tests.benchmarks.report
 
+compose:  ## `make bench` in containers; needs Docker and no Python
+	@tools/compose
+
 test: install  ## units, parity of the twins, a smoke run
-	$(BIN)/pytest -m "not alone"
+	$(BIN)/pytest -m "not alone and not compose"
 	$(BIN)/pytest -m alone -n 0
+
+test-compose: install  ## the containers: builds, runs, interrupts, takes everything down
+	$(BIN)/pytest -m compose -n 0 tests/compose
 
 check: install  ## format, lint, types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

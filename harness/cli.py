@@ -124,7 +124,11 @@ def cli() -> None:
     help="Of open load.",
 )
 @click.option(
-    "--rounds", type=int, metavar="N", envvar="TWINBENCH_ROUNDS", help="Fresh starts of all servers."
+    "--rounds",
+    type=int,
+    metavar="N",
+    envvar="TWINBENCH_ROUNDS",
+    help="Fresh starts of all servers.",
 )
 @click.option("--slice", "slice_s", type=float, metavar="S", help="Seconds of one turn.")
 @click.option("--seed", type=int, metavar="N", help="Decides every order; drawn when not given.")

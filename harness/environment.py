@@ -15,10 +15,17 @@ from urllib.parse import SplitResult, urlsplit
 import psutil
 
 from harness import machine, placement
-from harness.errors import BadInput
+from harness.errors import BadInput, EnvironmentFailed
+from harness.models import Plan
+from harness.servers import worker_count
 
 #: In the place of an address: a service that we start ourselves.
 EMBEDDED = "embedded"
+#: Variables that stand in for options of `twinbench run`.
+_OPTIONS = (
+    *("TWINBENCH_SCENARIOS", "TWINBENCH_PROFILE"),
+    *("TWINBENCH_STACKS", "TWINBENCH_ROUNDS"),
+)
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -59,6 +66,43 @@ _FIXED = (
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """Which of the facts that decide a figure differ between two descriptions."""
     return [name.replace("_", " ") for name in _FIXED if before.get(name) != now.get(name)]
+
+
+#: Measured with four stacks: 506 MB at most, of which 75 MiB a server process. PostgreSQL is not
+#: in it, since a container of its own has it where there are limits.
+_BASE_BYTES = 300 << 20
+_PROCESS_BYTES = 80 << 20
+_CLASSIFIER_BYTES = 170 << 20
+
+
+def check_limits(facts: Mapping[str, object], todo: Plan) -> None:
+    """Hold what our control groups allow against what a run takes.
+
+    Args:
+        facts: as `describe` found them.
+        todo: what is going to run.
+
+    Raises:
+        EnvironmentFailed: they allow less; processes would be killed, or stopped for most of the time.
+    """
+    limits = facts["container"]
+    assert isinstance(limits, Mapping)
+    cpu_cores, memory_bytes = limits["cpu_cores"], limits["memory_bytes"]
+    if cpu_cores is not None and cpu_cores < 1:
+        raise EnvironmentFailed(
+            f"a limit of {cpu_cores:g} cores of CPU time: the servers alone take 1, and the load "
+            "another; raise it (CPUS with Docker Compose) or give whole cores (CPUSET)"
+        )
+    cores = placement.place_here(todo.generators).servers
+    processes = sum(worker_count(stack, todo.workers, cores) for stack in todo.stacks)
+    predicts = any("POST /predict" in cell.scenario.endpoints for cell in todo.cells)
+    each = _PROCESS_BYTES + (_CLASSIFIER_BYTES if predicts else 0)
+    needed = _BASE_BYTES + processes * each
+    if memory_bytes is not None and memory_bytes < needed:
+        raise EnvironmentFailed(
+            f"a limit of {memory_bytes >> 20:,} MiB of memory: {len(todo.stacks)} stacks take about "
+            f"{needed >> 20:,} MiB; raise it (MEMORY with Docker Compose) or name fewer stacks"
+        )
 
 
 def fingerprint() -> str:
@@ -146,6 +190,7 @@ def _git(project: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def command_line() -> tuple[str, ...]:
-    """The command as the user would type it again."""
-    return ("twinbench", *sys.argv[1:])
+def command_line(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The command as the user would type it again, with the variables that stood in for options."""
+    told = [f"{name}={environ[name]}" for name in _OPTIONS if environ.get(name)]
+    return (*told, "twinbench", *sys.argv[1:])

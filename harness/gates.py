@@ -97,9 +97,7 @@ def kept_up(achieved_rps: float, offered_rps: float) -> GateResult:
     )
 
 
-def service_cores_busy(
-    cpu_s: Mapping[str, float | None], wall_s: float, cores: int
-) -> GateResult:
+def service_cores_busy(cpu_s: Mapping[str, float | None], wall_s: float, cores: int) -> GateResult:
     """CPU of what is on the services' cores while this stack had its turns.
 
     Args:

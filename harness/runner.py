@@ -130,8 +130,9 @@ def _measure(
 ) -> RunRecord:
     """All that the journal does not have yet."""
     begun = time.monotonic()
-    store.write_run(folder, record)
     todo = record.plan
+    environment.check_limits(record.environment, todo)
+    store.write_run(folder, record)
     precision = Precision(todo, lambda cell: store.read_samples(folder, cell))
     done = {one.number: one for one in record.rounds}
     for one in record.rounds:

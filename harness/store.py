@@ -67,8 +67,20 @@ def create_run(out: Path, profile: str, now: datetime) -> Path:
     except OSError as error:
         raise ResultsUnwritable(
             f"can't write results to '{out}': {error.strerror}; choose another folder with --out"
+            + _whose(out, error)
         ) from error
     raise ResultsUnwritable(f"can't find a free name for a run in '{out}'")
+
+
+def _whose(out: Path, error: OSError) -> str:
+    """Where it is somebody else's folder: whose, and how a container becomes that user."""
+    if not isinstance(error, PermissionError) or not out.exists():
+        return ""
+    owner = out.stat()
+    return (
+        f" (it belongs to user {owner.st_uid} and this is user {os.geteuid()}: with Docker "
+        f"Compose, put UID={owner.st_uid} and GID={owner.st_gid} into .env)"
+    )
 
 
 def count_rounds(run: Path) -> int:

@@ -20,7 +20,7 @@ from harness.models import GateResult, Kind
         (gates.schedule_lag(2.0, 100.0, 0), gates.schedule_lag(2.01, 100.0, 0)),
         (gates.kept_up(99.0, 100.0), gates.kept_up(98.9, 100.0)),
         (
-            gates.service_cores_busy({"PostgreSQL": 0.9, "upstream": 0.05}, 1.0, 1),
+            gates.service_cores_busy({"PostgreSQL": 0.95, "upstream": 0.0}, 1.0, 1),
             gates.service_cores_busy({"PostgreSQL": 1.9, "upstream": 0.02}, 1.0, 2),
         ),
         (gates.little(50, 47.5), gates.little(50, 47.4)),

