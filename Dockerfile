@@ -35,5 +35,5 @@ RUN python -m compileall -q .
 ARG COMMIT=""
 ENV TWINBENCH_COMMIT=$COMMIT
 USER 1000:1000
-ENTRYPOINT ["python", "-m", "harness"]
+ENTRYPOINT ["python", "-m", "harness.container"]
 CMD ["run"]

@@ -20,7 +20,7 @@ LAYERS = [
     {"runner", "ceiling"},
     {"calibrate"},
     {"cli"},
-    {"__main__"},
+    {"__main__", "container"},
 ]
 
 

@@ -55,7 +55,7 @@ def test_every_command_is_in_the_readme_and_has_an_example() -> None:
 def test_every_option_in_the_readme_exists() -> None:
     known = {option for command in cli.commands.values() for option in options(command)}
     named = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", readme.README.read_text()))
-    assert named - {"--host"} <= known  # --host is Locust's
+    assert named - {"--host", "--build", "--exit-code-from"} <= known  # Locust's, Compose's
 
 
 def options(command: click.Command) -> set[str]:

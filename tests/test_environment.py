@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harness import environment, machine, plan, services
+from harness import container, environment, machine, plan, services
 from harness.cli import cli
 from harness.errors import BadInput, EnvironmentFailed, ServiceFailed, UnknownName
 from harness.models import Plan
@@ -181,6 +181,24 @@ def test_a_variable_that_makes_no_sense_is_bad_input(
     done = CliRunner().invoke(cli, ["run"], env=settings)
     assert done.exit_code == 2
     assert complaint in done.output
+
+
+@pytest.mark.parametrize(
+    ("given", "owner", "root_is_caller", "user"),
+    [
+        (":", (501, 20), False, (501, 20)),
+        ("", (501, 20), False, (501, 20)),
+        (":", (0, 0), False, (1000, 1000)),
+        (":", (0, 0), True, (0, 0)),
+        ("7:8", (501, 20), False, (7, 8)),
+        ("7:", (501, 20), False, (7, 7)),
+        ("0:0", (501, 20), False, (0, 0)),
+    ],
+)
+def test_a_container_runs_as_whoever_owns_the_results_and_never_as_root_unasked(
+    given: str, owner: tuple[int, int], root_is_caller: bool, user: tuple[int, int]
+) -> None:
+    assert container.whose(given, owner, root_is_caller=root_is_caller) == user
 
 
 def test_a_run_says_which_variables_decided_it() -> None:

@@ -530,6 +530,34 @@ def test_limits_follow_from_the_run(whole: Analysis) -> None:
     assert "r.part: set aside." in told(replace(whole, run=noted))
 
 
+def test_services_of_somebody_else_and_limits_are_told(whole: Analysis) -> None:
+    def told(**facts: object) -> str:
+        run = replace(
+            whole.run,
+            environment={**whole.run.environment, **facts},
+            placement=Placement((0,), (1,), (1,)),
+        )
+        analysis = replace(whole, run=run)
+        words = (*sentences.method(analysis), *sentences.limits(analysis))
+        return " ".join(words).replace(formats.NBSP, " ")
+
+    ours = told()
+    assert "The load shared its core with PostgreSQL and the upstream" in ours
+    assert "Not started by twinbench" not in ours
+    assert "were allowed" not in ours
+    theirs = told(database="127.0.0.1:5432/mine")
+    assert "Not started by twinbench: PostgreSQL (127.0.0.1:5432/mine)." in theirs
+    assert "The load shared its core with the upstream" in theirs
+    both = told(database="db:5432/mine", upstream="here:8100")
+    assert "PostgreSQL (db:5432/mine) and upstream (here:8100)" in both
+    assert "shared its core" not in both
+    assert "PostgreSQL on core" not in both
+    limited = told(container={"cpu_cores": 1.5, "memory_bytes": 2 << 30})
+    assert "allowed 1.5 cores of CPU time and 2,048 MiB of memory" in limited
+    assert "servers and load stood still" in limited
+    assert "stood still" not in told(container={"cpu_cores": 2.0, "memory_bytes": None})
+
+
 def test_a_calibrated_run_says_whose_noise_floor_it_is_and_when_it_was_measured(
     whole: Analysis,
 ) -> None:

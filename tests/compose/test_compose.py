@@ -31,17 +31,14 @@ def results(tmp_path: Path) -> Path:
 
 
 def environment(results: Path, **settings: str) -> dict[str, str]:
-    owner = results.stat()
     cleared = {
         name: value
         for name, value in os.environ.items()
-        if name not in {"SCENARIOS", "STACKS", "PROFILE", "ROUNDS", "CPUS", "MEMORY", "CPUSET"}
+        if name not in {"SCENARIOS", "STACKS", "PROFILE", "ROUNDS", "CPUS", "MEMORY", "UID", "GID"}
     }
     return cleared | {
         "COMPOSE_PROJECT_NAME": PROJECT_NAME,
         "RESULTS": str(results),
-        "UID": str(owner.st_uid),
-        "GID": str(owner.st_gid),
         "PROFILE": "smoke",
         **settings,
     }
