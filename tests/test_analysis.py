@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from harness.analysis import QUANTILES, SAMPLES_BEYOND, analyse
-from harness.models import Analysis, Calibration, Comparison, Failure, Kind, Verdict
+from harness.models import Analysis, Calibration, Comparison, Failure, Kind, Placement, Verdict
 from harness.store import Samples
 from tests.runs import FakeRun, closed_load, hello_plan
 
@@ -236,6 +236,28 @@ def test_with_io_a_request_in_a_thousand_may_fail() -> None:
     analysis = analysed(run)
     assert analysis.cells[1].errors
     assert analysis.valid
+
+
+def test_services_that_can_not_be_metered_are_unknown_and_not_idle() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 5, B: [1000.0] * 5})
+    run.change(A, lambda cell: replace(cell, postgres_cpu_s=None, upstream_cpu_s=None))
+    figures = {
+        cell.stack: gate.figure
+        for cell in analyse(run.record, run.read).cells
+        for gate in cell.gates
+        if gate.gate == "service cores busy"
+    }
+    assert figures == {
+        A: "10% of 1 core, PostgreSQL and upstream not known",
+        B: "10% of 1 core",
+    }
+    # Where the load is not on these cores either, nothing is known, and nothing is judged.
+    apart = replace(run.record, placement=Placement((0,), (1,), (2, 3)))
+    gates = {
+        cell.stack: [gate.gate for gate in cell.gates] for cell in analyse(apart, run.read).cells
+    }
+    assert "service cores busy" not in gates[A]
+    assert "service cores busy" in gates[B]
 
 
 def test_a_stack_that_breaks_the_contract_is_invalid() -> None:
