@@ -167,8 +167,16 @@ def test_ctrl_c_leaves_no_container_and_keeps_what_was_measured(results: Path) -
     finally:
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, said[-3000:]
+    # Compose's own code varies: 2.26 may panic when all has stopped (docker/compose#11710).
+    assert process.returncode != 0, said[-3000:]
     assert running() == []
+    ended = subprocess.run(
+        ["docker", "inspect", "--format", "{{.State.ExitCode}}", f"{PROJECT_NAME}-bench-1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.strip() == "130"
     record = json.loads((the_run(results) / "run.json").read_text())
     assert record["ended"] is None
     assert "ended early: interrupted" in record["notes"][-1]
