@@ -11,7 +11,8 @@ import base64
 import functools
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
@@ -665,6 +666,25 @@ def samples(unique: str) -> list[Sample]:
         *_live_samples(unique),
         *_unknown_path_samples(),
     ]
+
+
+def tested(endpoints: Collection[str]) -> tuple[Sample, ...]:
+    """What an application's own tests ask of endpoints such as "GET /users/{id}".
+
+    Of each, the first sample that is found, that is not there and that is refused: 200, 404, 422.
+    """
+    found: list[Sample] = []
+    for endpoint in ENDPOINTS:
+        if f"{endpoint.method} {endpoint.path}" in endpoints:
+            pattern = re.compile(re.sub(r"{\w+}", "[^/]+", endpoint.path))
+            asked = [
+                sample
+                for sample in endpoint.samples("")
+                if sample.method == endpoint.method and pattern.fullmatch(sample.path)
+            ]
+            for status in (200, 404, 422):
+                found += [sample for sample in asked if sample.status == status][:1]
+    return tuple(found)
 
 
 def _live_samples(unique: str) -> Iterator[Sample]:

@@ -65,11 +65,6 @@ class Load:
         return self.rate_rps is not None
 
     @property
-    def headline(self) -> str:
-        """The metric that this load is for: a schedule fixes the throughput, but not the wait."""
-        return "latency_p50_ms" if self.is_open else "throughput_rps"
-
-    @property
     def label(self) -> str:
         """As in the `load` column: `closed-16`, `open-poisson-500`."""
         if self.rate_rps is None:
@@ -136,6 +131,21 @@ class CellPlan:
     settle_s: float
     cycles: int  # slices per stack and round
     warmup_s: float
+
+    @property
+    def counts_starts(self) -> bool:
+        """Whether a sample is a start, and not a request."""
+        return self.scenario.measures is Measures.STARTS
+
+    @property
+    def has_throughput(self) -> bool:
+        """Whether requests per second say anything here: a schedule fixes them, starts have none."""
+        return not (self.load.is_open or self.counts_starts)
+
+    @property
+    def headline(self) -> str:
+        """The metric that decides here."""
+        return "throughput_rps" if self.has_throughput else "latency_p50_ms"
 
     @property
     def seconds_per_round(self) -> float:
@@ -215,18 +225,18 @@ class CellRound:
     stack: str
     load: str
     samples_file: str  # relative to the run's folder
-    requests: int  # all that were sent in the slices, settling and draining included
+    requests: int  # all that were sent in the slices, settling and draining included; or starts
     errors: int
     slices: tuple[Slice, ...]
     #: The stack's whole process tree: CPU time of this cell's slices; the rest is read at the end
     #: of the block, in which a stack without a turn has next to nothing to do.
     server: Usage
-    load_cpu_s: tuple[float, ...]  # of each load process, in this cell's slices
+    load_cpu_s: tuple[float, ...]  # of each load process, in this cell's slices; empty without
     postgres_cpu_s: float
     upstream_cpu_s: float
     wall_s: float  # begin to end of this cell's slices, added up
     starved: int = 0  # open load: requests that waited for a free connection
-    died: str = ""  # which process of the stack ended while it was measured
+    died: str = ""  # which process of the stack ended while it was measured, or did not start
     parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
     error_examples: tuple[str, ...] = ()
 
@@ -365,10 +375,10 @@ class CellSummary:
     rounds: int
     requests: int  # all that were sent in the slices, also outside the counting windows
     errors: int
-    throughput_rps: Estimate
-    latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999
+    throughput_rps: Estimate  # NaN of starts
+    latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999; NaN of starts that are too few
     cpu_us_per_request: Estimate  # the server's process tree
-    pss_mib: float  # largest of the rounds
+    pss_mib: float  # largest of the rounds; NaN of a test client, whose process holds our own code
     threads: int  # likewise
     switches_per_request: float  # context switches of the server's process tree
     schedule: ScheduleKept | None  # of open load

@@ -200,6 +200,12 @@ def make_plan(
         for name in wanted
         for load in [_load(scenarios[name], users, rate_rps, arrivals)]
     )
+    _refuse_idle_options(
+        [scenarios[name] for name in chosen_scenarios],
+        cells,
+        {"--users": users, "--rate": rate_rps, "--slice": slice_s},
+        generators,
+    )
     return Plan(
         profile=profile.name,
         seed=seed,
@@ -213,9 +219,38 @@ def make_plan(
     )
 
 
+#: Options that mean nothing to a scenario, by what it measures, and why.
+_IDLE_OPTIONS: Mapping[Measures, tuple[str, tuple[str, ...]]] = {
+    Measures.REQUESTS: ("", ()),
+    Measures.STARTS: ("starts one server at a time", ("--users", "--rate", "--slice")),
+    Measures.TEST_CLIENT: ("has one test client, without a server", ("--users", "--rate")),
+}
+
+
+def _refuse_idle_options(
+    chosen: Sequence[Scenario],
+    cells: Sequence[CellPlan],
+    given: Mapping[str, float | None],
+    generators: int,
+) -> None:
+    """Refuse an option that a scenario which was asked for by name has no use for.
+
+    In a run of all scenarios, those that have no use for it leave it aside.
+    """
+    for scenario in chosen:
+        why, idle = _IDLE_OPTIONS[scenario.measures]
+        for option in idle:
+            if given[option] is not None:
+                raise BadInput(f"scenario '{scenario.name}' {why}: leave out {option}")
+    if generators > 1 and all(c.scenario.measures is not Measures.REQUESTS for c in cells):
+        raise BadInput(f"--generators {generators}: no scenario of this run has a load process")
+
+
 def _load(
     scenario: Scenario, users: int | None, rate_rps: float | None, arrivals: Arrivals
 ) -> Load:
+    if scenario.measures is not Measures.REQUESTS:
+        return Load(scenario.users)
     if rate_rps is None:
         return Load(users or scenario.users)
     return Load(users or _OPEN_USERS, rate_rps, arrivals)
@@ -244,6 +279,8 @@ def _cell(
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
     length_s = slice_s or own_s * profile.scale
+    if scenario.measures is Measures.STARTS:
+        length_s = own_s  # a start takes as long as it takes
     # Whatever the slice, the same share of it is for settling.
     settle_s = scenario.settle_s * length_s / scenario.slice_s
     return CellPlan(

@@ -22,7 +22,7 @@ class Precision:
         """Take a plan, and a way to read the samples of a cell and round."""
         self._wanted = plan.precision
         self._read = read_samples
-        self._loads = {cell.scenario.name: cell.load for cell in plan.cells}
+        self._planned = {cell.scenario.name: cell for cell in plan.cells}
         #: (scenario, stack) -> round -> its headline figure
         self._figures: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
 
@@ -31,7 +31,7 @@ class Precision:
         if self._wanted is None:
             return
         for cell in cells:
-            figure = analysis.headline(self._loads[cell.scenario], cell, self._read(cell))
+            figure = analysis.headline(self._planned[cell.scenario], cell, self._read(cell))
             self._figures[cell.scenario, cell.stack][cell.round] = figure
 
     def reached(self, cell: CellPlan) -> bool:

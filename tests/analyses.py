@@ -525,7 +525,7 @@ def _compare(
         ratio = other.value / one.value
         half = spread * draw.uniform(0.8, 1.2) * math.sqrt(8 / max(rounds, 1))
         low, high = ratio * math.exp(-half), ratio * math.exp(half)
-        if metric == load.headline and fixed:
+        if metric == ("latency_p50_ms" if load.is_open else "throughput_rps") and fixed:
             ratio, low, high = fixed
         if rounds < 2:
             low = high = NAN

@@ -81,7 +81,7 @@ class Part:
     @property
     def headline(self) -> str:
         """The metric that decides here: a key of METRICS."""
-        return self.plan.load.headline
+        return self.plan.headline
 
     @property
     def compared(self) -> tuple[tuple[Pair, Comparison], ...]:
