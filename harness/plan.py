@@ -279,8 +279,9 @@ def _cell(
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
     length_s = slice_s or own_s * profile.scale
+    least_cycles = _MIN_CYCLES
     if scenario.measures is Measures.STARTS:
-        length_s = own_s  # a start takes as long as it takes
+        length_s, least_cycles = own_s, 1  # a start takes as long as it takes
     # Whatever the slice, the same share of it is for settling.
     settle_s = scenario.settle_s * length_s / scenario.slice_s
     return CellPlan(
@@ -289,7 +290,7 @@ def _cell(
         load=load,
         slice_s=length_s,
         settle_s=settle_s,
-        cycles=max(_MIN_CYCLES, round(profile.cell_s / length_s)),
+        cycles=max(least_cycles, round(profile.cell_s / length_s)),
         warmup_s=scenario.warmup_s * profile.scale,
     )
 

@@ -24,6 +24,7 @@ from harness import processes
 from harness.errors import ServerFailed
 from harness.models import Stack
 from harness.processes import Child
+from harness.stacks import worker_processes
 
 #: Longer than any pause between two slices, so that connections stay open. Gunicorn's own
 #: default is 2 s and Uvicorn's 5 s: left alone, they would not be compared alike.
@@ -37,8 +38,8 @@ READY_WITHIN_S = 60.0
 #: More for every stack that starts beside it: they share the machine, and importing is work.
 _READY_MORE_S = 5.0
 _PORT_TRIES = 3
-#: A start takes hundreds of times as long, and a look that is refused takes us 0.03 ms, on a core
-#: that is not the server's.
+#: A start takes hundreds of times as long, and a look that is refused takes us 0.05 ms, on a
+#: core that is not the server's.
 _LOOK_AGAIN_S = 0.001
 
 
@@ -95,16 +96,7 @@ def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
         workers: the plan's number.
         cores: where it is confined; with none, it has the whole machine.
     """
-    count = len(cores) or os.cpu_count() or 1
-    match stack.workers:
-        case "":
-            return workers
-        case "n":
-            return count
-        case "2n+1":
-            return 2 * count + 1
-        case number:
-            return int(number)
+    return worker_processes(stack, workers, len(cores) or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)

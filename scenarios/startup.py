@@ -15,7 +15,7 @@ class Startup(ScenarioUser):
     kind = "CPU-bound"
     measures = "starts"
     endpoints = ("GET /healthz",)
-    stacks = ("flask-gthread", "fastapi-uvicorn", "flask-granian", "fastapi-granian")
+    stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 1
     slice_s = 1.5  # about what a start takes; it ends when the server has come to rest
     settle_s = 0.0

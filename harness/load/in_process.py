@@ -55,15 +55,15 @@ def client(app: Any) -> AbstractContextManager[Ask]:
 
 @contextmanager
 def _of_flask(app: Any) -> Iterator[Ask]:
-    with app.test_client() as test_client:
+    test_client = app.test_client()  # not as a context, which would keep each request's alive
 
-        def ask(sample: Sample) -> tuple[int, Mapping[str, str], bytes]:
-            reply = test_client.open(
-                sample.path, method=sample.method, headers=sample.headers, data=sample.body
-            )
-            return reply.status_code, reply.headers, reply.data
+    def ask(sample: Sample) -> tuple[int, Mapping[str, str], bytes]:
+        reply = test_client.open(
+            sample.path, method=sample.method, headers=sample.headers, data=sample.body
+        )
+        return reply.status_code, reply.headers, reply.data
 
-        yield ask
+    yield ask
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis
+from harness.report import outline
 from harness.report.captions import captions
-from harness.report.charts import CHARTS
+from harness.report.charts import CHARTS, OF_REQUESTS
 from harness.report.markdown import summary
 from harness.report.page import page
 from harness.report.sheet import png, svgs
@@ -33,13 +34,15 @@ def write(analysis: Analysis, folder: Path) -> list[Path]:
     inline: dict[str, str] = {}
     charts: dict[str, bytes] = {}
     for name, draw in CHARTS.items():
+        if name in OF_REQUESTS and analysis.cells and not outline.answering(analysis):
+            continue
         sheet = draw(analysis)
         whole, inline[name] = svgs(sheet, name, words[name].alt)
         charts[f"charts/{name}.svg"] = whole.encode()
         charts[f"charts/{name}.png"] = png(sheet)
     files = {
         "index.html": page(analysis, words, inline).encode(),
-        "summary.md": summary(analysis, words).encode(),
+        "summary.md": summary(analysis, {name: words[name] for name in inline}).encode(),
         **charts,
     }
     return [_write(folder / name, content) for name, content in files.items()]

@@ -6,10 +6,16 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.models import Analysis, CellSummary, Estimate
+from harness.models import Analysis, CellSummary, Estimate, Measures
 from harness.report import formats, outline
-from harness.report.outline import MEDIAN, THROUGHPUT, TWINS, Part
-from harness.report.sentences import CLOSED_HIDES, OPEN_SHOWS, why_inconclusive
+from harness.report.outline import MEDIAN, START, THROUGHPUT, TWINS, Part
+from harness.report.sentences import (
+    AT_REST,
+    CLOSED_HIDES,
+    OPEN_SHOWS,
+    TEST_CLIENT_HOLDS,
+    why_inconclusive,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +32,14 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
     """Chart name -> its words."""
     parts = outline.parts(analysis)
     load, whiskers = _load(parts), _whiskers(analysis)
+    asked = outline.answering(analysis)  # starts are too few for a curve, and have no rate
+    load_asked = _load(asked)
     return {
         "ratios": Caption(
             title=_ratio_title(analysis),
             note=_note(
                 f"{_of_headlines(parts, _RATIO_OF)} ÷ "
-                f"{'that' if _all_open(parts) else 'those'} of "
+                f"{'those' if THROUGHPUT in outline.headlines(parts) else 'that'} of "
                 f"{outline.only_baseline(parts) or 'the baseline'}, on a logarithmic scale",
                 load,
                 whiskers,
@@ -43,33 +51,36 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             ),
             alt=_joined(_ratio_facts(parts)),
         ),
-        "throughput": _throughput(parts, load, whiskers),
+        "throughput": _throughput(asked, load_asked, whiskers),
         "latency": Caption(
             title="How long does a request take, from the median to the slowest in a thousand?",
             note=_note(
                 "Latency in ms on a logarithmic scale, samples of all rounds pooled",
                 "dotted: service time" if _any_open(parts) else "",
-                load,
+                load_asked,
                 whiskers,
             ),
             reading=(
                 "Lower is better. Each step to the right looks at ten times rarer requests; a "
                 "curve that climbs steeply has a few requests that wait long. "
-                f"{_of_headlines(parts, _LATENCY_READING, ' ')}"
+                f"{_of_headlines(asked, _LATENCY_READING, ' ')}"
             ),
-            alt=_joined(_cell_facts(parts, _latency_fact)),
+            alt=_joined(_cell_facts(asked, _latency_fact)),
         ),
         "cpu": Caption(
-            title="How much CPU time does one request cost the server?",
-            note=_note(
-                "CPU time of the server's whole process tree per request, in µs", load, whiskers
+            title=(
+                "How much CPU time does one request cost the server?"
+                if asked or not parts
+                else "How much CPU time does a start take?"
             ),
+            note=_note(_CPU_OF[bool(asked), len(asked) < len(parts)], load, whiskers),
             reading=(
                 "Shorter bars are better. CPU time per request is far steadier than throughput on "
                 "a busy machine, and it is what a request costs in capacity: database, upstream "
                 "and load generator are not in it."
+                + (f" {TEST_CLIENT_HOLDS}" if _any_test_client(parts) else "")
             ),
-            alt=_facts(parts, lambda cell: cell.cpu_us_per_request, "µs of CPU per request"),
+            alt=_joined(_cpu_facts(parts)),
         ),
         "memory": Caption(
             title="How much memory does each stack take?",
@@ -84,6 +95,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
                 "has no such figure; each dot is the largest of a scenario's rounds. "
                 "One round's processes serve all scenarios in turn, so a later scenario may hold "
                 "memory that an earlier one asked for."
+                + (f" {AT_REST}" if len(asked) < len(parts) else "")
             ),
             alt=_joined(_cell_facts(parts, lambda cell: f"{formats.number(cell.pss_mib)} MiB")),
         ),
@@ -91,7 +103,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             title="Did throughput hold steady while it was measured?",
             note=_note(
                 "Requests per second over load time",
-                _points(parts),
+                _points(asked),
                 outline.rounds_words(analysis),
             ),
             reading=(
@@ -106,7 +118,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
                     else ""
                 )
             ),
-            alt=_facts(parts, lambda cell: cell.throughput_rps, "requests per second on average"),
+            alt=_facts(asked, lambda cell: cell.throughput_rps, "requests per second on average"),
         ),
     }
 
@@ -167,6 +179,23 @@ def _percentile_words(of: Mapping[str, Estimate]) -> str:
     )
 
 
+def _cpu_facts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        yield from _cell_facts((part,), _cpu_of_start if part.counts_starts else _cpu_of_request)
+
+
+def _cpu_of_request(cell: CellSummary) -> str:
+    return f"{formats.number(cell.cpu_us_per_request.value)} µs of CPU per request"
+
+
+def _cpu_of_start(cell: CellSummary) -> str:
+    return f"{formats.number(cell.cpu_us_per_request.value / 1000)} ms of CPU per start"
+
+
+def _any_test_client(parts: tuple[Part, ...]) -> bool:
+    return any(part.plan.scenario.measures is Measures.TEST_CLIENT for part in parts)
+
+
 def _any_open(parts: tuple[Part, ...]) -> bool:
     return MEDIAN in outline.headlines(parts)
 
@@ -184,6 +213,7 @@ def _of_headlines(parts: tuple[Part, ...], words: Mapping[str, str], between: st
 _RATIO_OF: Mapping[str, str] = {
     THROUGHPUT: "Requests per second",
     MEDIAN: "Median latency",
+    START: "Median start time",
 }
 _RATIO_READING: Mapping[str, str] = {
     THROUGHPUT: (
@@ -194,6 +224,17 @@ _RATIO_READING: Mapping[str, str] = {
         "Open load: a mark left of 1 × means that the median request takes less time with the "
         "candidate than with the baseline, at the same rate."
     ),
+    START: "Starts: a mark left of 1 × means that the candidate is ready sooner than the baseline.",
+}
+#: Whether there are requests, whether there are starts -> what the bars are.
+_CPU_OF: Mapping[tuple[bool, bool], str] = {
+    (True, False): "CPU time of the server's whole process tree per request, in µs",
+    (False, True): "CPU time of the server's whole process tree from spawn until at rest, in ms",
+    (True, True): (
+        "CPU time of the server's whole process tree per request, in µs; per start until at rest, "
+        "in ms"
+    ),
+    (False, False): "CPU time of the server's whole process tree per request, in µs",
 }
 _LATENCY_READING: Mapping[str, str] = {
     THROUGHPUT: f"{CLOSED_HIDES} Read these curves beside the throughput.",
@@ -239,11 +280,14 @@ def _note(*pieces: str) -> str:
 
 def _load(parts: tuple[Part, ...]) -> str:
     told = []
-    users = sorted({part.plan.load.users for part in parts if not part.plan.load.is_open})
+    asking = [part for part in parts if part.plan.scenario.measures is Measures.REQUESTS]
+    users = sorted({part.plan.load.users for part in asking if not part.plan.load.is_open})
     if users:
         fewest = f"{users[0]:,} to " if len(users) > 1 else ""
         told.append(f"closed load, {fewest}{formats.plural(users[-1], 'user')}")
-    told += dict.fromkeys(part.load for part in parts if part.plan.load.is_open)
+    told += dict.fromkeys(
+        part.load for part in parts if part.plan.load.is_open or part not in asking
+    )
     return "; ".join(told)
 
 
@@ -262,6 +306,13 @@ def _whiskers(analysis: Analysis) -> str:
     return f"lines: 95 % intervals over {rounds}".replace(" %", f"{formats.NBSP}%")
 
 
+_OF_WHAT: Mapping[str, str] = {
+    THROUGHPUT: "",
+    MEDIAN: " of the median latency",
+    START: " of the median start time",
+}
+
+
 def _ratio_facts(parts: tuple[Part, ...]) -> Iterator[str]:
     for part in parts:
         for pair, comparison in part.compared:
@@ -272,7 +323,7 @@ def _ratio_facts(parts: tuple[Part, ...]) -> Iterator[str]:
             figure = (
                 f"{formats.ratio(comparison.ratio)} "
                 f"{formats.ratio_interval(comparison.ratio, comparison.ci_low, comparison.ci_high)}"
-                f"{' of the median latency' if comparison.metric == MEDIAN else ''}"
+                f"{_OF_WHAT[part.decides]}"
             )
             why = (
                 f" ({why_inconclusive(comparison)})" if comparison.verdict == "inconclusive" else ""

@@ -118,10 +118,10 @@ def _groups(parts: Sequence[Part]) -> list[tuple[str, list[_Row]]]:
     mixed = len(outline.headlines(parts)) > 1
     grouped: dict[str, list[_Row]] = {}
     for kind in outline.KINDS.values():
-        for metric, words in outline.METRICS.items():
+        for metric, words in outline.HEADLINES.items():
             grouped[f"{kind} · {words}" if mixed else kind] = []
             for part in parts:
-                if part.kind == kind and (part.headline == metric or not mixed):
+                if part.kind == kind and (part.decides == metric or not mixed):
                     rows = [_Row(part, *compared) for compared in part.compared]
                     grouped[f"{kind} · {words}" if mixed else kind] += rows
     return [(kind, rows) for kind, rows in grouped.items() if rows]
@@ -258,7 +258,7 @@ def cpu(analysis: Analysis) -> Sheet:
 
 def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estimate]) -> Sheet:
     caption = captions(analysis)[name]
-    parts = outline.parts(analysis)
+    parts = outline.parts(analysis) if name == "cpu" else outline.answering(analysis)
     if not analysis.cells:
         return _empty(caption, f"Nothing to show: {_NOTHING}.")
     heights = [_PANEL_HEAD_IN + _ROW_IN * max(1, len(part.cells)) + _TICKS_IN for part in parts]
@@ -268,7 +268,8 @@ def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estim
     look = looks(analysis)
     one_load = _one_open_load(parts)
     for part, (left, top, width) in zip(parts, _grid(heights, columns, sheet.body_in), strict=True):
-        _panel_head(sheet, part, left, top, width, one_load=one_load)
+        unit = "ms per start" if part.counts_starts else ""
+        _panel_head(sheet, part, left, top, width, one_load=one_load, unit=unit)
         if not part.cells:
             sheet.write(left, top + _PANEL_HEAD_IN + _ROW_IN / 2, _NOTHING, color=QUIET)
             continue
@@ -278,10 +279,21 @@ def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estim
             width - label_in,
             _ROW_IN * len(part.cells),
         )
-        _bar_panel(axes, part, estimate, look, label_in, width - label_in)
+        shown = _in_ms(estimate) if part.counts_starts else estimate
+        _bar_panel(axes, part, shown, look, label_in, width - label_in)
         if name == "throughput":
             _mark_due(axes, part)
     return sheet
+
+
+def _in_ms(estimate: Callable[[CellSummary], Estimate]) -> Callable[[CellSummary], Estimate]:
+    """A start costs thousands of times what a request does."""
+
+    def scaled(cell: CellSummary) -> Estimate:
+        of = estimate(cell)
+        return Estimate(of.value / 1000, of.low / 1000, of.high / 1000)
+
+    return scaled
 
 
 def _mark_due(axes: Axes, part: Part) -> None:
@@ -418,20 +430,23 @@ def memory(analysis: Analysis) -> Sheet:
     if not names:
         return _empty(caption, f"Nothing to show: {_NOTHING}.")
     cells = {name: [cell for cell in analysis.cells if cell.stack == name] for name in names}
+    peaks = [text_in(_peak(cell)) for cell in _sized(analysis.cells)] or [0.0]
     sheet = Sheet(caption, _ROW_IN * len(names) + _TICKS_IN)
     label_in = _label_in(names)
     width_in = CONTENT_IN - label_in
     axes = sheet.place(MARGIN_IN + label_in, sheet.body_in, width_in, _ROW_IN * len(names))
-    sizes = [cell.pss_mib for cell in analysis.cells if cell.valid] or [0.0]
-    reach = (max(sizes) or 1.0) / (1 - (0.3 + max(map(text_in, _peaks(cells)))) / width_in)
+    sizes = [cell.pss_mib for cell in _sized(analysis.cells)] or [0.0]
+    reach = (max(sizes) or 1.0) / (1 - (0.3 + max(peaks)) / width_in)
     _value_axis(axes, reach, names, label_in)
     if not any(sizes):
         axes.xaxis.set_major_locator(FixedLocator([]))
     look = looks(analysis)
     for row, name in enumerate(names):
-        valid = [cell for cell in cells[name] if cell.valid]
+        valid = _sized(cells[name])
         if not valid:
-            _on_paper(axes, 0.05, row, "invalid in every scenario")
+            unknown = any(cell.valid for cell in cells[name])
+            words = "not known" if unknown else "invalid in every scenario"
+            _on_paper(axes, 0.05, row, words)
             continue
         largest = max(valid, key=lambda cell: cell.pss_mib)
         _bar(axes, row, largest.pss_mib, look[name])
@@ -454,8 +469,9 @@ def _peak(cell: CellSummary) -> str:
     return f"{formats.number(cell.pss_mib)}{formats.NBSP}MiB ({cell.scenario})"
 
 
-def _peaks(cells: Mapping[str, Sequence[CellSummary]]) -> list[str]:
-    return [_peak(cell) for group in cells.values() for cell in group] or [""]
+def _sized(cells: Iterable[CellSummary]) -> list[CellSummary]:
+    """The valid cells whose memory is known."""
+    return [cell for cell in cells if cell.valid and math.isfinite(cell.pss_mib)]
 
 
 # ------------------------------------------------------------------------ latency
@@ -722,8 +738,8 @@ def _line_panels(
     """A sheet with a legend and one pair of axes per scenario; None if there is no cell."""
     if not analysis.cells:
         return None
-    parts = outline.parts(analysis)
-    measured = set(outline.measured_stacks(analysis))
+    parts = outline.answering(analysis)
+    measured = {cell.stack for part in parts for cell in part.cells}
     legend = {label: look for label, look in looks(analysis).items() if label in measured}
     heights = [
         _PANEL_HEAD_IN
@@ -751,12 +767,19 @@ def _line_panels(
 
 
 def _panel_head(
-    sheet: Sheet, part: Part, left_in: float, top_in: float, width_in: float, *, one_load: bool
+    sheet: Sheet,
+    part: Part,
+    left_in: float,
+    top_in: float,
+    width_in: float,
+    *,
+    one_load: bool,
+    unit: str = "",
 ) -> None:
     name = shorten(part.name, 2.6, PANEL_PT, "bold")
     sheet.write(left_in, top_in + 0.14, name, size=PANEL_PT, weight="bold")
     after = left_in + text_in(name, PANEL_PT, "bold") + 0.14
-    words = part.kind if one_load else f"{part.kind} · {part.load}"
+    words = part.kind if one_load else f"{part.kind} · {unit or part.load}"
     sheet.write(after, top_in + 0.14, shorten(words, left_in + width_in - after), color=QUIET)
 
 
@@ -820,3 +843,6 @@ CHARTS: Mapping[str, Callable[[Analysis], Sheet]] = {
     "timeline": timeline,
 }
 """In the order of the page."""
+
+OF_REQUESTS = ("throughput", "latency", "timeline")
+"""Those that say nothing of starts, and are left out where there is nothing else."""

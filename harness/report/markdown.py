@@ -49,6 +49,9 @@ def _lines(analysis: Analysis, captions: Mapping[str, Caption]) -> Iterator[str]
     yield ""
     yield from _cells(analysis)
     yield ""
+    if note := sentences.starts_note(analysis):
+        yield _text(note)
+        yield ""
     yield from _schedules(analysis)
     yield "## Charts"
     yield ""

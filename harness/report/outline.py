@@ -15,10 +15,12 @@ from harness.models import (
     Comparison,
     Kind,
     Load,
+    Measures,
     Stack,
     Verdict,
 )
 from harness.report import formats
+from harness.stacks import worker_processes
 
 MIN_ROUNDS_FOR_VERDICT = ROUNDS_FOR_A_VERDICT
 MIN_ROUNDS_FOR_INTERVAL = 2
@@ -33,6 +35,16 @@ METRICS: Mapping[str, str] = {
     "latency_p99_ms": "p99 latency",
     "cpu_us_per_request": "CPU per request",
 }
+START = "start_p50_ms"
+#: What can decide a scenario, in the order of the report: two metrics, one of which speaks of
+#: requests or of starts.
+HEADLINES: Mapping[str, str] = {
+    THROUGHPUT: METRICS[THROUGHPUT],
+    MEDIAN: METRICS[MEDIAN],
+    START: "Median start",
+}
+#: In place of METRICS where all that was measured is starts.
+_OF_STARTS: Mapping[str, str] = {MEDIAN: "Median start", "cpu_us_per_request": "CPU per start"}
 KINDS: Mapping[Kind, str] = {
     Kind.FRAMEWORK: "framework cost",
     Kind.IO: "I/O-bound",
@@ -76,12 +88,28 @@ class Part:
     @property
     def load(self) -> str:
         """As in `16 users` or `open load, 500 requests/s, Poisson arrivals`."""
-        return load_words(self.plan.load)
+        match self.plan.scenario.measures:
+            case Measures.STARTS:
+                return "one start at a time"
+            case Measures.TEST_CLIENT:
+                return "one test client"
+            case Measures.REQUESTS:
+                return load_words(self.plan.load)
+
+    @property
+    def counts_starts(self) -> bool:
+        """Whether what it counts is starts, and not requests."""
+        return self.plan.counts_starts
 
     @property
     def headline(self) -> str:
         """The metric that decides here: a key of METRICS."""
         return self.plan.headline
+
+    @property
+    def decides(self) -> str:
+        """What that metric speaks of here: a key of HEADLINES."""
+        return START if self.counts_starts else self.headline
 
     @property
     def compared(self) -> tuple[tuple[Pair, Comparison], ...]:
@@ -135,6 +163,11 @@ def parts(analysis: Analysis) -> tuple[Part, ...]:
     )
 
 
+def answering(analysis: Analysis) -> tuple[Part, ...]:
+    """The parts that count requests, and not starts."""
+    return tuple(part for part in parts(analysis) if not part.counts_starts)
+
+
 def _pairs(analysis: Analysis, plan: CellPlan) -> tuple[Pair, ...]:
     found: dict[tuple[str, str], dict[str, Comparison]] = {}
     for comparison in analysis.comparisons:
@@ -174,12 +207,21 @@ def measured_stacks(analysis: Analysis) -> tuple[str, ...]:
 def metrics(analysis: Analysis) -> dict[str, str]:
     """Those of METRICS in which anything is compared; all where nothing is."""
     seen = {comparison.metric for comparison in analysis.comparisons}
-    return {name: words for name, words in METRICS.items() if name in seen or not seen}
+    words = METRICS if answering(analysis) or not parts(analysis) else {**METRICS, **_OF_STARTS}
+    return {name: words[name] for name in METRICS if name in seen or not seen}
 
 
 def headlines(parts: Iterable[Part]) -> set[str]:
-    """The metrics that decide in these scenarios."""
-    return {part.headline for part in parts}
+    """What decides in these scenarios: keys of HEADLINES."""
+    return {part.decides for part in parts}
+
+
+def workers(analysis: Analysis, stack: str) -> int | None:
+    """Worker processes of a stack; None where they follow from cores that nobody wrote down."""
+    of, cores = stacks(analysis)[stack], len(analysis.run.placement.servers)
+    if not cores and "n" in of.workers:
+        return None
+    return worker_processes(of, analysis.run.plan.workers, cores)
 
 
 def rounds_done(analysis: Analysis) -> int:

@@ -249,10 +249,14 @@ def effort_rows(analysis: Analysis) -> list[EffortRow]:
             load=part.load,
             rounds=part.rounds,
             stacks=len(part.plan.stacks),
-            slice_s=f"{part.plan.slice_s:g}{formats.NBSP}s",
+            slice_s="a start" if part.counts_starts else f"{part.plan.slice_s:g}{formats.NBSP}s",
             cycles=part.plan.cycles,
-            warmup_s=f"{part.plan.warmup_s:g}{formats.NBSP}s",
-            loaded=formats.duration(part.rounds * part.plan.seconds_per_round),
+            warmup_s=formats.NOTHING
+            if part.counts_starts
+            else f"{part.plan.warmup_s:g}{formats.NBSP}s",
+            loaded=formats.NOTHING
+            if part.counts_starts
+            else formats.duration(part.rounds * part.plan.seconds_per_round),
         )
         for part in outline.parts(analysis)
     ]
@@ -291,14 +295,14 @@ def _table(analysis: Analysis, width: int) -> RenderableType:
         return Text("No round has finished: nothing to show.")
     wide, narrow = width >= _WIDE, width < _NARROW
     parts = outline.parts(analysis)
-    all_open = outline.headlines(parts) == {outline.MEDIAN}
+    decides = outline.headlines(parts)
     table = _blank()
     table.add_column("Scenario", overflow="fold", style="bold")
     table.add_column("Stack", overflow="fold")
-    shown = _columns(wide=wide, all_open=all_open)
+    shown = _columns(wide=wide, decides=decides)
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
-    ratio = "p50 × baseline" if all_open else "× baseline"
+    ratio = "× baseline" if outline.THROUGHPUT in decides else "p50 × baseline"
     table.add_column(ratio if narrow else f"{ratio} [95 %]", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
     pairs = {(row.scenario, row.load, row.candidate): row for row in reversed(pair_rows(analysis))}
@@ -333,13 +337,15 @@ def _blank() -> Table:
     return Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
 
 
-def _columns(*, wide: bool, all_open: bool) -> list[str]:
-    """The figures that there is room for; the one that decides is always among them."""
-    if wide:
-        return (
-            ["p50 ms", "p99 ms", "CPU µs"] if all_open else ["Req/s", "p50 ms", "p99 ms", "CPU µs"]
-        )
-    return ["p50 ms"] if all_open else ["Req/s"]
+def _columns(*, wide: bool, decides: set[str]) -> list[str]:
+    """The figures that there is room for; what decides is always among them."""
+    figures = {
+        "Req/s": outline.THROUGHPUT in decides,
+        "p50 ms": wide or decides != {outline.THROUGHPUT},
+        "p99 ms": wide and decides != {outline.START},
+        "CPU µs": wide,
+    }
+    return [name for name, shown in figures.items() if shown]
 
 
 def _schedules(analysis: Analysis, width: int) -> list[RenderableType]:
@@ -405,8 +411,12 @@ def _below(analysis: Analysis, cells: Iterable[CellRow]) -> list[Text]:
     ]
     loads = dict.fromkeys(cell.load for cell in cells)
     note = f"{outline.rounds_words(analysis)}, noise floor ±{formats.percent(analysis.noise_floor)}"
-    if outline.headlines(outline.parts(analysis)) != {outline.THROUGHPUT}:
+    decides = outline.headlines(outline.parts(analysis))
+    if outline.MEDIAN in decides:
         note = f"{'; '.join(loads)}; {note}; latency and lag in ms, from the intended start"
+    if outline.START in decides:
+        started = [part.name for part in outline.parts(analysis) if part.counts_starts]
+        lines.append(Text(f"{formats.listing(started)}: p50 is the median start, and decides"))
     if outline.fewest_rounds(analysis) < outline.MIN_ROUNDS_FOR_VERDICT:
         note += f"; a verdict needs at least {outline.MIN_ROUNDS_FOR_VERDICT} rounds"
     return [Text(""), *lines, Text(note, "dim")]
