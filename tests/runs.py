@@ -34,6 +34,7 @@ def hello_plan(
     cycles: int = 4,
     rate_rps: float | None = None,
     scenario: str = "hello",
+    users: int | None = 4,
     precision: float | None = None,
 ) -> Plan:
     """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted; or open load."""
@@ -44,7 +45,7 @@ def hello_plan(
         seed=1,
         chosen_scenarios=[scenario],
         chosen_stacks=stacks,
-        users=4,
+        users=users,
         rate_rps=rate_rps,
         precision=precision,
     )

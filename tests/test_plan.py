@@ -1,6 +1,7 @@
 import math
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ def make(**changes):
     return plan.make_plan(**{**settings, **changes})
 
 
-def test_the_six_scenarios_declare_themselves() -> None:
-    assert set(SCENARIOS) == {
+def test_the_core_scenarios_declare_themselves() -> None:
+    assert {scenario.name for scenario in SCENARIOS.values() if scenario.core} == {
         "hello", "weather", "users-validate", "users-lookup", "cpu-python", "cpu-native",
     }  # fmt: skip
     assert SCENARIOS["weather"].kind is Kind.IO
@@ -171,6 +172,38 @@ def test_a_rate_makes_the_load_open() -> None:
     assert (load.is_open, load.rate_rps, load.label) == (True, 250.0, "open-constant-250")
     assert todo.cells[0].headline == "latency_p50_ms"
     assert make(chosen_scenarios=["hello"]).cells[0].headline == "throughput_rps"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "given", "option"),
+    [
+        ("startup", {"users": 4}, "--users"),
+        ("startup", {"rate_rps": 10.0}, "--rate"),
+        ("startup", {"slice_s": 0.5}, "--slice"),
+        ("tests", {"users": 4}, "--users"),
+        ("tests", {"rate_rps": 10.0}, "--rate"),
+        ("tests", {"generators": 2}, "--generators"),
+    ],
+)
+def test_an_option_without_use_is_refused_where_the_scenario_was_asked_for(
+    scenario: str, given: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(BadInput, match=option):
+        make(chosen_scenarios=[scenario], **given)
+
+
+def test_where_all_scenarios_are_measured_those_without_users_leave_the_option_aside() -> None:
+    todo = make(profile=plan.PROFILES["full"], users=4, slice_s=0.5)
+    cells = {cell.scenario.name: cell for cell in todo.cells}
+    assert cells["hello"].load.users == 4
+    assert cells["startup"].load.users == cells["tests"].load.users == 1
+    assert cells["startup"].slice_s == SCENARIOS["startup"].slice_s
+
+
+def test_a_smoke_run_starts_each_stack_once_a_round() -> None:
+    (cell,) = make(chosen_scenarios=["startup"], profile=plan.PROFILES["smoke"]).cells
+    assert cell.cycles == 1
+    assert cell.headline == "latency_p50_ms"
 
 
 @pytest.mark.parametrize("rate", [1.0, 20.0, 500.0, 5000.0])

@@ -1,6 +1,7 @@
 """What the harness and a load process say to each other: one JSON object a line.
 
-Or a process with a test client (in_process.py), which does the same for the one stack that it is.
+A process with a test client (in_process.py) does the same for the one stack that it is, once it
+has said {"event": "ready"}.
 
 A block is one scenario in one round. The harness orders it and a load process seats one user per
 stack; then each slice is an order of its own, so that several load processes begin theirs

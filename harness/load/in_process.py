@@ -17,7 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,7 +42,11 @@ def main(factory: str, *endpoints: str) -> None:
         samples = contract.tested(endpoints)
         module, _, name = factory.partition(":")
         with client(getattr(importlib.import_module(module), name)()) as ask:
-            _play(ask, samples, sys.stdin, answers)
+            differences = _differences(ask, samples, "before")
+            _say(answers, "ready")
+            played = _play(ask, samples, sys.stdin, answers)
+            differences += _differences(ask, samples, "after")
+            _say(answers, "done", played=[asdict(replace(played, parity=differences))])
     except Exception as error:
         traceback.print_exc()
         _say(answers, "failed", message=f"{type(error).__name__}: {error}")
@@ -81,10 +85,10 @@ def _of_fastapi(app: Any) -> Iterator[Ask]:
         yield ask
 
 
-def _play(ask: Ask, samples: Sequence[Sample], orders: IO[str], answers: IO[str]) -> None:
+def _play(ask: Ask, samples: Sequence[Sample], orders: IO[str], answers: IO[str]) -> Played:
+    """The block; samples are written when it is finished."""
     block = Block.from_json(json.loads(orders.readline())["block"])
     (contender,) = block.contenders
-    before = _differences(ask, samples, "before")
     player = Player(ask, samples, block.origin_ns)
     _say(answers, "seated")
     for line in orders:
@@ -99,17 +103,15 @@ def _play(ask: Ask, samples: Sequence[Sample], orders: IO[str], answers: IO[str]
             case "finish":
                 recorder = player.recorder
                 store.write_samples(Path(contender.samples_file), recorder.columns(block.origin_ns))
-                played = Played(
+                return Played(
                     label=contender.label,
                     requests=len(recorder),
                     errors=recorder.errors,
                     starved=0,
                     examples=recorder.examples,
                     slices=tuple(player.slices),
-                    parity=(*before, *_differences(ask, samples, "after")),
                 )
-                _say(answers, "done", played=[asdict(played)])
-                return
+    raise EOFError("the orders ended in the middle of a block")
 
 
 def _say(answers: IO[str], event: str, **values: Any) -> None:

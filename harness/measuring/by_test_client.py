@@ -19,7 +19,7 @@ from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
 from harness.meter import Meter
 from harness.models import BlockUsage, CellPlan, CellRound, Slice, Stack
 from harness.processes import Child
-from harness.servers import settings_of
+from harness.servers import READY_WITHIN_S, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,16 @@ class _Clients:
     """As a crew, but each process plays the turns of its own stack alone."""
 
     def __init__(self, children: Mapping[str, Child]) -> None:
-        self._crews = {
-            label: Crew([LoadProcess(child, f"the test client of '{label}'")])
+        members = {
+            label: LoadProcess(child, f"the test client of '{label}'")
             for label, child in children.items()
         }
+        for member in members.values():
+            member.answer(READY_WITHIN_S)  # its application is built, and its replies are held
+        self._crews = {label: Crew([member]) for label, member in members.items()}
 
     def seat(self, bench: Bench, cell: CellPlan, number: int) -> None:
-        """Have each application built and its replies held against the contract."""
+        """Tell each what to play; all times have one beginning."""
         origin_ns = time.perf_counter_ns()
         for label, one in self._crews.items():
             samples_file = str(bench.samples_path(cell, label, number))

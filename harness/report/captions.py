@@ -38,7 +38,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
         "ratios": Caption(
             title=_ratio_title(analysis),
             note=_note(
-                f"{_of_headlines(parts, _RATIO_OF)} ÷ "
+                f"{_of_headlines(parts, _RATIO_OF, ' or ').capitalize()} ÷ "
                 f"{'those' if THROUGHPUT in outline.headlines(parts) else 'that'} of "
                 f"{outline.only_baseline(parts) or 'the baseline'}, on a logarithmic scale",
                 load,
@@ -204,16 +204,16 @@ def _all_open(parts: tuple[Part, ...]) -> bool:
     return outline.headlines(parts) == {MEDIAN}
 
 
-def _of_headlines(parts: tuple[Part, ...], words: Mapping[str, str], between: str = "; ") -> str:
+def _of_headlines(parts: tuple[Part, ...], words: Mapping[str, str], between: str) -> str:
     """What is to be said of each metric that decides in this run."""
     wanted = outline.headlines(parts) or {THROUGHPUT}
     return between.join(said for metric, said in words.items() if metric in wanted)
 
 
 _RATIO_OF: Mapping[str, str] = {
-    THROUGHPUT: "Requests per second",
-    MEDIAN: "Median latency",
-    START: "Median start time",
+    THROUGHPUT: "requests per second",
+    MEDIAN: "median latency",
+    START: "median start time",
 }
 _RATIO_READING: Mapping[str, str] = {
     THROUGHPUT: (
