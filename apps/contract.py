@@ -13,7 +13,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 from urllib.parse import quote, urlencode
 
 from apps import problems
@@ -90,6 +90,20 @@ class Sample:
     content_type: str = "application/json"
     reply_headers: Mapping[str, str | FromReply] = field(default_factory=dict)
     chunked: bool = False  # the body is sent in chunks, without content-length
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One text over a WebSocket, which is held; the echo has its number there, from 1."""
+
+    name: str
+    path: str
+    text: str
+    method: ClassVar[str] = "WS"
+
+    def echo(self, number: int) -> str:
+        """What must come back when it is the message of this number."""
+        return _encode({"seq": number, "text": self.text}).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +239,12 @@ def predict(number: int) -> Sample:
     pixels, digit = digits.image(number)
     sent: Expected = {"pixels": [*pixels]}
     return _post(f"predict image {number}", "/predict", sent, 200, {"digit": digit})
+
+
+def live_message(number: int) -> Message:
+    """WS /live: a line of a chat, as somebody might write it about the item of this number."""
+    text = f"{user(number).name}: {item(number).name}?"
+    return Message(f"live message {number}", "/live", text)
 
 
 def crash() -> Sample:
@@ -676,9 +696,7 @@ def _live_samples(unique: str) -> Iterator[Sample]:
 def exchanges() -> list[Exchange]:
     """Every conversation of WS /live, the one endpoint that is not HTTP."""
     texts = ("hello", "", " Zoë 明 ", '{"a": "b\\n"}', "x" * 100_000)
-    numbered = tuple(
-        _encode({"seq": seq, "text": text}).decode() for seq, text in enumerate(texts, 1)
-    )
+    numbered = tuple(Message("", "/live", text).echo(seq) for seq, text in enumerate(texts, 1))
     return [
         Exchange("live: texts", "/live", texts, numbered),
         Exchange("live: nothing said", "/live", (), ()),
