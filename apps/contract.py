@@ -252,6 +252,29 @@ def crash() -> Sample:
     return _get_problem("crash", "/crash", problems.of_status(500))
 
 
+def refused() -> tuple[Sample, ...]:
+    """A request of each kind that is answered by a problem, but for those that nobody foresaw."""
+    return (
+        _get_problem("refused: an unknown path", "/nothing", problems.of_status(404)),
+        _wrong_method("DELETE", "/hello", allow="GET"),
+        _post_problem(
+            "refused: no JSON", "/users/validate", b'{"name": "Ada"', problems.of_status(400)
+        ),
+        _post_problem(
+            "refused: wrong fields",
+            "/users/validate",
+            {"name": " ", "email": "ada", "age": 151},
+            _invalid(name="length", email="email", age="range"),
+        ),
+        _get_problem(
+            "refused: an absent item",
+            f"/items/{SEEDED_ITEMS + 1}",
+            problems.unknown_item(SEEDED_ITEMS + 1),
+        ),
+        _unauthorized("refused: no token", None, problems.token_missing()),
+    )
+
+
 def cpu_python() -> Sample:
     """GET /cpu/python with the default size."""
     return _cpu("python", cpu.python, cpu.SIZE_DEFAULT, "")
