@@ -176,14 +176,14 @@ def lookup_user(user_id: int) -> Sample:
 def search_items(**query: str | int) -> Sample:
     """GET /items with these valid parameters, of which no filter has its default."""
     page, per_page = int(query.get("page", 1)), int(query.get("per_page", 20))
+    low, high = int(query.get("min_price", 0)), int(query.get("max_price", catalogue.PRICE_MAX))
     keyword = str(query.get("keyword", "")).strip().lower()
     found = [
         one
         for one in catalogue.items(SEEDED_ITEMS)
-        if keyword in one.name.lower()
+        if low <= one.price <= high
         and query.get("category", one.category) == one.category
-        and int(query.get("min_price", 0)) <= one.price
-        and int(query.get("max_price", catalogue.PRICE_MAX)) >= one.price
+        and keyword in one.name.lower()
     ]
     shown: list[Expected] = [_item(one) for one in found[(page - 1) * per_page : page * per_page]]
     path = f"/items?{urlencode(query)}" if query else "/items"

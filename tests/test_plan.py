@@ -78,7 +78,7 @@ def test_an_unknown_stack_is_answered_with_the_near_match() -> None:
 
 
 def test_a_name_that_resembles_nothing_is_answered_with_all_names() -> None:
-    with pytest.raises(UnknownName, match="known: cpu-native, cpu-python, hello"):
+    with pytest.raises(UnknownName, match="known: auth, cpu-native, cpu-python, crud-mix"):
         make(chosen_scenarios=["zzzzzzzz"])
 
 

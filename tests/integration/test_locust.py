@@ -21,18 +21,21 @@ SCENARIOS = [one for one in plan.load_scenarios().values() if one.measures is Me
 FILES = [one.file for one in SCENARIOS]
 
 
-def locust(files: list[str], url: str, *, users: int = 2) -> tuple[int, dict[str, tuple[int, int]]]:
+def locust(
+    files: list[str], url: str, *, users: int = 2, seconds: int = 2
+) -> tuple[int, dict[str, tuple[int, int]]]:
     """Exit code; requests and failures of each scenario's class, as Locust counts them."""
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", ",".join(files),
          "--headless", "--host", url, "--users", str(users), "--spawn-rate", str(users),
-         "--run-time", "2s", "--json", "--loglevel", "ERROR"],
+         "--run-time", f"{_SECONDS}s", "--json", "--loglevel", "ERROR"],
         cwd=plan.PROJECT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    stats = json.loads(done.stdout)
-    return done.returncode, {
-        one["name"]: (one["num_requests"], one["num_failures"]) for one in stats
-    }
+    counts: dict[str, tuple[int, int]] = {}
+    for one in json.loads(done.stdout):  # a row for each method
+        requests, failures = counts.get(one["name"], (0, 0))
+        counts[one["name"]] = requests + one["num_requests"], failures + one["num_failures"]
+    return done.returncode, counts
 
 
 @pytest.fixture(scope="module")
