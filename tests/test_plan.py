@@ -24,19 +24,36 @@ def make(**changes):
     return plan.make_plan(**{**settings, **changes})
 
 
-def test_the_core_scenarios_declare_themselves() -> None:
-    assert {scenario.name for scenario in SCENARIOS.values() if scenario.core} == {
-        "hello", "weather", "users-validate", "users-lookup", "cpu-python", "cpu-native",
-    }  # fmt: skip
-    assert SCENARIOS["weather"].kind is Kind.IO
+CORE = {"hello", "weather", "users-validate", "users-lookup", "cpu-python", "cpu-native"}
+ON_REQUEST = {"items", "auth", "page", "export", "predict", "errors", "crud-mix", "live"}
+
+
+def test_the_scenarios_declare_themselves() -> None:
+    assert set(SCENARIOS) >= CORE | ON_REQUEST
+    assert {cell.scenario.name for cell in make().cells} == CORE
     assert all(scenario.question.endswith("?") for scenario in SCENARIOS.values())
+    kinds = {name: SCENARIOS[name].kind for name in ("weather", "export", "crud-mix", "live")}
+    assert kinds == {
+        "weather": Kind.IO, "export": Kind.CPU, "crud-mix": Kind.MIXED, "live": Kind.FRAMEWORK,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(ON_REQUEST))
+def test_a_scenario_names_the_steps_that_matter_in_it(name: str) -> None:
+    scenario = SCENARIOS[name]
+    steps = {"validation", "client", "server", "framework", "handlers", "driver"}
+    assert set(scenario.ladder) <= steps
+    assert len(set(scenario.ladder)) == len(scenario.ladder)
+    assert ("client" in scenario.ladder) == ("GET /weather/{city}" in scenario.endpoints)
 
 
 def test_scenarios_that_call_the_upstream_show_the_client_variants() -> None:
-    weather = next(cell for cell in make().cells if cell.scenario.name == "weather")
-    assert weather.stacks == (
+    assert SCENARIOS["weather"].stacks == (
         "flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp",
     )  # fmt: skip
+    for scenario in SCENARIOS.values():
+        if "GET /weather/{city}" in scenario.endpoints:
+            assert {"fastapi-uvicorn", "fastapi-aiohttp"} < set(scenario.stacks)
 
 
 def test_the_default_run_measures_at_most_six_minutes() -> None:
@@ -62,7 +79,7 @@ def test_an_unknown_stack_is_answered_with_the_near_match() -> None:
 
 
 def test_a_name_that_resembles_nothing_is_answered_with_all_names() -> None:
-    with pytest.raises(UnknownName, match="known: cpu-native, cpu-python, hello"):
+    with pytest.raises(UnknownName, match="known: auth, cpu-native, cpu-python, crud-mix"):
         make(chosen_scenarios=["zzzzzzzz"])
 
 
