@@ -15,7 +15,7 @@ from harness.report import formats, outline
 from harness.report.captions import Caption, captions
 from harness.report.outline import MEDIAN, Pair, Part
 from harness.report.palette import BAND, INK, INVALID, PAPER, QUIET, STEPS, Look, looks
-from harness.report.sentences import step_words
+from harness.report.sentences import falls
 from harness.report.sheet import (
     CONTENT_IN,
     MARGIN_IN,
@@ -254,10 +254,10 @@ def waterfall(analysis: Analysis) -> Sheet:
     parts = outline.with_ladder(outline.parts(analysis))
     if not parts:
         return _empty(caption, "No ladder was measured.")
-    falls = {part.name: _falls(part) for part in parts}
-    rows = [fall for several in falls.values() for fall in several]
+    falls_of = {part.name: _falls(part) for part in parts}
+    rows = [fall for several in falls_of.values() for fall in several]
     heights = [
-        _PANEL_HEAD_IN + (_ROW_IN * (1 + len(falls[part.name])) + _TICKS_IN + _NOTE_IN)
+        _PANEL_HEAD_IN + (_ROW_IN * (1 + len(falls_of[part.name])) + _TICKS_IN + _NOTE_IN)
         for part in parts
     ]
     sheet = Sheet(caption, _grid_in(heights, 1))
@@ -273,7 +273,7 @@ def waterfall(analysis: Analysis) -> Sheet:
     for part, (left, top, width) in zip(parts, _grid(heights, 1, sheet.body_in), strict=True):
         _panel_head(sheet, part, left, top, width, one_load=one_load)
         lowest = part.cell(part.plan.ladder[0].before)
-        several = falls[part.name]
+        several = falls_of[part.name]
         top += _PANEL_HEAD_IN
         if lowest is None or not several:
             sheet.write(left, top + _ROW_IN / 2, _NOTHING, color=QUIET)
@@ -301,7 +301,9 @@ def waterfall(analysis: Analysis) -> Sheet:
                 reason = shorten(part.why_invalid(fall.pair), plot_in + figure_in)
                 sheet.write(plot_left, y, reason, style="italic", bbox=_PATCH)
             else:
-                _fall_bar(axes, row + 0.5, part, fall)
+                following = [one.comparison.verdict for one in several[row : row + 1]]
+                goes_on = following not in ([], [Verdict.INVALID])
+                _fall_bar(axes, row + 0.5, part, fall, goes_on=goes_on)
                 if fall.is_total:
                     after = part.cell(fall.pair.candidate)
                     assert after is not None
@@ -328,7 +330,7 @@ def waterfall(analysis: Analysis) -> Sheet:
     return sheet
 
 
-_LOWEST = "lowest rung"
+_LOWEST = "start"
 _STEP_VERDICT_IN = 1.3
 _STEP_VERDICTS: Mapping[Verdict, str] = {
     Verdict.SAME: "same (noise)",
@@ -342,16 +344,9 @@ _LEAST_SPAN = 1.6  # of the axis: a step of a few percent is to look like one
 
 def _falls(part: Part) -> list[_Fall]:
     """The steps up to the goal, the total, and the steps beyond it."""
-    steps = [
-        (climb.step.beyond, _Fall(step_words(climb.step), climb.pair, comparison, False))
-        for climb in part.climbs
-        for comparison in [climb.pair.comparisons[part.headline]]
-    ]
-    total = [_Fall("Flask → FastAPI", *part.total, True)] if part.total else []
     return [
-        *(fall for beyond, fall in steps if not beyond),
-        *total,
-        *(fall for beyond, fall in steps if beyond),
+        _Fall(words, pair, pair.comparisons[part.headline], is_total)
+        for words, pair, is_total in falls(part)
     ]
 
 
@@ -389,7 +384,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [float(value) for value in ticks if low <= value <= high]
 
 
-def _fall_bar(axes: Axes, y: float, part: Part, fall: _Fall) -> None:
+def _fall_bar(axes: Axes, y: float, part: Part, fall: _Fall, *, goes_on: bool) -> None:
     value, end = _fall_ends(part, fall)
     colour = STEPS[fall.comparison.verdict]
     axes.barh(
@@ -404,7 +399,7 @@ def _fall_bar(axes: Axes, y: float, part: Part, fall: _Fall) -> None:
     )
     if outline.has_interval(fall.comparison):
         _whisker(axes, y, end)
-    if not fall.is_total:  # the next row goes on from here
+    if goes_on and not fall.is_total:
         axes.plot([end.value] * 2, [y, y + 1], color=QUIET, lw=0.8, zorder=2)
 
 
@@ -417,7 +412,7 @@ def _rung_mark(axes: Axes, y: float, value: float, look: Look) -> None:
         markerfacecolor=look.colour,
         markeredgecolor=PAPER,
         markeredgewidth=1,
-        zorder=6,
+        zorder=3.5,  # the interval goes before it
     )
 
 

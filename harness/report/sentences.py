@@ -267,6 +267,19 @@ def step_words(step: Step) -> str:
     return f"{step.kind}: {step.change}"
 
 
+def falls(part: Part) -> tuple[tuple[str, Pair, bool], ...]:
+    """What a waterfall shows from above: its words, its pair, whether it is the total."""
+    steps = [
+        (climb.step.beyond, (step_words(climb.step), climb.pair, False)) for climb in part.climbs
+    ]
+    total = [(f"{TWINS['flask']} → {TWINS['fastapi']}", part.total[0], True)] if part.total else []
+    return (
+        *(fall for beyond, fall in steps if not beyond),
+        *total,
+        *(fall for beyond, fall in steps if beyond),
+    )
+
+
 def attribution(analysis: Analysis) -> tuple[Answer, ...]:
     """Which step makes how much of the difference, in each scenario with a ladder."""
     return tuple(
@@ -290,7 +303,7 @@ def _attributed(part: Part) -> Iterator[Finding]:
         told = [
             f"{_named(climb)} {figure_words(comparison)}"
             if verdict is not Verdict.INVALID
-            else f"{_named(climb)} ({part.why_invalid(climb.pair)})"
+            else f"{_named(climb)}: {part.why_invalid(climb.pair)}"
             for climb, comparison in _with_verdict(part, way, verdict)
         ]
         if told:
@@ -338,14 +351,18 @@ def _shares(part: Part, way: Sequence[Climb], total: Comparison) -> str:
         for climb, comparison in decided
     ]
     shares.sort(reverse=True)
-    makes = [f"{name} makes {_share(share)}" for share, name in shares if share > 0]
-    against = [f"{name} goes against it ({_share(share)})" for share, name in shares if share <= 0]
-    return f"On the logarithmic scale, {formats.listing([*makes, *against])}."
+    told = [
+        f"{name} accounts for {_share(share)}"
+        if share > 0
+        else f"{name} goes against it by {_share(-share)}"
+        for share, name in shares
+    ]
+    return f"On the logarithmic scale, {formats.listing(told)}."
 
 
 def _share(share: float) -> str:
     """Whole percents: the intervals are wider than that."""
-    return f"{100 * share:.0f}{formats.NBSP}%".replace("-", "−")
+    return f"{100 * share:.0f}{formats.NBSP}%"
 
 
 def _with_verdict(
