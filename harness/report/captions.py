@@ -132,7 +132,8 @@ def _waterfall(parts: tuple[Part, ...], analysis: Analysis) -> Caption:
             "Each bar begins where the one above it ends: two stacks that differ in what the row "
             f"names and in nothing else that is used here. {better} Equal ratios have equal "
             "lengths, so that the bars add up to the total. A grey bar names no cause: the step "
-            "is inside the noise, or not resolved. What stands below the total goes on from "
+            "is inside the noise, or not resolved; an arrowhead, that an interval goes on "
+            "beyond the drawing. What stands below the total goes on from "
             "FastAPI as it is commonly run."
         ),
         alt=_joined(_step_facts(parts)),

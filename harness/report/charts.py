@@ -290,6 +290,8 @@ def waterfall(analysis: Analysis) -> Sheet:
             _rung_mark(axes, 0.5, outline.headline_of(part, lowest), look[lowest.stack])
             figure = f"{formats.number(outline.headline_of(part, lowest))}{_UNITS[part.headline]}"
             sheet.write(plot_left + plot_in + 0.2, y, figure)
+        else:
+            sheet.write(WIDTH_IN - MARGIN_IN, y, str(Verdict.INVALID), ha="right", color=QUIET)
         for row, fall in enumerate(several, 1):
             y = top + _ROW_IN * (row + 0.5)
             weight = "bold" if fall.is_total else "normal"
@@ -339,6 +341,7 @@ _UNITS: Mapping[str, str] = {
     outline.THROUGHPUT: f"{formats.NBSP}requests/s",
     MEDIAN: f"{formats.NBSP}ms",
 }
+_MOST_BESIDE = 2  # how far intervals of too few rounds may push the bars together
 _LEAST_SPAN = 1.6  # of the axis: a step of a few percent is to look like one
 
 
@@ -359,13 +362,17 @@ def _fall_ends(part: Part, fall: _Fall) -> tuple[float, Estimate]:
 
 
 def _fall_axis(axes: Axes, part: Part, falls: Sequence[_Fall]) -> None:
-    shown: list[float] = []
+    bars: list[float] = []
+    limits: list[float] = []
     for fall in falls:
         if fall.comparison.verdict is not Verdict.INVALID:
             value, end = _fall_ends(part, fall)
-            shown += [value, end.value, end.low, end.high]
-    shown = [value for value in shown if math.isfinite(value) and value > 0] or [1.0]
-    low, high = min(shown), max(shown)
+            bars += [value, end.value]
+            limits += [end.low, end.high]
+    bars = [value for value in bars if math.isfinite(value) and value > 0] or [1.0]
+    limits = [value for value in (*bars, *limits) if math.isfinite(value)]
+    low = max(min(limits), min(bars) / _MOST_BESIDE)
+    high = min(max(limits), max(bars) * _MOST_BESIDE)
     margin = max(1.04, (high / low) ** 0.04, math.sqrt(_LEAST_SPAN * low / high))
     axes.set_xscale("log")
     axes.set_xlim(low / margin, high * margin)
@@ -399,6 +406,10 @@ def _fall_bar(axes: Axes, y: float, part: Part, fall: _Fall, *, goes_on: bool) -
     )
     if outline.has_interval(fall.comparison):
         _whisker(axes, y, end)
+        low, high = axes.get_xlim()
+        for limit, beyond, arrow in ((low, end.low < low, "<"), (high, end.high > high, ">")):
+            if beyond:
+                axes.plot([limit], [y], marker=arrow, color=INK, ms=5, clip_on=False, zorder=5)
     if goes_on and not fall.is_total:
         axes.plot([end.value] * 2, [y, y + 1], color=QUIET, lw=0.8, zorder=2)
 
