@@ -133,8 +133,7 @@ def analyse(
         ]
         summaries.extend(here)
         valid = {summary.stack: summary.valid for summary in here}
-        baseline, *candidates = cell.stacks
-        for candidate in candidates:
+        for baseline, candidate in (*cell.pairs, *cell.steps):
             if figures[baseline] and figures[candidate]:
                 both_valid = valid[baseline] and valid[candidate]
                 drafts.extend(
@@ -492,6 +491,7 @@ class _Draft:
     rounds: int
     more_is_better: bool
     valid: bool
+    is_step: bool  # of a ladder
 
 
 def _compare(
@@ -519,6 +519,7 @@ def _compare(
             rounds=len(shared),
             more_is_better=more,
             valid=valid and not math.isnan(estimate.value),
+            is_step=(baseline, candidate) in cell.steps,
         )
 
     throughput = [
@@ -563,11 +564,15 @@ def _confidence(plan: Plan) -> float:
 
 
 def _with_verdicts(drafts: Sequence[_Draft], run: RunRecord) -> tuple[Comparison, ...]:
-    """Verdicts; all comparisons of one metric are a family, corrected for how many it has."""
+    """Verdicts; all comparisons of one metric are a family, corrected for how many it has.
+
+    The steps of the ladders are one of their own: they ask where a difference comes from, and
+    whether there is one must not depend on whether that is asked.
+    """
     calibration, confidence = run.calibration, _confidence(run.plan)
     significant: dict[int, bool] = {}
-    for metric in {draft.metric for draft in drafts}:
-        family = [i for i, d in enumerate(drafts) if d.metric == metric and d.valid]
+    for kin in {(draft.metric, draft.is_step) for draft in drafts}:
+        family = [i for i, d in enumerate(drafts) if (d.metric, d.is_step) == kin and d.valid]
         p_values = [stats.p_value(drafts[i].estimate, drafts[i].rounds, confidence) for i in family]
         for index, p_value in zip(family, stats.holm(p_values), strict=True):
             significant[index] = p_value < 1 - confidence

@@ -89,6 +89,28 @@ class Measures(enum.StrEnum):
     TEST_CLIENT = "test client"  # requests through the framework's own, inside one process
 
 
+class StepKind(enum.StrEnum):
+    """What changes with a step of the ladder."""
+
+    SERVER = "server"
+    VALIDATION = "validation"
+    FRAMEWORK = "framework"
+    CLIENT = "client"
+    HANDLERS = "handlers"
+    DRIVER = "driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change on the way from Flask to FastAPI, from one rung (a stack) to the next."""
+
+    kind: StepKind
+    change: str  # a few words: "gunicorn → granian"
+    before: str  # the rung that one comes from
+    after: str  # the rung that one stands on then
+    beyond: bool = False  # whether it goes on from FastAPI as it is commonly run
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What the users do, as its Locust file declares it."""
@@ -105,7 +127,7 @@ class Scenario:
     warmup_s: float  # uncounted load on fresh servers, until their rate is steady
     core: bool = False  # whether a run that names no scenario measures it
     measures: Measures = Measures.REQUESTS
-    ladder: tuple[str, ...] = ()  # kinds of step between the twins that can matter here
+    ladder: tuple[StepKind, ...] = ()  # kinds of step that can matter here; empty: no ladder
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +153,29 @@ class CellPlan:
     settle_s: float
     cycles: int  # slices per stack and round
     warmup_s: float
+    ladder: tuple[Step, ...] = ()  # steps that are measured too, from the lowest rung on
+
+    @property
+    def total(self) -> tuple[str, str] | None:
+        """The lowest rung, and the one where FastAPI as it is commonly run is reached."""
+        way = [step for step in self.ladder if not step.beyond]
+        return (way[0].before, way[-1].after) if way else None
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Baseline and candidate of each ordinary comparison; a rung is none by being one."""
+        if not self.ladder:
+            baseline, *candidates = self.stacks
+            return tuple((baseline, candidate) for candidate in candidates)
+        baseline, *candidates = self.scenario.stacks
+        own = [(baseline, candidate) for candidate in candidates]
+        return tuple(dict.fromkeys((*own, *([self.total] if self.total else []))))
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """Rung before and rung after of each step that is no ordinary comparison anyway."""
+        pairs = [(step.before, step.after) for step in self.ladder]
+        return tuple(pair for pair in pairs if pair not in self.pairs)
 
     @property
     def counts_starts(self) -> bool:

@@ -44,17 +44,19 @@ class Precision:
         )
 
     def _estimates(self, cell: CellPlan) -> list[Estimate]:
-        """Candidate ÷ baseline of the headline metric, or of a stack alone its own figure."""
-        baseline, *candidates = (self._figures[cell.scenario.name, one] for one in cell.stacks)
-        if len(baseline) < ROUNDS_FOR_A_VERDICT:
+        """Of the headline metric: every comparison and step, or a stack alone its own figure."""
+        of_stack = {one: self._figures[cell.scenario.name, one] for one in cell.stacks}
+        first = of_stack[cell.stacks[0]]
+        if len(first) < ROUNDS_FOR_A_VERDICT:
             return [Estimate(math.nan, math.nan, math.nan)]
-        if not candidates:
-            return [stats.log_mean(list(baseline.values()), stats.STOPPED_CONFIDENCE)]
+        pairs = (*cell.pairs, *cell.steps)
+        if not pairs:
+            return [stats.log_mean(list(first.values()), stats.STOPPED_CONFIDENCE)]
         return [
             stats.log_mean(
                 # A baseline that served nothing has no ratio, and no interval is narrow then.
-                [figures[one] / baseline[one] if baseline[one] else math.nan for one in figures],
+                [figures[one] / base[one] if base[one] else math.nan for one in figures],
                 stats.STOPPED_CONFIDENCE,
             )
-            for figures in candidates
+            for base, figures in ((of_stack[a], of_stack[b]) for a, b in pairs)
         ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness import plan
+from harness.ladder import load_ladder
 from harness.models import (
     BlockUsage,
     CellRound,
@@ -36,8 +37,12 @@ def hello_plan(
     scenario: str = "hello",
     users: int | None = 4,
     precision: float | None = None,
+    ladder: bool = False,
 ) -> Plan:
-    """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted; or open load."""
+    """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted; or open load.
+
+    With a ladder, its rungs too.
+    """
     return plan.make_plan(
         scenarios=plan.load_scenarios(),
         stacks=load_stacks(plan.STACKS_FILE),
@@ -48,6 +53,8 @@ def hello_plan(
         users=users,
         rate_rps=rate_rps,
         precision=precision,
+        ladder=ladder,
+        steps=load_ladder(plan.LADDER_FILE),
     )
 
 

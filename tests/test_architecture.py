@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors", "models"},
     {"stats", "interrupts", "placement", "launch"},
-    {"gates", "stacks", "generate", "explore", "parity", "disturbances"},
+    {"gates", "stacks", "ladder", "generate", "explore", "parity", "disturbances"},
     {"plan", "analysis", "store", "processes", "meter"},
     {"servers", "environment", "load", "precision", "noise", "machine"},
     {"services", "progress", "report"},

@@ -25,7 +25,8 @@ from apps import contract
 from apps.contract import Sample
 from harness import parity, store
 from harness.load.block import Block, Played, Turn
-from harness.load.client import Outcome, Request
+from harness.load.client import Request
+from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
 from harness.models import Failure, Slice
 
@@ -136,7 +137,6 @@ class Player:
     def __init__(self, ask: Ask, samples: Sequence[Sample], origin_ns: int) -> None:
         self._ask = ask
         self._asked = itertools.cycle([(one, Request(one, "testserver")) for one in samples])
-        self._right: dict[str, bytes] = {}  # sample -> a body that was found to be right
         self._origin_ns = origin_ns
         self.forget_warmup()
 
@@ -158,7 +158,7 @@ class Player:
             except Exception as error:  # the test client passes on what the application raises
                 outcome = Outcome(0, 0, Failure.CLOSED, f"{sample.name}: {error!r}")
             else:
-                outcome = self._judged(request, status, body)
+                outcome = request.judge(status, body)
             done_ns = time.perf_counter_ns()
             self.recorder.add(start_ns, start_ns, done_ns, self.recorder.intern(outcome))
             now_ns = done_ns
@@ -173,15 +173,6 @@ class Player:
         )
         self.slices.append(piece)
         return piece
-
-    def _judged(self, request: Request, status: int, body: bytes) -> Outcome:
-        """What came of it; a body that was right before need not be parsed again."""
-        if status == request.expected_status and body == self._right.get(request.name):
-            return Outcome(status, len(body), Failure.NONE)
-        outcome = request.judge(status, body)
-        if outcome.good:
-            self._right[request.name] = body
-        return outcome
 
 
 if __name__ == "__main__":

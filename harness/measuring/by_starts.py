@@ -17,7 +17,8 @@ from apps import contract
 from harness import plan, store
 from harness.errors import ServerFailed
 from harness.load.block import Played, Turn
-from harness.load.client import Outcome, Request
+from harness.load.client import Request
+from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
 from harness.measuring.blocks import Bench, play_block
 from harness.meter import Meter, cpu_seconds, lifetime

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis
-from harness.report import outline
 from harness.report.captions import captions
-from harness.report.charts import CHARTS, OF_REQUESTS
+from harness.report.charts import CHARTS, charts_of
 from harness.report.markdown import summary
 from harness.report.page import page
 from harness.report.sheet import png, svgs
@@ -30,22 +29,32 @@ def write(analysis: Analysis, folder: Path) -> list[Path]:
     Raises:
         ResultsUnwritable: a file could not be written.
     """
-    words = captions(analysis)
+    drawn = charts_of(analysis)
+    words = {name: caption for name, caption in captions(analysis).items() if name in drawn}
     inline: dict[str, str] = {}
     charts: dict[str, bytes] = {}
-    for name, draw in CHARTS.items():
-        if name in OF_REQUESTS and analysis.cells and not outline.answering(analysis):
-            continue
+    for name, draw in drawn.items():
         sheet = draw(analysis)
         whole, inline[name] = svgs(sheet, name, words[name].alt)
         charts[f"charts/{name}.svg"] = whole.encode()
         charts[f"charts/{name}.png"] = png(sheet)
     files = {
         "index.html": page(analysis, words, inline).encode(),
-        "summary.md": summary(analysis, {name: words[name] for name in inline}).encode(),
+        "summary.md": summary(analysis, words).encode(),
         **charts,
     }
-    return [_write(folder / name, content) for name, content in files.items()]
+    written = [_write(folder / name, content) for name, content in files.items()]
+    for name in CHARTS.keys() - drawn.keys():  # an earlier report may have had it
+        for kind in ("svg", "png"):
+            _remove(folder / "charts" / f"{name}.{kind}")
+    return written
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResultsUnwritable(f"can't remove {path}, which is stale: {error.strerror}") from error
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -13,7 +13,10 @@ from harness.report.sentences import (
     AT_REST,
     CLOSED_HIDES,
     OPEN_SHOWS,
+    STEP_VERDICTS,
     TEST_CLIENT_HOLDS,
+    figure_words,
+    step_words,
     why_inconclusive,
 )
 
@@ -51,6 +54,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             ),
             alt=_joined(_ratio_facts(parts)),
         ),
+        "waterfall": _waterfall(outline.with_ladder(parts), analysis),
         "throughput": _throughput(asked, load_asked, whiskers),
         "latency": Caption(
             title="How long does a request take, from the median to the slowest in a thousand?",
@@ -121,6 +125,38 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             alt=_facts(asked, lambda cell: cell.throughput_rps, "requests per second on average"),
         ),
     }
+
+
+def _waterfall(parts: tuple[Part, ...], analysis: Analysis) -> Caption:
+    better = _of_headlines(parts, _STEP_READING, " ")
+    return Caption(
+        title="Which step between Flask and FastAPI makes how much of the difference?",
+        note=_note(
+            f"{_of_headlines(parts, _RATIO_OF, ' or ').capitalize()} from rung to rung, on a logarithmic scale",
+            _load(parts),
+            _whiskers(analysis).replace("intervals", "intervals of each step"),
+        ),
+        reading=(
+            "Each bar begins where the one above it ends: two stacks that differ in what the row "
+            f"names and in nothing else that is used here. {better} Equal ratios have equal "
+            "lengths, so that the bars add up to the total. A grey bar names no cause: the step "
+            "is inside the noise, or not resolved; an arrowhead, that an interval goes on "
+            "beyond the drawing. What stands below the total goes on from "
+            "FastAPI as it is commonly run."
+        ),
+        alt=_joined(_step_facts(parts)),
+    )
+
+
+def _step_facts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        for climb in part.climbs:
+            comparison = climb.pair.comparisons[part.headline]
+            name = f"{part.name}: {step_words(climb.step)}"
+            if comparison.verdict == "invalid":
+                yield f"{name} invalid ({part.why_invalid(climb.pair)})"
+            else:
+                yield f"{name} {figure_words(comparison)}, {STEP_VERDICTS[comparison.verdict]}"
 
 
 def _throughput(parts: tuple[Part, ...], load: str, whiskers: str) -> Caption:
@@ -236,6 +272,10 @@ _CPU_OF: Mapping[tuple[bool, bool], str] = {
     ),
     (False, False): "CPU time of the server's whole process tree per request, in µs",
 }
+_STEP_READING: Mapping[str, str] = {
+    THROUGHPUT: "To the right: more requests per second.",
+    MEDIAN: "Open load, to the left: less time for the median request.",
+}
 _LATENCY_READING: Mapping[str, str] = {
     THROUGHPUT: f"{CLOSED_HIDES} Read these curves beside the throughput.",
     MEDIAN: (
@@ -249,10 +289,10 @@ _PERCENTILES: Mapping[str, str] = {"p50": "median", "p90": "p90", "p99": "p99", 
 def _ratio_title(analysis: Analysis) -> str:
     by_label = outline.stacks(analysis)
     pairs = {
-        (plan.stacks[0], candidate)
+        (baseline, candidate)
         for plan in analysis.run.plan.cells
-        for candidate in plan.stacks[1:]
-        if plan.stacks[0] in by_label and candidate in by_label
+        for baseline, candidate in plan.pairs
+        if baseline in by_label and candidate in by_label
     }
     baselines = {baseline: by_label[baseline] for baseline, _ in pairs}
     candidates = {candidate: by_label[candidate] for _, candidate in pairs}

@@ -17,6 +17,8 @@ from harness.models import (
     Load,
     Measures,
     Stack,
+    Step,
+    StepKind,
     Verdict,
 )
 from harness.report import formats
@@ -68,12 +70,21 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Climb:
+    """One step of a ladder, and the stack after it beside the one before."""
+
+    step: Step
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One scenario under one load."""
 
     plan: CellPlan
     cells: tuple[CellSummary, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...]  # the ordinary ones; steps of a ladder are kept apart
+    climbs: tuple[Climb, ...] = ()  # in the ladder's order; empty without a ladder
 
     @property
     def name(self) -> str:
@@ -121,6 +132,19 @@ class Part:
         )
 
     @property
+    def total(self) -> tuple[Pair, Comparison] | None:
+        """All steps from Flask to FastAPI as it is commonly run in one; None without a ladder."""
+        for pair, comparison in self.compared:
+            if (pair.baseline, pair.candidate) == self.plan.total:
+                return pair, comparison
+        return None
+
+    @property
+    def unused(self) -> tuple[StepKind, ...]:
+        """Kinds of step that are left out here, because no request would notice them."""
+        return tuple(kind for kind in StepKind if kind not in self.plan.scenario.ladder)
+
+    @property
     def rounds(self) -> int:
         """Rounds in which it was measured."""
         return max((cell.rounds for cell in self.cells), default=0)
@@ -157,9 +181,15 @@ def parts(analysis: Analysis) -> tuple[Part, ...]:
                 for cell in analysis.cells
                 if (cell.scenario, cell.load) == (plan.scenario.name, plan.load.label)
             ),
-            pairs=_pairs(analysis, plan),
+            pairs=tuple(pair for key, pair in found.items() if key not in plan.steps),
+            climbs=tuple(
+                Climb(step, found[step.before, step.after])
+                for step in plan.ladder
+                if (step.before, step.after) in found
+            ),
         )
         for plan in analysis.run.plan.cells
+        for found in [_pairs(analysis, plan)]
     )
 
 
@@ -168,16 +198,29 @@ def answering(analysis: Analysis) -> tuple[Part, ...]:
     return tuple(part for part in parts(analysis) if not part.counts_starts)
 
 
-def _pairs(analysis: Analysis, plan: CellPlan) -> tuple[Pair, ...]:
+def _pairs(analysis: Analysis, plan: CellPlan) -> dict[tuple[str, str], Pair]:
+    """Baseline and candidate -> their comparisons, steps among them."""
     found: dict[tuple[str, str], dict[str, Comparison]] = {}
     for comparison in analysis.comparisons:
         if (comparison.scenario, comparison.load) == (plan.scenario.name, plan.load.label):
             key = (comparison.baseline, comparison.candidate)
             found.setdefault(key, {})[comparison.metric] = comparison
-    return tuple(
-        Pair(baseline, candidate, {m: by_metric[m] for m in METRICS if m in by_metric})
-        for (baseline, candidate), by_metric in found.items()
-    )
+    return {
+        key: Pair(*key, {m: by_metric[m] for m in METRICS if m in by_metric})
+        for key, by_metric in found.items()
+    }
+
+
+def with_ladder(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The scenarios of which the steps were measured too."""
+    return tuple(part for part in parts if part.plan.ladder)
+
+
+def headline_of(part: Part, cell: CellSummary) -> float:
+    """What a cell came to in the metric that decides."""
+    if part.headline == MEDIAN:
+        return cell.latency_ms["p50"].value
+    return cell.throughput_rps.value
 
 
 def only_baseline(parts: Iterable[Part]) -> str:

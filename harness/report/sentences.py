@@ -23,15 +23,17 @@ from harness.models import (
     Measures,
     Placement,
     Stack,
+    Step,
     Verdict,
 )
 from harness.report import formats, outline
-from harness.report.outline import METRICS, THROUGHPUT, TWINS, Pair, Part
+from harness.report.outline import METRICS, THROUGHPUT, TWINS, Climb, Pair, Part
 from harness.stats import LARGEST_SAME, SMALLEST_BAND
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 DRIFT_WORTH_A_WORD = 1.15  # fastest round / slowest round of one cell
 PAIRS_TOLD_ONE_BY_ONE = 3
+TOTAL_WORTH_SHARING = 0.10  # a smaller one would be shared out in hundreds of percents
 MOST_ROUNDS_WORTH_ASKING_FOR = 200
 
 # What two servers can't be made to share. Shown when both are in the run.
@@ -147,7 +149,7 @@ def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
 
 
 def _compared(part: Part, pair: Pair, comparison: Comparison) -> str:
-    figure = _figure(comparison)
+    figure = figure_words(comparison)
     match comparison.verdict:
         case Verdict.FASTER | Verdict.SLOWER:
             ratio = formats.ratio(comparison.ratio)
@@ -259,7 +261,7 @@ def _grouped(where: str, part: Part) -> Iterator[Finding]:
                 listed = "; ".join(_compared(part, *one).rstrip(".") for one in group)
                 yield Finding(f"{where}{listed}.", verdict)
                 continue
-            rest = [f"{pair.candidate} {_figure(comparison)}" for pair, comparison in group]
+            rest = [f"{pair.candidate} {figure_words(comparison)}" for pair, comparison in group]
             yield Finding(
                 f"{where}{len(group)} of {formats.plural(len(part.compared), 'candidate')} "
                 f"{words[verdict].format(baseline=baseline)}: {'; '.join(rest)}.",
@@ -289,6 +291,137 @@ _GROUP_WORDS: Mapping[str, Mapping[Verdict, str]] = {
 }
 
 
+# ------------------------------------------------------------------------- ladder
+
+
+STEP_VERDICTS: Mapping[Verdict, str] = {
+    Verdict.FASTER: "faster",
+    Verdict.SLOWER: "slower",
+    Verdict.SAME: "same: inside the noise",
+    Verdict.INCONCLUSIVE: "inconclusive: not resolved",
+    Verdict.INVALID: "invalid",
+}
+LADDER_NOTE = (
+    "Each step is measured in its place: what two changes do to each other is counted with the "
+    "later one, so that another order could share the same total out differently."
+)
+
+
+def step_words(step: Step) -> str:
+    """As in `server: gunicorn → granian`."""
+    return f"{step.kind}: {step.change}"
+
+
+def falls(part: Part) -> tuple[tuple[str, Pair, bool], ...]:
+    """What a waterfall shows from above: its words, its pair, whether it is the total."""
+    steps = [
+        (climb.step.beyond, (step_words(climb.step), climb.pair, False)) for climb in part.climbs
+    ]
+    total = [(f"{TWINS['flask']} → {TWINS['fastapi']}", part.total[0], True)] if part.total else []
+    return (
+        *(fall for beyond, fall in steps if not beyond),
+        *total,
+        *(fall for beyond, fall in steps if beyond),
+    )
+
+
+def attribution(analysis: Analysis) -> tuple[Answer, ...]:
+    """Which step makes how much of the difference, in each scenario with a ladder."""
+    return tuple(
+        Answer(part.name, part.plan.scenario.question, tuple(_attributed(part)))
+        for part in outline.with_ladder(outline.parts(analysis))
+    )
+
+
+def _attributed(part: Part) -> Iterator[Finding]:
+    """The total with its shares, then what is known of the other steps."""
+    if part.total is None or not part.climbs:
+        yield Finding(f"In {part.name}, nothing is known yet: no round has finished.", None)
+        return
+    pair, total = part.total
+    way = [climb for climb in part.climbs if not climb.step.beyond]
+    yield Finding(
+        f"In {part.name}, {_compared(part, pair, total)} {_shares(part, way, total)}".rstrip(),
+        total.verdict,
+    )
+    for verdict, words in _UNSHARED.items():
+        told = [
+            f"{_named(climb)} {figure_words(comparison)}"
+            if verdict is not Verdict.INVALID
+            else f"{_named(climb)}: {part.why_invalid(climb.pair)}"
+            for climb, comparison in _with_verdict(part, way, verdict)
+        ]
+        if told:
+            yield Finding(f"{words}: {'; '.join(told)}.", verdict)
+    beyond = [
+        f"{_named(climb)} {figure_words(comparison)}, {STEP_VERDICTS[comparison.verdict]}"
+        if comparison.verdict is not Verdict.INVALID
+        else f"{_named(climb)} invalid ({part.why_invalid(climb.pair)})"
+        for climb in part.climbs
+        if climb.step.beyond
+        for comparison in [climb.pair.comparisons[part.headline]]
+    ]
+    if beyond:
+        yield Finding(f"Beyond {pair.candidate}: {'; '.join(beyond)}.", None)
+    if part.unused:
+        yield Finding(f"Not used here, and not measured: {formats.listing(part.unused)}.", None)
+
+
+_UNSHARED: Mapping[Verdict, str] = {
+    Verdict.SAME: "Inside the noise",
+    Verdict.INCONCLUSIVE: "Not resolved, and so no cause of anything",
+    Verdict.INVALID: "Not known, because a cell is invalid",
+}
+
+
+def _shares(part: Part, way: Sequence[Climb], total: Comparison) -> str:
+    """What each step that has a verdict makes of a total that has one; never of any other."""
+    decided = [
+        (climb, comparison)
+        for climb in way
+        for comparison in [climb.pair.comparisons[part.headline]]
+        if outline.decided(comparison)
+    ]
+    listed = "; ".join(f"{_named(climb)} {figure_words(one)}" for climb, one in decided)
+    alone = f" Steps that have a verdict by themselves: {listed}." if decided else ""
+    if not outline.decided(total):
+        return f"So no step has a share in it.{alone}"
+    whole = math.log(total.ratio)
+    if abs(whole) < math.log1p(TOTAL_WORTH_SHARING):
+        return f"That is too little to be shared out.{alone}"
+    if not decided:
+        return "None of its steps has a verdict, so that it can't be shared out."
+    shares = [
+        (math.log(comparison.ratio) / whole, f"{_named(climb)} {formats.ratio(comparison.ratio)}")
+        for climb, comparison in decided
+    ]
+    shares.sort(reverse=True)
+    told = [
+        f"{name} accounts for {_share(share)}"
+        if share > 0
+        else f"{name} goes against it by {_share(-share)}"
+        for share, name in shares
+    ]
+    return f"On the logarithmic scale, {formats.listing(told)}."
+
+
+def _share(share: float) -> str:
+    """Whole percents: the intervals are wider than that."""
+    return f"{100 * share:.0f}{formats.NBSP}%"
+
+
+def _with_verdict(
+    part: Part, climbs: Sequence[Climb], verdict: Verdict
+) -> list[tuple[Climb, Comparison]]:
+    found = [(climb, climb.pair.comparisons[part.headline]) for climb in climbs]
+    return [(climb, comparison) for climb, comparison in found if comparison.verdict is verdict]
+
+
+def _named(climb: Climb) -> str:
+    """As in `client (requests → httpx)`."""
+    return f"{climb.step.kind} ({climb.step.change})"
+
+
 # ---------------------------------------------------------------------- surprises
 
 
@@ -309,7 +442,7 @@ def _differs_from_itself(part: Part, stacks: Mapping[str, Stack]) -> Iterator[st
         one, other = stacks.get(pair.baseline), stacks.get(pair.candidate)
         if one and other and one.name == other.name and outline.decided(comparison):
             yield (
-                f"In {part.name}, {one.name} differs from itself: {_figure(comparison)}. The "
+                f"In {part.name}, {one.name} differs from itself: {figure_words(comparison)}. The "
                 "noise of this run is larger than its noise floor says, so no ratio near 1 in it "
                 "should be believed."
             )
@@ -340,12 +473,13 @@ def _variant_decides(part: Part, stacks: Mapping[str, Stack]) -> Iterator[str]:
 
 
 def differences(stacks: Sequence[Stack]) -> str:
-    """In which settings stacks differ: `http_client (httpx, aiohttp)`; empty if in none."""
+    """In what stacks differ: `workers (default, n) and http_client (httpx, aiohttp)`, or empty."""
     found: list[str] = []
     for name, values in (
         ("server", [stack.server for stack in stacks]),
         ("application", [stack.app for stack in stacks]),
         ("server options", [" ".join(stack.options) for stack in stacks]),
+        ("workers", [stack.workers for stack in stacks]),
     ):
         if len(set(values)) > 1:
             found.append(f"{name} ({_distinct(values)})")
@@ -461,6 +595,13 @@ def _method(analysis: Analysis) -> Iterator[str]:
         f"corrected for together (Holm), and the ratio lies outside {_bands(analysis)}; "
         f"“inconclusive” otherwise or with fewer than {outline.MIN_ROUNDS_FOR_VERDICT} rounds."
     )
+    climbing = outline.with_ladder(outline.parts(analysis))
+    if climbing:
+        yield (
+            f"In {formats.listing([part.name for part in climbing])}, the stacks between Flask and "
+            "FastAPI took their turns with the others. A step is compared as any other pair is; "
+            "all steps of a metric are corrected for together, apart from the other comparisons."
+        )
     if run.calibration and run.calibration.ceiling_rps:
         most = max(run.calibration.ceiling_rps.values())
         yield (
@@ -768,7 +909,7 @@ def _twin_names(analysis: Analysis) -> list[str]:
     return [TWINS.get(twin, twin) for twin in sorted(twins, key=lambda twin: twin != "flask")]
 
 
-def _figure(comparison: Comparison) -> str:
+def figure_words(comparison: Comparison) -> str:
     """As in `1.02 × [0.99, 1.05]`."""
     return f"{formats.ratio(comparison.ratio)} {_interval(comparison)}"
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.models import Analysis, CellSummary, Comparison, Estimate, GateResult, Verdict
-from harness.report import formats, outline
+from harness.report import formats, outline, sentences
 from harness.report.outline import Part
 
 PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
@@ -43,6 +43,22 @@ class PairRow:
     rounds: str
     candidate: str
     baseline: str
+    ratios: tuple[Ratio | None, ...]  # in the order of outline.metrics
+    headline: Ratio | None  # of the metric that decides
+    why_invalid: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a ladder in ready text, or the total of those above it."""
+
+    scenario: str
+    load: str
+    rounds: str
+    words: str  # `client: requests → httpx`
+    before: str
+    after: str
+    is_total: bool
     ratios: tuple[Ratio | None, ...]  # in the order of outline.metrics
     headline: Ratio | None  # of the metric that decides
     why_invalid: str
@@ -138,6 +154,29 @@ def pair_rows(analysis: Analysis) -> list[PairRow]:
                 )
             )
     return rows
+
+
+def step_rows(analysis: Analysis) -> list[StepRow]:
+    """Scenario by scenario: the steps to the goal, the total, the steps beyond."""
+    metrics = outline.metrics(analysis)
+    return [
+        StepRow(
+            scenario=part.name,
+            load=part.load,
+            rounds=formats.plural(part.rounds, "round"),
+            words=words,
+            before=pair.baseline,
+            after=pair.candidate,
+            is_total=is_total,
+            ratios=tuple(_ratio(pair.comparisons.get(metric)) for metric in metrics),
+            headline=_ratio(pair.comparisons.get(part.headline)),
+            why_invalid=part.why_invalid(pair)
+            if any(one.verdict is Verdict.INVALID for one in pair.comparisons.values())
+            else "",
+        )
+        for part in outline.with_ladder(outline.parts(analysis))
+        for words, pair, is_total in sentences.falls(part)
+    ]
 
 
 def _ratio(comparison: Comparison | None) -> Ratio | None:
@@ -330,7 +369,12 @@ def _table(analysis: Analysis, width: int) -> RenderableType:
             is_baseline=(*here, cell.stack) in baselines,
         )
         table.add_row(*values)
-    return Group(table, *_schedules(analysis, width), *_below(analysis, cells))
+    return Group(
+        table,
+        *_steps(analysis, narrow=narrow),
+        *_schedules(analysis, width),
+        *_below(analysis, cells),
+    )
 
 
 def _blank() -> Table:
@@ -346,6 +390,35 @@ def _columns(*, wide: bool, decides: set[str]) -> list[str]:
         "CPU µs": wide,
     }
     return [name for name, shown in figures.items() if shown]
+
+
+def _steps(analysis: Analysis, *, narrow: bool) -> list[RenderableType]:
+    """The ladders, step by step."""
+    rows = step_rows(analysis)
+    if not rows:
+        return []
+    table = _blank()
+    table.add_column("Scenario", overflow="fold", style="bold")
+    table.add_column("Step", overflow="fold")
+    table.add_column("× before" if narrow else "× before [95 %]", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    named = ""
+    for row in rows:
+        if named and row.scenario != named:
+            table.add_section()
+        shown = row.headline
+        invalid = shown is None or shown.verdict is Verdict.INVALID
+        figure = "" if invalid or shown is None else shown.figure
+        if figure and shown and not narrow:
+            figure = f"{figure} {shown.interval}"
+        table.add_row(
+            Text("" if row.scenario == named else row.scenario),
+            Text(row.words, "bold" if row.is_total else ""),
+            Text(figure),
+            _verdict(shown.verdict if shown else Verdict.INVALID),
+        )
+        named = row.scenario
+    return [Text(""), table]
 
 
 def _schedules(analysis: Analysis, width: int) -> list[RenderableType]:
