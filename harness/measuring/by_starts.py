@@ -119,8 +119,7 @@ class _Starter:
                 end_ns = time.perf_counter_ns()
         except ServerFailed as error:
             end_ns = time.perf_counter_ns()
-            told = " ".join([str(error), *error.detail.splitlines()[-1:]])
-            outcome = Outcome(0, 0, Failure.REFUSED, told)
+            outcome = Outcome(0, 0, Failure.REFUSED, _told(error))
         if not outcome.good:
             self.failed[turn.stack] = outcome.example
         ready_ns = ready_ns or end_ns
@@ -177,6 +176,13 @@ class _StartMeter:
     def usage(self) -> dict[str, Usage]:
         """Stack or role -> what it used, and held."""
         return self._roles.usage() | self._starter.used
+
+
+def _told(error: ServerFailed) -> str:
+    """The error in one line: of its last lines the one that names an exception, or the last."""
+    lines = error.detail.splitlines()
+    named = [line for line in lines if "Error: " in line]
+    return " ".join([str(error), *(named or lines)[-1:]])
 
 
 def _on_our_clock(spawned_at: float) -> int:
