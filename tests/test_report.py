@@ -858,6 +858,17 @@ def test_only_steps_with_a_verdict_account_for_the_total(climbed: tuple[Analysis
     assert not WINNER.search(noise.text + unknown.text + unused.text)
 
 
+def test_each_scenarios_steps_are_told_in_one_paragraph_of_the_summary(
+    climbed: tuple[Analysis, Path],
+) -> None:
+    _, folder = climbed
+    section = (folder / "summary.md").read_text().split("step by step")[1].split("## ")[0]
+    (told,) = (line for line in section.splitlines() if line.startswith("- "))
+    assert told.startswith("- In weather, ")
+    assert "Inside the noise: " in told
+    assert "Not used here" in told
+
+
 def test_the_shares_are_those_of_the_logarithms_and_some_may_go_against_it(
     climbed: tuple[Analysis, Path],
 ) -> None:

@@ -103,7 +103,7 @@ def _steps(analysis: Analysis, captions: Mapping[str, Caption]) -> Iterator[str]
     yield f"![{_text(captions['waterfall'].title)}](charts/waterfall.svg)"
     yield ""
     for answer in sentences.attribution(analysis):
-        yield from (f"- {_text(finding.text)}" for finding in answer.findings)
+        yield f"- {_text(' '.join(finding.text for finding in answer.findings))}"
     yield ""
     if rows:
         headings = ["Scenario", "Step", "After ÷ before", *outline.metrics(analysis).values()]

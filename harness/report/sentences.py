@@ -303,7 +303,8 @@ STEP_VERDICTS: Mapping[Verdict, str] = {
 }
 LADDER_NOTE = (
     "Each step is measured in its place: what two changes do to each other is counted with the "
-    "later one, so that another order could share the same total out differently."
+    "later one, so that another order could share the same total out differently. A share is that "
+    "of the ratio itself, and as unsure as its interval is wide."
 )
 
 
