@@ -288,7 +288,7 @@ def test_the_rungs_come_after_the_scenarios_own_stacks_and_none_twice() -> None:
 
 
 def test_a_ladder_adds_its_steps_and_leaves_the_comparisons_as_they_are() -> None:
-    for name in SCENARIOS:
+    for name in [one.name for one in SCENARIOS.values() if one.ladder]:
         (plain,) = make(chosen_scenarios=[name]).cells
         (cell,) = climbing(chosen_scenarios=[name]).cells
         assert cell.pairs == plain.pairs
