@@ -30,7 +30,7 @@ def locust(files: list[str], url: str, *, users: int = 2) -> tuple[int, dict[str
     done = subprocess.run(
         [sys.executable, "-m", "locust", "-f", ",".join(files),
          "--headless", "--host", url, "--users", str(users), "--spawn-rate", str(users),
-         "--run-time", f"{seconds}s", "--json", "--loglevel", "ERROR"],
+         "--run-time", f"{_SECONDS}s", "--json", "--loglevel", "ERROR"],
         cwd=plan.PROJECT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     counts: dict[str, tuple[int, int]] = {}
