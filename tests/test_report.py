@@ -691,7 +691,7 @@ def test_open_and_closed_load_in_one_run_are_not_mixed_up() -> None:
     assert "the requests of flask-gthread" in texts[0]
     assert "for the median request" in texts[1]
     note = captions(analysis)["ratios"].note
-    assert note.startswith("Requests per second; Median latency")
+    assert note.startswith("Requests per second or median latency")
     drawn = [text.get_text() for text in CHARTS["ratios"](analysis).texts]
     assert "Framework cost · Requests/s" in drawn
     assert "CPU-bound · Median latency" in drawn
