@@ -20,7 +20,8 @@ from harness.load.block import Turn
 from harness.measuring import by_starts
 from harness.measuring.blocks import Bench
 from harness.models import Analysis, Failure, Placement, Usage
-from harness.report import captions, sentences
+from harness.report import sentences
+from harness.report.captions import captions
 from tests.runs import A_STACK, FakeRun, hello_plan
 
 BASELINE = "flask-gthread"
@@ -72,7 +73,7 @@ def test_the_report_speaks_of_starts_and_of_no_requests_per_second(
     said = " ".join(finding.text for finding in answer.findings).replace("\u00a0", " ")
     assert f"{A_STACK} takes 2.00 × the time of {BASELINE} to start" in said
     assert "Memory at rest: 50.0 MiB per worker in flask-gthread" in said
-    told = [said, *sentences.method(analysed), captions.captions(analysed)["ratios"].note]
+    told = [said, *sentences.method(analysed), captions(analysed)["ratios"].note]
     assert not [text for text in told if "requests per second" in text.lower()]
     files = {path.name for path in report.write(analysed, tmp_path)}
     assert "cpu.svg" in files
