@@ -5,7 +5,7 @@ from harness.load.users import ScenarioUser
 
 
 class Export(ScenarioUser):
-    """GET /export of 1,000 items, which is about 120 kB."""
+    """GET /export of 1,000 items, which is about 100 kB."""
 
     question = "What does it cost to write 1,000 items as JSON?"
     kind = "CPU-bound"

@@ -322,13 +322,13 @@ def test_a_large_reply_in_pieces_is_parsed_once_and_checked_every_time(
     wrong = good.replace(b"garden", b"Garden", 1)
     count = itertools.count(1)
 
-    def every_fifth_wrong(sock) -> bool:
-        sock.sendall(reply(wrong if next(count) % 5 == 0 else good))
+    def every_third_wrong(sock) -> bool:
+        sock.sendall(reply(wrong if next(count) % 3 == 0 else good))
         return True
 
-    _, columns, fleet = loaded(every_fifth_wrong, sample=export, size=1)
+    _, columns, fleet = loaded(every_third_wrong, sample=export, size=1, seconds=1)
     failed = int((columns["failure"] == Failure.WRONG_BODY).sum())
-    assert failed == len(columns["failure"]) // 5 > 0
+    assert failed == len(columns["failure"]) // 3 > 0
     assert parsed == 1 + failed
     assert "items[" in fleet.recorder.examples[0]
 

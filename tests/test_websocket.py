@@ -231,7 +231,7 @@ def test_one_lost_message_among_many_is_seen() -> None:
     def tenth_is_another(peer: Peer, number: int, text: str) -> None:
         peer.say(frame(echo(number + 1 if number == 10 else number, text)))
 
-    columns, fleet = loaded(tenth_is_another, size=1)
+    columns, fleet = loaded(tenth_is_another, size=1, seconds=0.4)
     failed = int((columns["failure"] == Failure.WRONG_BODY).sum())
     assert failed == fleet.recorder.errors == len(columns["failure"]) // 10 > 0
 
