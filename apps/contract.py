@@ -11,9 +11,10 @@ import base64
 import functools
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 from urllib.parse import quote, urlencode
 
 from apps import problems
@@ -93,6 +94,20 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """One text over a WebSocket, which is held; the echo has its number there, from 1."""
+
+    name: str
+    path: str
+    text: str
+    method: ClassVar[str] = "WS"
+
+    def echo(self, number: int) -> str:
+        """What must come back when it is the message of this number."""
+        return _encode({"seq": number, "text": self.text}).decode()
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """What is said over one WebSocket: all messages are sent, then the replies must come.
 
@@ -162,14 +177,14 @@ def lookup_user(user_id: int) -> Sample:
 def search_items(**query: str | int) -> Sample:
     """GET /items with these valid parameters, of which no filter has its default."""
     page, per_page = int(query.get("page", 1)), int(query.get("per_page", 20))
+    low, high = int(query.get("min_price", 0)), int(query.get("max_price", catalogue.PRICE_MAX))
     keyword = str(query.get("keyword", "")).strip().lower()
     found = [
         one
         for one in catalogue.items(SEEDED_ITEMS)
-        if keyword in one.name.lower()
+        if low <= one.price <= high
         and query.get("category", one.category) == one.category
-        and int(query.get("min_price", 0)) <= one.price
-        and int(query.get("max_price", catalogue.PRICE_MAX)) >= one.price
+        and keyword in one.name.lower()
     ]
     shown: list[Expected] = [_item(one) for one in found[(page - 1) * per_page : page * per_page]]
     path = f"/items?{urlencode(query)}" if query else "/items"
@@ -227,9 +242,38 @@ def predict(number: int) -> Sample:
     return _post(f"predict image {number}", "/predict", sent, 200, {"digit": digit})
 
 
+def live_message(number: int) -> Message:
+    """WS /live: a line of a chat, as somebody might write it about the item of this number."""
+    text = f"{user(number).name}: {item(number).name}?"
+    return Message(f"live message {number}", "/live", text)
+
+
 def crash() -> Sample:
     """GET /crash."""
     return _get_problem("crash", "/crash", problems.of_status(500))
+
+
+def refused() -> tuple[Sample, ...]:
+    """A request of each kind that is answered by a problem, but for those that nobody foresaw."""
+    return (
+        _get_problem("refused: an unknown path", "/nothing", problems.of_status(404)),
+        _wrong_method("DELETE", "/hello", allow="GET"),
+        _post_problem(
+            "refused: no JSON", "/users/validate", b'{"name": "Ada"', problems.of_status(400)
+        ),
+        _post_problem(
+            "refused: wrong fields",
+            "/users/validate",
+            {"name": " ", "email": "ada", "age": 151},
+            _invalid(name="length", email="email", age="range"),
+        ),
+        _get_problem(
+            "refused: an absent item",
+            f"/items/{SEEDED_ITEMS + 1}",
+            problems.unknown_item(SEEDED_ITEMS + 1),
+        ),
+        _unauthorized("refused: no token", None, problems.token_missing()),
+    )
 
 
 def cpu_python() -> Sample:
@@ -667,6 +711,25 @@ def samples(unique: str) -> list[Sample]:
     ]
 
 
+def tested(endpoints: Collection[str]) -> tuple[Sample, ...]:
+    """What an application's own tests ask of endpoints such as "GET /users/{id}".
+
+    Of each, the first sample that is found, that is not there and that is refused: 200, 404, 422.
+    """
+    found: list[Sample] = []
+    for endpoint in ENDPOINTS:
+        if f"{endpoint.method} {endpoint.path}" in endpoints:
+            pattern = re.compile(re.sub(r"{\w+}", "[^/]+", endpoint.path))
+            asked = [
+                sample
+                for sample in endpoint.samples("")
+                if sample.method == endpoint.method and pattern.fullmatch(sample.path)
+            ]
+            for status in (200, 404, 422):
+                found += [sample for sample in asked if sample.status == status][:1]
+    return tuple(found)
+
+
 def _live_samples(unique: str) -> Iterator[Sample]:
     """WS /live, as HTTP without an upgrade sees it; what is said over it is in `exchanges`."""
     yield _get_problem("live without an upgrade", "/live", problems.upgrade_required())
@@ -676,9 +739,7 @@ def _live_samples(unique: str) -> Iterator[Sample]:
 def exchanges() -> list[Exchange]:
     """Every conversation of WS /live, the one endpoint that is not HTTP."""
     texts = ("hello", "", " Zoë 明 ", '{"a": "b\\n"}', "x" * 100_000)
-    numbered = tuple(
-        _encode({"seq": seq, "text": text}).decode() for seq, text in enumerate(texts, 1)
-    )
+    numbered = tuple(Message("", "/live", text).echo(seq) for seq, text in enumerate(texts, 1))
     return [
         Exchange("live: texts", "/live", texts, numbered),
         Exchange("live: nothing said", "/live", (), ()),

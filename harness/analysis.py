@@ -24,7 +24,7 @@ from harness.models import (
     Estimate,
     Failure,
     GateResult,
-    Load,
+    Measures,
     Plan,
     RunRecord,
     ScheduleKept,
@@ -116,7 +116,7 @@ def analyse(
     for cell in run.plan.cells:
         figures = {
             label: [
-                _round_figures(cell.load, measured, read_samples(measured))
+                _round_figures(cell, measured, read_samples(measured))
                 for measured in _measured(run, cell.scenario.name, label)
             ]
             for label in cell.stacks
@@ -133,8 +133,7 @@ def analyse(
         ]
         summaries.extend(here)
         valid = {summary.stack: summary.valid for summary in here}
-        baseline, *candidates = cell.stacks
-        for candidate in candidates:
+        for baseline, candidate in (*cell.pairs, *cell.steps):
             if figures[baseline] and figures[candidate]:
                 both_valid = valid[baseline] and valid[candidate]
                 drafts.extend(
@@ -159,7 +158,7 @@ def _measured(run: RunRecord, scenario: str, stack: str) -> list[CellRound]:
     ]
 
 
-def _round_figures(load: Load, cell: CellRound, samples: Samples) -> _RoundFigures:
+def _round_figures(planned: CellPlan, cell: CellRound, samples: Samples) -> _RoundFigures:
     from_ns = np.array([piece.from_ns for piece in cell.slices], dtype=np.int64)
     to_ns = np.array([piece.to_ns for piece in cell.slices], dtype=np.int64)
     good = samples.failure == Failure.NONE
@@ -173,7 +172,7 @@ def _round_figures(load: Load, cell: CellRound, samples: Samples) -> _RoundFigur
     kept = counted & good
     latency_ns = samples.latency_ns[kept]
     schedule = None
-    if load.is_open:
+    if planned.load.is_open:
         done_ns = samples.intended_ns + samples.latency_ns
         in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
         sent = samples.failure != Failure.NEVER_SENT
@@ -185,9 +184,11 @@ def _round_figures(load: Load, cell: CellRound, samples: Samples) -> _RoundFigur
             lag_ns=(samples.start_ns - samples.intended_ns)[sent],
             service_ns=service_ns[kept],
         )
-        halves = _halves_of_latency(samples.slice[kept], latency_ns, len(from_ns))
-    else:
-        halves = _halves_of_throughput(rates.throughput_rps)
+    halves = (
+        _halves_of_throughput(rates.throughput_rps)
+        if planned.has_throughput
+        else _halves_of_latency(samples.slice[kept], latency_ns, len(from_ns))
+    )
     return _RoundFigures(
         round=cell.round,
         throughput_rps=float(np.average(rates.throughput_rps, weights=window_s)),
@@ -204,10 +205,10 @@ def _round_figures(load: Load, cell: CellRound, samples: Samples) -> _RoundFigur
     )
 
 
-def headline(load: Load, cell: CellRound, samples: Samples) -> float:
-    """What one cell came to in one round, in the metric that its load is for (Load.headline)."""
-    figures = _round_figures(load, cell, samples)
-    if not load.is_open:
+def headline(planned: CellPlan, cell: CellRound, samples: Samples) -> float:
+    """What one cell came to in one round, in the metric that decides there."""
+    figures = _round_figures(planned, cell, samples)
+    if planned.has_throughput:
         return figures.throughput_rps
     return float(np.median(figures.latency_ns)) / 1e6 if len(figures.latency_ns) else math.nan
 
@@ -242,6 +243,9 @@ def _summarise(
     own = figures[stack.label]
     others = [one for label, rounds in figures.items() if label != stack.label for one in rounds]
     latency = pool.estimates()
+    starts = cell.counts_starts
+    if starts:  # of so few samples, a percentile of the tail would be the slowest or a guess
+        latency = {name: latency[name] if name in pool.supported else _UNKNOWN for name in latency}
     requests = sum(one.cell.requests for one in own)
     kept = _schedule_kept(own, run.plan)
     confidence = _confidence(run.plan)
@@ -253,18 +257,27 @@ def _summarise(
         rounds=len(own),
         requests=requests,
         errors=sum(one.failed for one in own),
-        throughput_rps=stats.log_mean([one.throughput_rps for one in own], confidence),
+        throughput_rps=_UNKNOWN
+        if starts
+        else stats.log_mean([one.throughput_rps for one in own], confidence),
         latency_ms=latency,
         cpu_us_per_request=stats.log_mean([one.cpu_us_per_request for one in own], confidence),
-        pss_mib=max(one.cell.server.pss_bytes for one in own) / _MIB,
+        pss_mib=_pss_mib(cell, own),
         threads=max(one.cell.server.threads for one in own),
         switches_per_request=sum(one.cell.server.context_switches for one in own)
         / max(1, requests),
         schedule=kept,
         gates=_gates(run, cell, own, others, kept, latency["p50"].value),
         latency_curve_ms=tuple(pool.curve_ms()),
-        timeline=_timeline(own, figures),
+        timeline=() if starts else _timeline(own, figures),
     )
+
+
+def _pss_mib(cell: CellPlan, own: Sequence[_RoundFigures]) -> float:
+    """The largest of the rounds; unknown where nothing started, or where our own code is in it."""
+    largest = max(one.cell.server.pss_bytes for one in own)
+    known = largest and cell.scenario.measures is not Measures.TEST_CLIENT
+    return largest / _MIB if known else math.nan
 
 
 class _Pool:
@@ -301,10 +314,16 @@ class _Pool:
     def curve_ms(self) -> list[tuple[float, float]]:
         """Those points of CURVE beyond which enough samples lie."""
         return [
-            (quantile, self._ns[quantile] / 1e6)
-            for quantile in CURVE
-            if self._samples * (1 - quantile) >= SAMPLES_BEYOND
+            (quantile, self._ns[quantile] / 1e6) for quantile in CURVE if self._reaches(quantile)
         ]
+
+    @property
+    def supported(self) -> set[str]:
+        """The median, and those percentiles beyond which enough samples lie."""
+        return {"p50", *(name for name, quantile in QUANTILES.items() if self._reaches(quantile))}
+
+    def _reaches(self, quantile: float) -> bool:
+        return self._samples * (1 - quantile) >= SAMPLES_BEYOND
 
     def ratio(self, base: _Pool, name: str) -> Estimate:
         """One of our percentiles ÷ the same of another stack in the same rounds."""
@@ -345,6 +364,7 @@ def _gates(
     kept: ScheduleKept | None,
     latency_p50_ms: float,
 ) -> tuple[GateResult, ...]:
+    measures = cell.scenario.measures
     examples = [example for one in figures for example in one.cell.error_examples]
     wall_s = sum(one.cell.wall_s for one in figures)
     load_cpu_s = [sum(each) for each in zip(*(one.cell.load_cpu_s for one in figures), strict=True)]
@@ -356,23 +376,34 @@ def _gates(
             sum(one.failed for one in figures),
             cell.scenario.kind,
             examples[0] if examples else "",
-        ),
-        gates.parity([difference for one in figures for difference in one.cell.parity]),
-        gates.alive([one.cell.died for one in figures if one.cell.died]),
-        gates.load_busy(load_cpu_s, wall_s),
-        gates.settled(_halves_beside_others(figures, others)),
-        gates.possible(
-            float(np.mean([one.throughput_rps for one in figures])),
-            sum(one.cell.server.cpu_s for one in figures)
-            / max(1, sum(one.cell.requests for one in figures)),
-            len(run.placement.servers),
-        ),
-        gates.rounds(len(figures)),
+            what="starts" if measures is Measures.STARTS else "requests",
+        )
     ]
+    # A start's one answer is checked by itself, and a server that ends has failed to start.
+    if measures is not Measures.STARTS:
+        result.append(
+            gates.parity([difference for one in figures for difference in one.cell.parity])
+        )
+        result.append(gates.alive([one.cell.died for one in figures if one.cell.died]))
+    if load_cpu_s:  # a start and a test client have no load process
+        result.append(gates.load_busy(load_cpu_s, wall_s))
+    result.append(gates.settled(_halves_beside_others(figures, others)))
+    # The CPU time of a start goes beyond its first answer, until it is at rest.
+    if measures is not Measures.STARTS:
+        result.append(
+            gates.possible(
+                float(np.mean([one.throughput_rps for one in figures])),
+                sum(one.cell.server.cpu_s for one in figures)
+                / max(1, sum(one.cell.requests for one in figures)),
+                len(run.placement.servers),
+            )
+        )
+    result.append(gates.rounds(len(figures)))
     if kept:
         result.append(gates.schedule_lag(kept.lag_p99_ms, latency_p50_ms, kept.starved))
         result.append(gates.kept_up(kept.achieved_rps, kept.offered_rps))
-    else:
+    elif measures is not Measures.STARTS:
+        # Of a test client: whether asking took the time, and not our checking in between.
         in_flight = float(np.mean([one.in_flight for one in figures]))
         result.append(gates.little(cell.load.users, in_flight))
     cores = set(run.placement.services)
@@ -466,6 +497,7 @@ class _Draft:
     rounds: int
     more_is_better: bool
     valid: bool
+    is_step: bool  # of a ladder
 
 
 def _compare(
@@ -493,6 +525,7 @@ def _compare(
             rounds=len(shared),
             more_is_better=more,
             valid=valid and not math.isnan(estimate.value),
+            is_step=(baseline, candidate) in cell.steps,
         )
 
     throughput = [
@@ -506,9 +539,8 @@ def _compare(
         for other, base in zip(others, bases, strict=True)
     ]
     confidence = _confidence(run.plan)
-    # Under open load the schedule decides how many requests are served, not the stack.
     result = []
-    if not cell.load.is_open:
+    if cell.has_throughput:
         result.append(draft("throughput_rps", stats.log_mean(throughput, confidence), more=True))
     base_pool, other_pool = (
         pools[label]
@@ -517,7 +549,10 @@ def _compare(
         for label, rounds in ((baseline, bases), (candidate, others))
     )
     result.extend(
-        draft(f"latency_{name}_ms", other_pool.ratio(base_pool, name)) for name in ("p50", "p99")
+        draft(f"latency_{name}_ms", other_pool.ratio(base_pool, name))
+        for name in ("p50", "p99")
+        # Where p99 is known of neither, it is left out, and not called invalid.
+        if not cell.counts_starts or name in base_pool.supported & other_pool.supported
     )
     result.append(draft("cpu_us_per_request", stats.log_mean(cpu, confidence)))
     return result
@@ -535,11 +570,15 @@ def _confidence(plan: Plan) -> float:
 
 
 def _with_verdicts(drafts: Sequence[_Draft], run: RunRecord) -> tuple[Comparison, ...]:
-    """Verdicts; all comparisons of one metric are a family, corrected for how many it has."""
+    """Verdicts; all comparisons of one metric are a family, corrected for how many it has.
+
+    The steps of the ladders are one of their own: they ask where a difference comes from, and
+    whether there is one must not depend on whether that is asked.
+    """
     calibration, confidence = run.calibration, _confidence(run.plan)
     significant: dict[int, bool] = {}
-    for metric in {draft.metric for draft in drafts}:
-        family = [i for i, d in enumerate(drafts) if d.metric == metric and d.valid]
+    for kin in {(draft.metric, draft.is_step) for draft in drafts}:
+        family = [i for i, d in enumerate(drafts) if (d.metric, d.is_step) == kin and d.valid]
         p_values = [stats.p_value(drafts[i].estimate, drafts[i].rounds, confidence) for i in family]
         for index, p_value in zip(family, stats.holm(p_values), strict=True):
             significant[index] = p_value < 1 - confidence

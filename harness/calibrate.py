@@ -19,8 +19,8 @@ from harness import (
     store,
 )
 from harness.analysis import analyse
+from harness.measuring.blocks import Listener
 from harness.models import Analysis, Calibration, Finding, Plan
-from harness.runner import Listener
 
 #: Of the time, for the load process's own limit; but not less or more than makes sense.
 _CEILING_SHARE = 0.05

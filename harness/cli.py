@@ -139,6 +139,10 @@ def cli() -> None:
 @click.option(
     "--generators", type=int, default=1, show_default=True, metavar="N", help="Load processes."
 )
+@click.option(
+    "--ladder/--no-ladder", "ladder", default=None,
+    help="The steps between the twins too; by default in profile full alone.",
+)  # fmt: skip
 @click.option("--resume", metavar="RUN", help="Go on with a run that was cut off.")
 @_stacks_file_option
 @_out_option
@@ -155,6 +159,7 @@ def run(
     seed: int | None,
     precision: float | None,
     generators: int,
+    ladder: bool | None,
     resume: str | None,
     stacks_file: Path,
     out: Path,
@@ -173,6 +178,7 @@ def run(
     Examples:
       twinbench run
       twinbench run hello --profile smoke --json
+      twinbench run weather --ladder
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn
       twinbench run users-lookup --rate 300 --arrivals constant
@@ -183,6 +189,7 @@ def run(
     from rich.console import Console
 
     from harness import environment, plan, progress, runner, store
+    from harness.ladder import load_ladder
     from harness.stacks import load_stacks
 
     console = Console(stderr=True)
@@ -210,6 +217,8 @@ def run(
         slice_s=slice_s,
         generators=generators,
         precision=precision,
+        ladder=ladder,
+        steps=load_ladder(plan.LADDER_FILE),
     )
     calibration = store.read_calibration(out, environment.fingerprint())
     folder = store.create_run(out, todo.profile, datetime.now(UTC))

@@ -34,15 +34,17 @@ MAX_CORES_GIVEN = 1.15
 MIN_ROUNDS = 2
 
 
-def errors(requests: int, failed: int, kind: Kind, example: str = "") -> GateResult:
-    """Requests that did not get the promised reply.
+def errors(
+    requests: int, failed: int, kind: Kind, example: str = "", *, what: str = "requests"
+) -> GateResult:
+    """Requests that did not get the promised reply, or starts that came to nothing.
 
     Where a reply depends on nothing but the server itself, none may fail. Where it takes another
     service, now and then one may.
     """
     allowed = MAX_ERROR_SHARE if kind in (Kind.IO, Kind.MIXED) else 0.0
     share = failed / requests if requests else 1.0
-    figure = f"{failed:,} of {requests:,} requests failed"
+    figure = f"{failed:,} of {requests:,} {what} failed"
     if example:
         figure += f" ({example})"
     bound = f"at most {allowed:.1%}" if allowed else "none in a scenario without I/O"

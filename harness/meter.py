@@ -63,6 +63,13 @@ class Meter:
         return result
 
 
+def lifetime(pids: Sequence[int]) -> Usage:
+    """What these processes used since they began, and hold now."""
+    cpu_s = sum(map(cpu_seconds, pids))  # before reading the rest, as above
+    pss_bytes, threads = _memory_and_threads(pids)
+    return Usage(cpu_s, pss_bytes, threads, sum(_context_switches(pids).values()))
+
+
 def _memory_and_threads(pids: Iterable[int]) -> tuple[int, int]:
     pss_bytes = threads = 0
     for pid in pids:

@@ -65,11 +65,6 @@ class Load:
         return self.rate_rps is not None
 
     @property
-    def headline(self) -> str:
-        """The metric that this load is for: a schedule fixes the throughput, but not the wait."""
-        return "latency_p50_ms" if self.is_open else "throughput_rps"
-
-    @property
     def label(self) -> str:
         """As in the `load` column: `closed-16`, `open-poisson-500`."""
         if self.rate_rps is None:
@@ -94,6 +89,28 @@ class Measures(enum.StrEnum):
     TEST_CLIENT = "test client"  # requests through the framework's own, inside one process
 
 
+class StepKind(enum.StrEnum):
+    """What changes with a step of the ladder."""
+
+    SERVER = "server"
+    VALIDATION = "validation"
+    FRAMEWORK = "framework"
+    CLIENT = "client"
+    HANDLERS = "handlers"
+    DRIVER = "driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change on the way from Flask to FastAPI, from one rung (a stack) to the next."""
+
+    kind: StepKind
+    change: str  # a few words: "gunicorn → granian"
+    before: str  # the rung that one comes from
+    after: str  # the rung that one stands on then
+    beyond: bool = False  # whether it goes on from FastAPI as it is commonly run
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What the users do, as its Locust file declares it."""
@@ -110,7 +127,7 @@ class Scenario:
     warmup_s: float  # uncounted load on fresh servers, until their rate is steady
     core: bool = False  # whether a run that names no scenario measures it
     measures: Measures = Measures.REQUESTS
-    ladder: tuple[str, ...] = ()  # kinds of step between the twins that can matter here
+    ladder: tuple[StepKind, ...] = ()  # kinds of step that can matter here; empty: no ladder
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +153,44 @@ class CellPlan:
     settle_s: float
     cycles: int  # slices per stack and round
     warmup_s: float
+    ladder: tuple[Step, ...] = ()  # steps that are measured too, from the lowest rung on
+
+    @property
+    def total(self) -> tuple[str, str] | None:
+        """The lowest rung, and the one where FastAPI as it is commonly run is reached."""
+        way = [step for step in self.ladder if not step.beyond]
+        return (way[0].before, way[-1].after) if way else None
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Baseline and candidate of each ordinary comparison; a rung is none by being one."""
+        if not self.ladder:
+            baseline, *candidates = self.stacks
+            return tuple((baseline, candidate) for candidate in candidates)
+        baseline, *candidates = self.scenario.stacks
+        own = [(baseline, candidate) for candidate in candidates]
+        return tuple(dict.fromkeys((*own, *([self.total] if self.total else []))))
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """Rung before and rung after of each step that is no ordinary comparison anyway."""
+        pairs = [(step.before, step.after) for step in self.ladder]
+        return tuple(pair for pair in pairs if pair not in self.pairs)
+
+    @property
+    def counts_starts(self) -> bool:
+        """Whether a sample is a start, and not a request."""
+        return self.scenario.measures is Measures.STARTS
+
+    @property
+    def has_throughput(self) -> bool:
+        """Whether requests per second say anything here: a schedule fixes them, starts have none."""
+        return not (self.load.is_open or self.counts_starts)
+
+    @property
+    def headline(self) -> str:
+        """The metric that decides here."""
+        return "throughput_rps" if self.has_throughput else "latency_p50_ms"
 
     @property
     def seconds_per_round(self) -> float:
@@ -215,18 +270,18 @@ class CellRound:
     stack: str
     load: str
     samples_file: str  # relative to the run's folder
-    requests: int  # all that were sent in the slices, settling and draining included
+    requests: int  # all that were sent in the slices, settling and draining included; or starts
     errors: int
     slices: tuple[Slice, ...]
     #: The stack's whole process tree: CPU time of this cell's slices; the rest is read at the end
     #: of the block, in which a stack without a turn has next to nothing to do.
     server: Usage
-    load_cpu_s: tuple[float, ...]  # of each load process, in this cell's slices
+    load_cpu_s: tuple[float, ...]  # of each load process, in this cell's slices; empty without
     postgres_cpu_s: float | None  # None: not ours, hence unknown
     upstream_cpu_s: float | None
     wall_s: float  # begin to end of this cell's slices, added up
     starved: int = 0  # open load: requests that waited for a free connection
-    died: str = ""  # which process of the stack ended while it was measured
+    died: str = ""  # which process of the stack ended while it was measured, or did not start
     parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
     error_examples: tuple[str, ...] = ()
 
@@ -365,10 +420,10 @@ class CellSummary:
     rounds: int
     requests: int  # all that were sent in the slices, also outside the counting windows
     errors: int
-    throughput_rps: Estimate
-    latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999
+    throughput_rps: Estimate  # NaN of starts
+    latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999; NaN of starts that are too few
     cpu_us_per_request: Estimate  # the server's process tree
-    pss_mib: float  # largest of the rounds
+    pss_mib: float  # largest of the rounds; NaN of a test client, whose process holds our own code
     threads: int  # likewise
     switches_per_request: float  # context switches of the server's process tree
     schedule: ScheduleKept | None  # of open load

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, UnknownName
+from harness.ladder import ALWAYS, climbed
 from harness.models import (
     Arrivals,
     CellPlan,
@@ -20,11 +21,14 @@ from harness.models import (
     Profile,
     Scenario,
     Stack,
+    Step,
+    StepKind,
 )
 
 #: The folder that holds apps, scenarios and harness.
 PROJECT = Path(__file__).resolve().parent.parent
 STACKS_FILE = PROJECT / "apps" / "stacks.toml"
+LADDER_FILE = PROJECT / "apps" / "ladder.toml"
 SCENARIOS_FOLDER = PROJECT / "scenarios"
 
 PROFILES: Mapping[str, Profile] = {
@@ -101,7 +105,7 @@ def _read_scenario(path: Path) -> Scenario:
         raise BadInput(f"{path}: {problem}")
     values["stacks"] = tuple(values["stacks"])
     values["endpoints"] = tuple(values["endpoints"])
-    values["ladder"] = tuple(values.get("ladder", ()))
+    values["ladder"] = tuple(map(StepKind, values.get("ladder", ())))
     # Relative where it can be: run.json is meant to be read elsewhere.
     file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
     return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
@@ -123,6 +127,17 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
         return "'slice_s', 'settle_s' and 'warmup_s' must be numbers of seconds"
     if not 0 <= values["settle_s"] < values["slice_s"] or values["warmup_s"] < 0:
         return "'settle_s' must be shorter than 'slice_s', and nothing negative"
+    return _wrong_ladder(values.get("ladder", ()))
+
+
+def _wrong_ladder(kinds: Any) -> str:
+    if not isinstance(kinds, tuple | list):
+        return "'ladder' must be kinds of step, such as ('server', 'framework', 'handlers')"
+    if any(kind not in list(StepKind) for kind in kinds) or len(set(kinds)) < len(kinds):
+        return f"'ladder' must be different ones of: {', '.join(StepKind)}"
+    missing = [kind for kind in ALWAYS if kind not in kinds]
+    if kinds and missing:
+        return f"'ladder' lacks {', '.join(missing)}: every request has them"
     return ""
 
 
@@ -143,6 +158,8 @@ def make_plan(
     generators: int = 1,
     precision: float | None = None,
     upstream_latency: str = UPSTREAM_LATENCY,
+    ladder: bool | None = None,
+    steps: Sequence[Step] = (),
 ) -> Plan:
     """Everything that decides what a run does.
 
@@ -163,6 +180,9 @@ def make_plan(
         generators: load processes.
         precision: stop a scenario once its intervals are narrower than ± this (0.03 is 3 %).
         upstream_latency: how the weather service behaves.
+        ladder: whether the steps between the twins are measured too; as the profile says when
+            None, in scenarios that have a ladder and unless stacks are chosen.
+        steps: the ladder that there is.
 
     Raises:
         UnknownName: no such scenario or stack.
@@ -188,17 +208,42 @@ def make_plan(
     wanted = list(dict.fromkeys(chosen_scenarios)) or [
         name for name, scenario in scenarios.items() if scenario.core or profile.every_scenario
     ]
+    if ladder:
+        _refuse_ladder(scenarios, chosen_scenarios, chosen_stacks)
+    climbs: dict[str, tuple[Step, ...]] = {}
     if chosen_stacks:
         contenders = _with_labels(chosen_stacks, stacks)
         labels = {name: tuple(stack.label for stack in contenders) for name in wanted}
     else:
-        names = dict.fromkeys(name for s in wanted for name in scenarios[s].stacks)
-        contenders = _with_labels(list(names), stacks)
-        labels = {name: scenarios[name].stacks for name in wanted}
+        if profile.ladder if ladder is None else ladder:
+            climbs = {name: climbed(steps, scenarios[name].ladder) for name in wanted}
+        labels = {name: _with_rungs(scenarios[name], climbs.get(name, ())) for name in wanted}
+        own = [name for s in wanted for name in scenarios[s].stacks]
+        rungs = [name for s in wanted for name in labels[s] if name not in own]
+        for name in rungs:
+            if name not in stacks:
+                raise BadInput(
+                    f"the ladder needs stack '{name}', which the stacks file lacks: add it, or "
+                    "say --no-ladder"
+                )
+        contenders = _with_labels(list(dict.fromkeys([*own, *rungs])), stacks)
     cells = tuple(
-        _cell(scenarios[name], labels[name], profile, load=load, slice_s=slice_s)
+        _cell(
+            scenarios[name],
+            labels[name],
+            profile,
+            load=load,
+            slice_s=slice_s,
+            ladder=climbs.get(name, ()),
+        )
         for name in wanted
         for load in [_load(scenarios[name], users, rate_rps, arrivals)]
+    )
+    _refuse_idle_options(
+        [scenarios[name] for name in chosen_scenarios],
+        cells,
+        {"--users": users, "--rate": rate_rps, "--slice": slice_s},
+        generators,
     )
     return Plan(
         profile=profile.name,
@@ -213,9 +258,59 @@ def make_plan(
     )
 
 
+#: Options that mean nothing to a scenario, by what it measures, and why.
+_IDLE_OPTIONS: Mapping[Measures, tuple[str, tuple[str, ...]]] = {
+    Measures.REQUESTS: ("", ()),
+    Measures.STARTS: ("starts one server at a time", ("--users", "--rate", "--slice")),
+    Measures.TEST_CLIENT: ("has one test client, without a server", ("--users", "--rate")),
+}
+
+
+def _refuse_idle_options(
+    chosen: Sequence[Scenario],
+    cells: Sequence[CellPlan],
+    given: Mapping[str, float | None],
+    generators: int,
+) -> None:
+    """Refuse an option that a scenario which was asked for by name has no use for.
+
+    In a run of all scenarios, those that have no use for it leave it aside.
+    """
+    for scenario in chosen:
+        why, idle = _IDLE_OPTIONS[scenario.measures]
+        for option in idle:
+            if given[option] is not None:
+                raise BadInput(f"scenario '{scenario.name}' {why}: leave out {option}")
+    if generators > 1 and all(c.scenario.measures is not Measures.REQUESTS for c in cells):
+        raise BadInput(f"--generators {generators}: no scenario of this run has a load process")
+
+
+def _refuse_ladder(
+    scenarios: Mapping[str, Scenario], chosen: Sequence[str], chosen_stacks: Sequence[str]
+) -> None:
+    """Raise where a ladder is asked for that can't be."""
+    if chosen_stacks:
+        raise BadInput("--ladder measures stacks of its own: leave out --stack, or --ladder")
+    climbable = [name for name, scenario in scenarios.items() if scenario.ladder]
+    for name in chosen:
+        if name not in climbable:
+            raise BadInput(
+                f"--ladder: scenario '{name}' has no ladder; these have one: "
+                f"{', '.join(climbable) or 'none'}"
+            )
+
+
+def _with_rungs(scenario: Scenario, climb: Sequence[Step]) -> tuple[str, ...]:
+    """The scenario's own stacks, the baseline first, then the rungs that are not among them."""
+    rungs = [name for step in climb for name in (step.before, step.after)]
+    return tuple(dict.fromkeys([*scenario.stacks, *rungs]))
+
+
 def _load(
     scenario: Scenario, users: int | None, rate_rps: float | None, arrivals: Arrivals
 ) -> Load:
+    if scenario.measures is not Measures.REQUESTS:
+        return Load(scenario.users)
     if rate_rps is None:
         return Load(users or scenario.users)
     return Load(users or _OPEN_USERS, rate_rps, arrivals)
@@ -239,11 +334,15 @@ def _cell(
     *,
     load: Load,
     slice_s: float | None,
+    ladder: tuple[Step, ...],
 ) -> CellPlan:
     own_s = scenario.slice_s
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
     length_s = slice_s or own_s * profile.scale
+    least_cycles = _MIN_CYCLES
+    if scenario.measures is Measures.STARTS:
+        length_s, least_cycles = own_s, 1  # a start takes as long as it takes
     # Whatever the slice, the same share of it is for settling.
     settle_s = scenario.settle_s * length_s / scenario.slice_s
     return CellPlan(
@@ -252,8 +351,9 @@ def _cell(
         load=load,
         slice_s=length_s,
         settle_s=settle_s,
-        cycles=max(_MIN_CYCLES, round(profile.cell_s / length_s)),
+        cycles=max(least_cycles, round(profile.cell_s / length_s)),
         warmup_s=scenario.warmup_s * profile.scale,
+        ladder=ladder,
     )
 
 

@@ -22,7 +22,7 @@ class Precision:
         """Take a plan, and a way to read the samples of a cell and round."""
         self._wanted = plan.precision
         self._read = read_samples
-        self._loads = {cell.scenario.name: cell.load for cell in plan.cells}
+        self._planned = {cell.scenario.name: cell for cell in plan.cells}
         #: (scenario, stack) -> round -> its headline figure
         self._figures: defaultdict[tuple[str, str], dict[int, float]] = defaultdict(dict)
 
@@ -31,7 +31,7 @@ class Precision:
         if self._wanted is None:
             return
         for cell in cells:
-            figure = analysis.headline(self._loads[cell.scenario], cell, self._read(cell))
+            figure = analysis.headline(self._planned[cell.scenario], cell, self._read(cell))
             self._figures[cell.scenario, cell.stack][cell.round] = figure
 
     def reached(self, cell: CellPlan) -> bool:
@@ -44,17 +44,19 @@ class Precision:
         )
 
     def _estimates(self, cell: CellPlan) -> list[Estimate]:
-        """Candidate ÷ baseline of the headline metric, or of a stack alone its own figure."""
-        baseline, *candidates = (self._figures[cell.scenario.name, one] for one in cell.stacks)
-        if len(baseline) < ROUNDS_FOR_A_VERDICT:
+        """Of the headline metric: every comparison and step, or a stack alone its own figure."""
+        of_stack = {one: self._figures[cell.scenario.name, one] for one in cell.stacks}
+        first = of_stack[cell.stacks[0]]
+        if len(first) < ROUNDS_FOR_A_VERDICT:
             return [Estimate(math.nan, math.nan, math.nan)]
-        if not candidates:
-            return [stats.log_mean(list(baseline.values()), stats.STOPPED_CONFIDENCE)]
+        pairs = (*cell.pairs, *cell.steps)
+        if not pairs:
+            return [stats.log_mean(list(first.values()), stats.STOPPED_CONFIDENCE)]
         return [
             stats.log_mean(
                 # A baseline that served nothing has no ratio, and no interval is narrow then.
-                [figures[one] / baseline[one] if baseline[one] else math.nan for one in figures],
+                [figures[one] / base[one] if base[one] else math.nan for one in figures],
                 stats.STOPPED_CONFIDENCE,
             )
-            for figures in candidates
+            for base, figures in ((of_stack[a], of_stack[b]) for a, b in pairs)
         ]

@@ -66,6 +66,7 @@ class Child:
             ",".join(map(str, cores)) or "-",
         ]
         with log.open("ab") as output, interrupts.held():
+            self.spawned_at = time.monotonic()
             self.process = subprocess.Popen(
                 [*launch, *command],
                 stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
@@ -76,7 +77,6 @@ class Child:
                 start_new_session=True,  # the terminal's Ctrl-C is ours alone to pass on
                 text=piped or None,
             )
-            self.spawned_at = time.monotonic()
             _living.append(self)
 
     @property

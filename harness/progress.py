@@ -42,6 +42,7 @@ class Progress:
         self._round = 0
         self._rounds_begun = 0
         self._scenario = ""
+        self._starts = False
         self._status = "starting"
         self._rps: dict[str, float] = {}
         self._load_s = plan.rounds * sum(
@@ -60,14 +61,15 @@ class Progress:
         self._status = what
 
     def round_started(self, number: int) -> None:
-        """All stacks of a round answer."""
+        """A round begins."""
         self._round = number
         self._rounds_begun += 1
-        self._status = ""
 
     def scenario_started(self, cell: CellPlan) -> None:
         """A scenario's warm-up begins."""
+        self._status = ""
         self._scenario = cell.scenario.name
+        self._starts = cell.counts_starts
         self._rps = dict.fromkeys(cell.stacks, 0.0)
 
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
@@ -119,7 +121,8 @@ class Progress:
         )
         rates = Table.grid(padding=(0, 2))
         for stack, rps in self._rps.items():
-            shown = f"{rps:>9,.0f} requests/s" if rps else "        …"
+            figure = "  started" if self._starts else f"{rps:>9,.0f} requests/s"
+            shown = figure if rps else "        …"
             rates.add_row(Text("  " + stack), Text(shown, style="cyan"))
         return Group(head, rates)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from harness import processes
 from harness.errors import ServerFailed
 from harness.models import Stack
 from harness.processes import Child
+from harness.stacks import worker_processes
 
 #: Longer than any pause between two slices, so that connections stay open. Gunicorn's own
 #: default is 2 s and Uvicorn's 5 s: left alone, they would not be compared alike.
@@ -36,6 +38,9 @@ READY_WITHIN_S = 60.0
 #: More for every stack that starts beside it: they share the machine, and importing is work.
 _READY_MORE_S = 5.0
 _PORT_TRIES = 3
+#: A start takes hundreds of times as long, and a look that is refused takes us 0.05 ms, on a
+#: core that is not the server's.
+_LOOK_AGAIN_S = 0.001
 
 
 def _gunicorn(stack: Stack, port: int, workers: int) -> list[str]:
@@ -91,16 +96,7 @@ def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
         workers: the plan's number.
         cores: where it is confined; with none, it has the whole machine.
     """
-    count = len(cores) or os.cpu_count() or 1
-    match stack.workers:
-        case "":
-            return workers
-        case "n":
-            return count
-        case "2n+1":
-            return 2 * count + 1
-        case number:
-            return int(number)
+    return worker_processes(stack, workers, len(cores) or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +107,7 @@ class Server:
     url: str
     child: Child
     ready_s: float  # from spawn to the first good answer
+    answer: bytes  # that one's body
 
 
 @contextmanager
@@ -150,7 +147,7 @@ def serving(
         within_s = READY_WITHIN_S + _READY_MORE_S * (len(stacks) - 1)
         for position, (stack, port) in enumerate(pending):
             tries = 1
-            while not (ready_s := _await_ready(started[position], port, check, within_s)):
+            while not (ready := _await_ready(started[position], port, check, within_s)):
                 # Somebody took the port between our look and the server's.
                 if tries == _PORT_TRIES:
                     raise ServerFailed(f"stack '{stack.label}': no port stays free")
@@ -162,12 +159,17 @@ def serving(
                     stack, port, count, environment, start_cores, logs, folder
                 )
             url = f"http://127.0.0.1:{port}"
-            servers[stack.label] = Server(stack, url, started[position], ready_s)
+            servers[stack.label] = Server(stack, url, started[position], *ready)
         for server in servers.values():
             processes.pin(server.child.tree, cores)
         yield servers
     finally:
         processes.stop(started)
+
+
+def settings_of(stack: Stack) -> dict[str, str]:
+    """The TWIN_* variables that make a stack another than its neighbour."""
+    return {f"TWIN_{key.upper()}": value for key, value in stack.settings.items()}
 
 
 def _spawn(
@@ -179,12 +181,11 @@ def _spawn(
     logs: Path,
     folder: Path,
 ) -> Child:
-    settings = {f"TWIN_{key.upper()}": value for key, value in stack.settings.items()}
     return Child(
         stack.label,
         COMMANDS[stack.server](stack, port, workers),
         log=logs / f"{stack.label}-{port}.log",
-        environment={**processes.clean_environment(), **environment, **settings},
+        environment={**processes.clean_environment(), **environment, **settings_of(stack)},
         cores=cores,
         folder=folder,
     )
@@ -192,8 +193,8 @@ def _spawn(
 
 def _await_ready(
     child: Child, port: int, check: Callable[[], None], within_s: float
-) -> float | None:
-    """Seconds from spawn to the first good answer; None when the port was taken."""
+) -> tuple[float, bytes] | None:
+    """Seconds from spawn to the first good answer, and its body; None when the port was taken."""
     deadline = child.spawned_at + within_s
     while time.monotonic() < deadline:
         check()
@@ -205,9 +206,11 @@ def _await_ready(
                 "its last lines:",
                 detail=child.last_lines(),
             )
-        if answers(port) and _listens(child, port):
-            return time.monotonic() - child.spawned_at
-        time.sleep(0.02)
+        body = _answer(port)
+        ready_s = time.monotonic() - child.spawned_at
+        if body is not None and _listens(child, port):
+            return ready_s, body
+        time.sleep(_LOOK_AGAIN_S)
     raise ServerFailed(
         f"stack '{child.name}' did not answer GET /healthz within {within_s:.0f} s; "
         "its last lines:",
@@ -225,13 +228,27 @@ def _listens(child: Child, port: int) -> bool:
     return False
 
 
-def answers(port: int, path: str = "/healthz") -> bool:
+def answers(port: int) -> bool:
     """Whether an HTTP server on this port says that it is ready."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path, headers={"connection": "close"})
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return _answer(port) is not None
+
+
+def _answer(port: int) -> bytes | None:
+    """What an HTTP server on this port answers to GET /healthz; None unless it is ready.
+
+    Where a server listens before it can answer, the request waits in its queue: it is not asked
+    again and again while it starts.
+    """
+    with socket.socket() as sock:
+        sock.settimeout(5)
+        if sock.connect_ex(("127.0.0.1", port)) or sock.getsockname()[1] == port:
+            return None  # nobody listens; or, by chance, the port was ours and we met ourselves
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.sock = sock  # it would open one more slowly, to be refused hundreds of times
+        try:
+            connection.request("GET", "/healthz", headers={"connection": "close"})
+            reply = connection.getresponse()
+            body = reply.read()
+        except (OSError, http.client.HTTPException):
+            return None
+        return body if reply.status == 200 else None

@@ -122,6 +122,25 @@ def _stack(
     )
 
 
+def worker_processes(stack: Stack, workers: int, cores: int) -> int:
+    """How many a stack has: its own number, or else `workers`, as all the others have.
+
+    Args:
+        stack: whose.
+        workers: the plan's number.
+        cores: that the servers have.
+    """
+    match stack.workers:
+        case "":
+            return workers
+        case "n":
+            return cores
+        case "2n+1":
+            return 2 * cores + 1
+        case number:
+            return int(number)
+
+
 def _beside(neighbour: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
     """The neighbour's entry, with the fields and the settings of this one in their places."""
     taken = {key: value for key, value in neighbour.items() if key not in _OWN}

@@ -363,6 +363,10 @@ def read_run(run: Path) -> RunRecord:
         where = ".".join(map(str, first["loc"]))
         raise BadInput(f"{path} or its journal is damaged: {where}: {first['msg']}") from error
     planned = {(cell.scenario.name, label) for cell in record.plan.cells for label in cell.stacks}
+    for plan in record.plan.cells:
+        for name in {name for pair in (*plan.pairs, *plan.steps) for name in pair}:
+            if name not in plan.stacks:
+                raise BadInput(f"{path}: {name} in {plan.scenario.name} is compared but no stack")
     for cell in (cell for one in record.rounds for cell in one.cells):
         if (cell.scenario, cell.stack) not in planned:
             raise BadInput(f"{path}: {cell.stack} in {cell.scenario} was measured but not planned")

@@ -16,4 +16,5 @@ class Hello(ScenarioUser):
     slice_s = 0.1
     settle_s = 0.01
     warmup_s = 0.05
+    ladder = ("server", "framework", "handlers")
     samples = (contract.hello(),)

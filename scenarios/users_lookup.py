@@ -20,6 +20,7 @@ class UsersLookup(ScenarioUser):
     slice_s = 0.2
     settle_s = 0.03
     warmup_s = 0.1
+    ladder = ("server", "framework", "handlers", "driver")
     samples = tuple(
         contract.lookup_user(number) for number in range(1, contract.SEEDED_USERS + 1, 20)
     )

@@ -16,4 +16,5 @@ class UsersValidate(ScenarioUser):
     slice_s = 0.1
     settle_s = 0.015
     warmup_s = 0.05
+    ladder = ("server", "validation", "framework", "handlers")
     samples = tuple(contract.validate_user(number) for number in range(200))

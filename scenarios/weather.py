@@ -20,4 +20,5 @@ class Weather(ScenarioUser):
     slice_s = 1.0
     settle_s = 0.2
     warmup_s = 0.1
+    ladder = ("server", "framework", "client", "handlers")
     samples = tuple(contract.weather(city) for city in contract.CITIES)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness import plan as planning
+from harness.ladder import climbed, load_ladder
 from harness.models import (
     Analysis,
     BlockUsage,
@@ -31,6 +33,7 @@ from harness.models import (
     Usage,
     Verdict,
 )
+from harness.stacks import load_stacks
 from harness.store import SCHEMA
 
 NAN = float("nan")
@@ -143,6 +146,16 @@ ENDPOINTS: Mapping[str, tuple[str, ...]] = {
     "cpu-python": ("GET /cpu/python",),
     "cpu-native": ("GET /cpu/native",),
 }
+#: Where a rung stands on the way from Flask to FastAPI: 0 is the one, 1 the other.
+RUNGS: Mapping[str, float] = {
+    "flask-granian": -0.12,
+    "flask-granian-pydantic": 0.05,
+    "fastapi-def-granian": 0.07,
+    "fastapi-def": 0.068,
+    "fastapi-def-httpx": 0.6,
+    "fastapi-aiohttp": 1.1,
+    "fastapi-aiohttp-asyncpg": 1.2,
+}
 #: What A against A came to on the machine of a calibrated run.
 CALIBRATION = Calibration(
     machine="0123456789ab",
@@ -168,6 +181,7 @@ def analysis(
     rate_rps: float | None = None,
     precision: float | None = None,
     fewer: Mapping[str, int] | None = None,
+    ladder: Sequence[str] = (),
     seed: int = 7,
 ) -> Analysis:
     """A run of so many finished rounds (of at least eight planned, unless it is complete).
@@ -184,12 +198,15 @@ def analysis(
         rate_rps: open load at this rate, instead of closed load.
         precision: at which a scenario was measured no further.
         fewer: scenario -> its rounds, where they are fewer.
+        ladder: scenarios of which the steps are measured too.
         seed: of the made-up noise.
     """
     draw = random.Random(seed)
-    known = stacks or STACKS
+    known = {**(load_stacks(planning.STACKS_FILE) if ladder else {}), **(stacks or STACKS)}
     contenders = {name: (figures or {}).get(name, SCENARIOS[name][4]) for name in scenarios}
     plans = tuple(_plan(name, tuple(contenders[name]), rate_rps) for name in scenarios)
+    plans = tuple(_with_ladder(one) if one.scenario.name in ladder else one for one in plans)
+    contenders = {one.scenario.name: _on_rungs(one, contenders[one.scenario.name]) for one in plans}
     rounds_of = {name: (fewer or {}).get(name, rounds) for name in scenarios}
     cells: list[CellSummary] = []
     comparisons: list[Comparison] = []
@@ -210,11 +227,11 @@ def analysis(
             for place, label in enumerate(plan.stacks)
         ]
         cells += of_scenario
-        for candidate in of_scenario[1:]:
-            fixed = (ratios or {}).get((name, candidate.stack))
-            comparisons += _compare(
-                draw, plan.load, of_scenario[0], candidate, rounds_of[name], fixed
-            )
+        by_label = {cell.stack: cell for cell in of_scenario}
+        for pair in (*plan.pairs, *plan.steps):
+            baseline, candidate = (by_label[label] for label in pair)
+            fixed = (ratios or {}).get((name, candidate.stack)) if pair in plan.pairs else None
+            comparisons += _compare(draw, plan.load, baseline, candidate, rounds_of[name], fixed)
     used = {label for plan in plans for label in plan.stacks}
     run = _run(
         plans,
@@ -306,6 +323,32 @@ def _plan(name: str, stacks: tuple[str, ...], rate_rps: float | None) -> CellPla
     )
     load = Load(users) if rate_rps is None else Load(1000, rate_rps)
     return CellPlan(scenario, stacks, load, slice_s, slice_s / 10, CYCLES, 1.0)
+
+
+def _with_ladder(one: CellPlan) -> CellPlan:
+    """With the steps that its real namesake declares."""
+    kinds = planning.load_scenarios()[one.scenario.name].ladder
+    steps = climbed(load_ladder(planning.LADDER_FILE), kinds)
+    rungs = [label for step in steps for label in (step.before, step.after)]
+    return replace(
+        one,
+        scenario=replace(one.scenario, ladder=kinds),
+        stacks=tuple(dict.fromkeys([*one.stacks, *rungs])),
+        ladder=steps,
+    )
+
+
+def _on_rungs(one: CellPlan, own: Mapping[str, Figures]) -> Mapping[str, Figures]:
+    """Figures of the rungs beside those of the scenario's own stacks."""
+    return {
+        label: own[label]
+        if label in own
+        else tuple(
+            low * (high / low) ** RUNGS[label]
+            for low, high in zip(own["flask-gthread"], own["fastapi-uvicorn"], strict=True)
+        )
+        for label in one.stacks
+    }  # type: ignore[return-value]
 
 
 def _run(
@@ -525,7 +568,7 @@ def _compare(
         ratio = other.value / one.value
         half = spread * draw.uniform(0.8, 1.2) * math.sqrt(8 / max(rounds, 1))
         low, high = ratio * math.exp(-half), ratio * math.exp(half)
-        if metric == load.headline and fixed:
+        if metric == ("latency_p50_ms" if load.is_open else "throughput_rps") and fixed:
             ratio, low, high = fixed
         if rounds < 2:
             low = high = NAN

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness import plan
+from harness.ladder import load_ladder
 from harness.models import (
     BlockUsage,
     CellRound,
@@ -34,9 +35,14 @@ def hello_plan(
     cycles: int = 4,
     rate_rps: float | None = None,
     scenario: str = "hello",
+    users: int | None = 4,
     precision: float | None = None,
+    ladder: bool = False,
 ) -> Plan:
-    """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted; or open load."""
+    """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted; or open load.
+
+    With a ladder, its rungs too.
+    """
     return plan.make_plan(
         scenarios=plan.load_scenarios(),
         stacks=load_stacks(plan.STACKS_FILE),
@@ -44,9 +50,11 @@ def hello_plan(
         seed=1,
         chosen_scenarios=[scenario],
         chosen_stacks=stacks,
-        users=4,
+        users=users,
         rate_rps=rate_rps,
         precision=precision,
+        ladder=ladder,
+        steps=load_ladder(plan.LADDER_FILE),
     )
 
 

@@ -1,11 +1,13 @@
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from harness.analysis import QUANTILES, SAMPLES_BEYOND, analyse
 from harness.models import Analysis, Calibration, Comparison, Failure, Kind, Placement, Verdict
+from harness.precision import Precision
 from harness.store import Samples
 from tests.runs import FakeRun, closed_load, hello_plan
 
@@ -266,6 +268,109 @@ def test_a_stack_that_breaks_the_contract_is_invalid() -> None:
     reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
     assert reasons[A] == ""
     assert "parity: after: hello: body differs (and 5 more)" in reasons[B]
+
+
+# -------------------------------------------------------------------------- ladder
+
+#: From the lowest rung on: how fast each is beside flask-gthread.
+RUNGS = {
+    A: 1.0,
+    "flask-granian": 1.5,
+    "fastapi-def-granian": 1.0,
+    "fastapi-def": 1.01,
+    B: 2.5,
+}
+
+
+def ladder_run(**changes: float) -> FakeRun:
+    """Rounds of a drifting machine on which each rung has luck of its own."""
+    machine = drifting(1.0)[A]
+    rates = {
+        label: [
+            m * factor * (1 + 0.004 * math.sin(17 * place + 5 * n)) for n, m in enumerate(machine)
+        ]
+        for place, (label, factor) in enumerate({**RUNGS, **changes}.items())
+    }
+    return FakeRun(hello_plan(ladder=True), rates)
+
+
+def of_steps(run: FakeRun, metric: str = "throughput_rps") -> list[Comparison]:
+    """The ladder's comparisons, from the lowest rung on."""
+    by_pair = {
+        (c.baseline, c.candidate): c for c in analysed(run).comparisons if c.metric == metric
+    }
+    return [by_pair[pair] for pair in run.record.plan.cells[0].steps]
+
+
+@pytest.mark.parametrize("metric", ["throughput_rps", "latency_p50_ms", "cpu_us_per_request"])
+def test_the_steps_of_a_ladder_multiply_to_the_total(metric: str) -> None:
+    run = ladder_run()
+    steps = of_steps(run, metric)
+    assert len(steps) == 4
+    (total,) = (
+        c for c in analysed(run).comparisons
+        if (c.baseline, c.candidate, c.metric) == (A, B, metric)
+    )  # fmt: skip
+    assert math.prod(step.ratio for step in steps) == pytest.approx(total.ratio, rel=1e-12)
+
+
+def test_each_step_comes_back_as_what_it_is_with_a_verdict_of_its_own() -> None:
+    steps = of_steps(ladder_run())
+    for step, ratio in zip(steps, (1.5, 1 / 1.5, 1.01, 2.5 / 1.01), strict=True):
+        assert step.ci_low < ratio < step.ci_high
+    assert [step.verdict for step in steps] == ["faster", "slower", "same", "faster"]
+
+
+def test_a_rung_is_compared_with_its_neighbour_and_no_other() -> None:
+    pairs = {(c.baseline, c.candidate) for c in analysed(ladder_run()).comparisons}
+    rungs = list(RUNGS)
+    assert pairs == {(A, B), *pairwise(rungs)}
+
+
+def test_an_invalid_rung_makes_the_steps_to_and_from_it_invalid_and_no_other() -> None:
+    run = ladder_run()
+    run.spoil("fastapi-def-granian", 0.05)
+    verdicts = [step.verdict for step in of_steps(run)]
+    assert verdicts == ["faster", "invalid", "invalid", "faster"]
+    total = next(c for c in analysed(run).comparisons if (c.baseline, c.candidate) == (A, B))
+    assert total.verdict is Verdict.FASTER
+
+
+#: 5 % more on the average, and that with p between 0.0125 and 0.05.
+HARDLY = [1000.0 * (1 + x) for x in (0.105, 0.005, 0.07, 0.01, 0.1, 0.03)]
+STEADY = [1000.0 * (1 + x) for x in (0.02, -0.02, 0.0, 0.01, -0.01, 0.0)]
+
+
+def test_measuring_the_steps_too_takes_no_verdict_from_the_comparison() -> None:
+    apart = throughput(analysed(FakeRun(hello_plan(), {A: STEADY, B: HARDLY})))
+    assert apart.verdict is Verdict.FASTER
+    rates = {**dict.fromkeys(RUNGS, STEADY), B: HARDLY}
+    run = FakeRun(hello_plan(ladder=True), rates)
+    beside = next(c for c in analysed(run).comparisons if c.metric == "throughput_rps")
+    assert (beside.baseline, beside.candidate) == (A, B)
+    assert beside == apart
+
+
+def test_the_steps_are_corrected_for_together() -> None:
+    """As the only comparison it would have a verdict; as one of four steps it has none."""
+    assert throughput(analysed(FakeRun(hello_plan(), {A: STEADY, B: HARDLY}))).verdict == "faster"
+    rates = {**dict.fromkeys(RUNGS, STEADY), B: HARDLY}
+    *_, last = of_steps(FakeRun(hello_plan(ladder=True), rates))
+    assert (last.candidate, last.verdict) == (B, Verdict.INCONCLUSIVE)
+    assert last.ci_low > 1
+
+
+def test_a_step_that_is_wide_keeps_a_scenario_going() -> None:
+    def reached(noisy: list[float]) -> bool:
+        plan = hello_plan(ladder=True, precision=0.05)
+        run = FakeRun(plan, {**dict.fromkeys(RUNGS, STEADY), "fastapi-def": noisy})
+        rule = Precision(plan, run.read)
+        for one in run.record.rounds:
+            rule.add(one.cells)
+        return rule.reached(plan.cells[0])
+
+    assert reached(STEADY)
+    assert not reached([700.0, 1400.0] * 3)
 
 
 # ----------------------------------------------------------------------- open load

@@ -13,10 +13,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"errors", "models"},
     {"stats", "interrupts", "placement", "launch"},
-    {"gates", "stacks", "generate", "explore", "parity", "disturbances"},
+    {"gates", "stacks", "ladder", "generate", "explore", "parity", "disturbances"},
     {"plan", "analysis", "store", "processes", "meter"},
     {"servers", "environment", "load", "precision", "noise", "machine"},
     {"services", "progress", "report"},
+    {"measuring"},
     {"runner", "ceiling"},
     {"calibrate"},
     {"cli"},
@@ -87,9 +88,9 @@ def test_the_report_starts_nothing(path: Path) -> None:
     assert not {name for name in names if name.rpartition(".")[0] in lower or name in lower}
 
 
-@pytest.mark.parametrize("name", ["stats", "gates", "analysis", "report", "load", "servers"])
+@pytest.mark.parametrize("name", ["stats", "gates", "analysis", "report", "load", "measuring"])
 def test_the_runner_draws_nothing_and_computes_nothing(name: str) -> None:
-    if name in {"load", "servers"}:
+    if name in {"load", "measuring"}:
         assert any(f"harness.{name}" in found for found in imports(PROJECT / "harness/runner.py"))
     else:
         assert not any(

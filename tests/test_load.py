@@ -1,14 +1,18 @@
 """The load side on real sockets: every reply is checked, no failure becomes a latency."""
 
+import base64
+import itertools
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from apps import contract
 from harness import stats
+from harness.load import client
 from harness.load.client import Request, address, requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
@@ -20,17 +24,24 @@ ORIGIN_NS = time.perf_counter_ns()
 
 
 def loaded(
-    answer: Answer, *, size: int = 2, seconds: float = 0.2, timeout_s: float = 1.0
+    answer: Answer,
+    *,
+    size: int = 2,
+    seconds: float = 0.2,
+    timeout_s: float = 1.0,
+    sample: contract.Sample | None = None,
 ) -> tuple[Slice, dict[str, np.ndarray], Fleet]:
     with serving(answer) as url:
-        fleet = fleet_for(url, size=size, timeout_s=timeout_s)
+        fleet = fleet_for(url, size=size, timeout_s=timeout_s, sample=sample)
         piece = fleet.run_slice(0, seconds, 0.0)
         fleet.close()
     return piece, columns_of(fleet), fleet
 
 
-def fleet_for(url: str, *, size: int = 2, timeout_s: float = 1.0) -> ClosedFleet:
-    requests = requests_for([contract.hello()], url)
+def fleet_for(
+    url: str, *, size: int = 2, timeout_s: float = 1.0, sample: contract.Sample | None = None
+) -> ClosedFleet:
+    requests = requests_for([sample or contract.hello()], url)
     return ClosedFleet(url, requests, size, timeout_s=timeout_s, seed=1, origin_ns=ORIGIN_NS)
 
 
@@ -235,3 +246,104 @@ def test_a_second_reply_that_nobody_asked_for_is_a_failure() -> None:
     _, columns, fleet = loaded(twice)
     assert Failure.MALFORMED in set(columns["failure"])
     assert any("more than one reply" in example for example in fleet.recorder.examples)
+
+
+def written(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def test_a_page_is_compared_to_the_byte() -> None:
+    page = contract.page()
+    assert isinstance(page.json, bytes)
+    html = page.json
+    _, columns, fleet = loaded(says(reply(html)), sample=page)
+    assert len(columns["failure"]) > 5
+    assert fleet.recorder.errors == 0
+    _, columns, _ = loaded(says(reply(html.replace(b"Items", b"items", 1))), sample=page)
+    assert set(columns["failure"]) == {Failure.WRONG_BODY}
+
+
+def token(signature: str) -> bytes:
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+    access_token = f"{head}.eyJzdWIiOiJ4In0.{signature}"
+    return written({"access_token": access_token, "token_type": "Bearer", "expires_in": 900})
+
+
+def test_a_token_may_be_another_each_time() -> None:
+    count = itertools.count()
+
+    def draws(sock) -> bool:
+        # Every third is the one before it once more: the recognised way is taken as well.
+        sock.sendall(reply(token(f"{next(count) * 2 // 3:043}")))
+        return True
+
+    _, columns, fleet = loaded(draws, sample=contract.login(1))
+    assert len(columns["failure"]) > 10
+    assert fleet.recorder.errors == 0
+
+
+@pytest.mark.parametrize("signature", ["x" * 42, "x" * 44, "x" * 42 + "!", ""])
+def test_a_token_of_another_shape_is_a_failure_also_after_good_ones(signature: str) -> None:
+    count = itertools.count()
+
+    def fails_at_last(sock) -> bool:
+        sock.sendall(reply(token("x" * 43 if next(count) < 5 else signature)))
+        return True
+
+    _, columns, fleet = loaded(fails_at_last, sample=contract.login(1), size=1)
+    assert list(columns["failure"][:5]) == [Failure.NONE] * 5
+    assert set(columns["failure"][5:]) == {Failure.WRONG_BODY}
+    assert "access_token" in fleet.recorder.examples[0]
+
+
+@pytest.mark.parametrize("number", ["1.0", "true", "2"])
+def test_what_python_calls_equal_may_be_another_value(number: str) -> None:
+    sample = replace(contract.hello(), json={"number": 1})
+    request = Request(sample, "host")
+    assert request.judge(200, b'{"number":1}').good
+    assert request.judge(200, b'{"number":%s}' % number.encode()).failure is Failure.WRONG_BODY
+
+
+def test_a_large_reply_in_pieces_is_parsed_once_and_checked_every_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parsed = 0
+    loads = json.loads
+
+    def counting(body: bytes) -> object:
+        nonlocal parsed
+        parsed += 1
+        return loads(body)
+
+    monkeypatch.setattr(client.json, "loads", counting)
+    export = contract.export(2_000)
+    good = written(export.json)
+    assert len(good) > 2 * 65536
+    wrong = good.replace(b"garden", b"Garden", 1)
+    count = itertools.count(1)
+
+    def every_third_wrong(sock) -> bool:
+        sock.sendall(reply(wrong if next(count) % 3 == 0 else good))
+        return True
+
+    _, columns, fleet = loaded(every_third_wrong, sample=export, size=1, seconds=1)
+    failed = int((columns["failure"] == Failure.WRONG_BODY).sum())
+    assert failed == len(columns["failure"]) // 3 > 0
+    assert parsed == 1 + failed
+    assert "items[" in fleet.recorder.examples[0]
+
+
+def test_a_problem_document_is_a_promised_reply_like_any_other() -> None:
+    refused = next(one for one in contract.refused() if one.status == 422)
+    answer = says(reply(written(refused.json), status="422 Unprocessable Content"))
+    _, columns, fleet = loaded(answer, sample=refused)
+    assert fleet.recorder.errors == 0
+    assert set(columns["status"]) == {422}
+    _, columns, _ = loaded(says(reply(written(refused.json))), sample=refused)
+    assert set(columns["failure"]) == {Failure.WRONG_STATUS}
+
+
+def test_what_can_not_be_checked_to_the_end_is_refused() -> None:
+    head = next(s for e in contract.ENDPOINTS for s in e.samples("") if s.method == "HEAD")
+    with pytest.raises(ValueError, match="HEAD /hello"):
+        Request(head, "host")

@@ -1,16 +1,20 @@
+import dataclasses
 import math
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import plan
 from harness.errors import BadInput, UnknownName
-from harness.models import Arrivals, Kind
+from harness.ladder import load_ladder
+from harness.models import Arrivals, Kind, StepKind
 from harness.stacks import load_stacks
 
 SCENARIOS = plan.load_scenarios()
 STACKS = load_stacks(plan.STACKS_FILE)
+LADDER = load_ladder(plan.LADDER_FILE)
 
 
 def make(**changes):
@@ -23,19 +27,36 @@ def make(**changes):
     return plan.make_plan(**{**settings, **changes})
 
 
-def test_the_six_scenarios_declare_themselves() -> None:
-    assert set(SCENARIOS) == {
-        "hello", "weather", "users-validate", "users-lookup", "cpu-python", "cpu-native",
-    }  # fmt: skip
-    assert SCENARIOS["weather"].kind is Kind.IO
+CORE = {"hello", "weather", "users-validate", "users-lookup", "cpu-python", "cpu-native"}
+ON_REQUEST = {"items", "auth", "page", "export", "predict", "errors", "crud-mix", "live"}
+
+
+def test_the_scenarios_declare_themselves() -> None:
+    assert set(SCENARIOS) >= CORE | ON_REQUEST
+    assert {cell.scenario.name for cell in make().cells} == CORE
     assert all(scenario.question.endswith("?") for scenario in SCENARIOS.values())
+    kinds = {name: SCENARIOS[name].kind for name in ("weather", "export", "crud-mix", "live")}
+    assert kinds == {
+        "weather": Kind.IO, "export": Kind.CPU, "crud-mix": Kind.MIXED, "live": Kind.FRAMEWORK,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(ON_REQUEST))
+def test_a_scenario_names_the_steps_that_matter_in_it(name: str) -> None:
+    scenario = SCENARIOS[name]
+    steps = {"validation", "client", "server", "framework", "handlers", "driver"}
+    assert set(scenario.ladder) <= steps
+    assert len(set(scenario.ladder)) == len(scenario.ladder)
+    assert ("client" in scenario.ladder) == ("GET /weather/{city}" in scenario.endpoints)
 
 
 def test_scenarios_that_call_the_upstream_show_the_client_variants() -> None:
-    weather = next(cell for cell in make().cells if cell.scenario.name == "weather")
-    assert weather.stacks == (
+    assert SCENARIOS["weather"].stacks == (
         "flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp",
     )  # fmt: skip
+    for scenario in SCENARIOS.values():
+        if "GET /weather/{city}" in scenario.endpoints:
+            assert {"fastapi-uvicorn", "fastapi-aiohttp"} < set(scenario.stacks)
 
 
 def test_the_default_run_measures_at_most_six_minutes() -> None:
@@ -61,7 +82,7 @@ def test_an_unknown_stack_is_answered_with_the_near_match() -> None:
 
 
 def test_a_name_that_resembles_nothing_is_answered_with_all_names() -> None:
-    with pytest.raises(UnknownName, match="known: cpu-native, cpu-python, hello"):
+    with pytest.raises(UnknownName, match="known: auth, cpu-native, cpu-python, crud-mix"):
         make(chosen_scenarios=["zzzzzzzz"])
 
 
@@ -153,6 +174,13 @@ class Mine:
         (('stacks = ("flask-gthread",)', 'stacks = ("a", "a")'), "different names"),
         (('endpoints = ("GET /hello",)', "endpoints = ()"), "'endpoints' must be"),
         (('kind = "framework"', 'kind = "IO"'), "kind 'IO' is not one of"),
+        (("users = 4", "users = 4\n    ladder = 3"), "'ladder' must be kinds of step"),
+        (("users = 4", "users = 4\n    ladder = ('colour',)"), "'ladder' must be different ones"),
+        (("users = 4", "users = 4\n    ladder = ([],)"), "'ladder' must be different ones"),
+        (
+            ("users = 4", "users = 4\n    ladder = ('driver', 'server')"),
+            "'ladder' lacks framework, handlers: every request has them",
+        ),
     ],
 )
 def test_a_declaration_that_makes_no_sense_is_named(
@@ -169,8 +197,40 @@ def test_a_rate_makes_the_load_open() -> None:
     todo = make(chosen_scenarios=["hello"], rate_rps=250.0, arrivals=Arrivals.CONSTANT)
     load = todo.cells[0].load
     assert (load.is_open, load.rate_rps, load.label) == (True, 250.0, "open-constant-250")
-    assert load.headline == "latency_p50_ms"
-    assert make(chosen_scenarios=["hello"]).cells[0].load.headline == "throughput_rps"
+    assert todo.cells[0].headline == "latency_p50_ms"
+    assert make(chosen_scenarios=["hello"]).cells[0].headline == "throughput_rps"
+
+
+@pytest.mark.parametrize(
+    ("scenario", "given", "option"),
+    [
+        ("startup", {"users": 4}, "--users"),
+        ("startup", {"rate_rps": 10.0}, "--rate"),
+        ("startup", {"slice_s": 0.5}, "--slice"),
+        ("tests", {"users": 4}, "--users"),
+        ("tests", {"rate_rps": 10.0}, "--rate"),
+        ("tests", {"generators": 2}, "--generators"),
+    ],
+)
+def test_an_option_without_use_is_refused_where_the_scenario_was_asked_for(
+    scenario: str, given: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(BadInput, match=option):
+        make(chosen_scenarios=[scenario], **given)
+
+
+def test_where_all_scenarios_are_measured_those_without_users_leave_the_option_aside() -> None:
+    todo = make(profile=plan.PROFILES["full"], users=4, slice_s=0.5)
+    cells = {cell.scenario.name: cell for cell in todo.cells}
+    assert cells["hello"].load.users == 4
+    assert cells["startup"].load.users == cells["tests"].load.users == 1
+    assert cells["startup"].slice_s == SCENARIOS["startup"].slice_s
+
+
+def test_a_smoke_run_starts_each_stack_once_a_round() -> None:
+    (cell,) = make(chosen_scenarios=["startup"], profile=plan.PROFILES["smoke"]).cells
+    assert cell.cycles == 1
+    assert cell.headline == "latency_p50_ms"
 
 
 @pytest.mark.parametrize("rate", [1.0, 20.0, 500.0, 5000.0])
@@ -194,3 +254,90 @@ def test_a_slice_of_open_load_holds_enough_requests_and_is_not_endless(rate: flo
 def test_a_number_that_makes_no_sense_is_refused(wrong: dict, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         make(**wrong)
+
+
+# ------------------------------------------------------------------------- ladder
+
+
+def climbing(**changes):
+    return make(**{"ladder": True, "steps": LADDER, **changes})
+
+
+def test_the_default_run_measures_no_ladder_and_the_full_one_does() -> None:
+    assert all(cell.ladder == () for cell in make(steps=LADDER).cells)
+    full = make(steps=LADDER, profile=plan.PROFILES["full"])
+    assert [cell.scenario.name for cell in full.cells if cell.ladder] == [
+        name for name, scenario in SCENARIOS.items() if scenario.ladder
+    ]
+    without = make(steps=LADDER, profile=plan.PROFILES["full"], ladder=False)
+    assert all(cell.ladder == () for cell in without.cells)
+
+
+def test_the_rungs_come_after_the_scenarios_own_stacks_and_none_twice() -> None:
+    todo = climbing(chosen_scenarios=["weather"])
+    (cell,) = todo.cells
+    assert cell.stacks == (
+        *SCENARIOS["weather"].stacks,
+        "flask-granian", "fastapi-def-granian", "fastapi-def", "fastapi-def-httpx",
+    )  # fmt: skip
+    assert [stack.label for stack in todo.stacks] == list(cell.stacks)
+    assert [step.kind for step in cell.ladder] == [
+        "server", "framework", "server", "client", "handlers", "client",
+    ]  # fmt: skip
+    assert cell.total == ("flask-gthread", "fastapi-uvicorn")
+
+
+def test_a_ladder_adds_its_steps_and_leaves_the_comparisons_as_they_are() -> None:
+    for name in [one.name for one in SCENARIOS.values() if one.ladder]:
+        (plain,) = make(chosen_scenarios=[name]).cells
+        (cell,) = climbing(chosen_scenarios=[name]).cells
+        assert cell.pairs == plain.pairs
+        assert plain.steps == ()
+        assert cell.steps == tuple((step.before, step.after) for step in cell.ladder)
+
+
+def test_a_total_that_is_no_comparison_of_the_scenarios_own_becomes_one() -> None:
+    hello = dataclasses.replace(SCENARIOS["hello"], stacks=("flask-gthread", "flask-granian"))
+    (cell,) = climbing(scenarios={"hello": hello}).cells
+    assert cell.pairs == (
+        ("flask-gthread", "flask-granian"), ("flask-gthread", "fastapi-uvicorn"),
+    )  # fmt: skip
+    assert ("flask-gthread", "flask-granian") not in cell.steps
+
+
+def test_what_a_scenario_does_not_use_is_not_measured_for_it() -> None:
+    (hello,) = climbing(chosen_scenarios=["hello"]).cells
+    assert {step.kind for step in hello.ladder} == {"server", "framework", "handlers"}
+    assert not {name for name in hello.stacks if "httpx" in name or "pydantic" in name}
+
+
+def test_chosen_stacks_and_a_ladder_contradict_each_other() -> None:
+    with pytest.raises(BadInput, match="leave out --stack, or --ladder"):
+        climbing(chosen_stacks=["flask-gthread"])
+    # The profile only proposes it.
+    todo = make(steps=LADDER, profile=plan.PROFILES["full"], chosen_stacks=["flask-gthread"])
+    assert all(cell.ladder == () for cell in todo.cells)
+
+
+def test_a_ladder_of_a_scenario_that_has_none_is_refused_by_naming_those_that_have_one() -> None:
+    bare = dataclasses.replace(SCENARIOS["hello"], name="bare", ladder=())
+    scenarios = {"bare": bare, "weather": SCENARIOS["weather"]}
+    with pytest.raises(BadInput, match="scenario 'bare' has no ladder; these have one: weather"):
+        climbing(scenarios=scenarios, chosen_scenarios=["bare"])
+    todo = climbing(scenarios=scenarios)
+    assert [bool(cell.ladder) for cell in todo.cells] == [False, True]
+    full = plan.PROFILES["full"]
+    (cell,) = make(scenarios=scenarios, chosen_scenarios=["bare"], profile=full, steps=LADDER).cells
+    assert cell.ladder == ()
+
+
+def test_a_stacks_file_that_lacks_a_rung_is_answered_with_its_name() -> None:
+    few = {name: stack for name, stack in STACKS.items() if name != "fastapi-def"}
+    with pytest.raises(BadInput, match="needs stack 'fastapi-def', which the stacks file lacks"):
+        climbing(stacks=few, chosen_scenarios=["hello"])
+
+
+def test_every_scenario_of_the_project_declares_kinds_that_are_known() -> None:
+    assert SCENARIOS["users-lookup"].ladder == (
+        StepKind.SERVER, StepKind.FRAMEWORK, StepKind.HANDLERS, StepKind.DRIVER,
+    )  # fmt: skip

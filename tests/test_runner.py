@@ -1,4 +1,4 @@
-"""What the runner asks of others, without starting anything."""
+"""What is asked of others in a round, without starting anything."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness import runner
+from harness.measuring import blocks, by_load
 from harness.models import CellPlan, Placement, Plan, Stack
-from harness.precision import Precision
 from tests.runs import hello_plan
 
 
@@ -24,7 +23,7 @@ class StartedError(Exception):
 def environment_of_servers(
     monkeypatch: pytest.MonkeyPatch, todo: Plan, cells: Sequence[CellPlan] = ()
 ) -> dict[str, str]:
-    """The variables that `measure_round` starts its servers with."""
+    """The variables that a round starts its servers with."""
     seen: dict[str, str] = {}
 
     @contextmanager
@@ -38,19 +37,11 @@ def environment_of_servers(
     around: Any = SimpleNamespace(environment={"TWIN_DATABASE_URL": "url"}, check=lambda: None)
     listener: Any = SimpleNamespace(preparing=lambda what: None)
     unused: Any = None
-    monkeypatch.setattr(runner, "serving", serving)
-    bench = runner._Bench(
-        todo,
-        Placement(servers=(0,), load=(1,), services=(1,)),
-        Path(),
-        Path(),
-        unused,
-        around,
-        unused,
-        listener,
-    )
-    with pytest.raises(StartedError):
-        bench.measure_round(1, cells or todo.cells, [], Precision(todo, unused))
+    monkeypatch.setattr(by_load, "serving", serving)
+    where = Placement(servers=(0,), load=(1,), services=(1,))
+    bench = blocks.Bench(todo, where, Path(), Path(), around, listener)
+    with pytest.raises(StartedError), by_load.ByLoad(bench, unused).round(1, cells or todo.cells):
+        pass
     return seen
 
 
@@ -66,7 +57,7 @@ def test_servers_have_the_addresses_of_the_services_and_the_patience_of_the_load
 ) -> None:
     seen = environment_of_servers(monkeypatch, hello_plan())
     assert seen["TWIN_DATABASE_URL"] == "url"
-    assert float(seen["TWIN_UPSTREAM_TIMEOUT_S"]) == runner.TIMEOUT_S
+    assert float(seen["TWIN_UPSTREAM_TIMEOUT_S"]) == blocks.TIMEOUT_S
 
 
 def test_servers_load_their_classifier_only_in_a_run_that_asks_for_predictions(

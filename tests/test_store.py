@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harness import store
 from harness.analysis import analyse
 from harness.errors import BadInput, ResultsUnwritable, UnknownName
+from harness.models import RunRecord
 from tests.runs import FakeRun, hello_plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -42,6 +43,39 @@ def folder(tmp_path: Path, run: FakeRun) -> Path:
 
 def test_what_was_written_is_read_again(folder: Path, run: FakeRun) -> None:
     assert store.read_run(folder) == run.record
+
+
+def climbed(tmp_path: Path) -> tuple[Path, RunRecord]:
+    """A run with a ladder, of which nothing is measured yet."""
+    blank = FakeRun(hello_plan(rounds=2, ladder=True), {"flask-gthread": []}).record
+    folder = store.create_run(tmp_path, "quick", NOW)
+    store.write_run(folder, blank)
+    return folder, blank
+
+
+def test_a_ladder_is_written_and_read_again(tmp_path: Path) -> None:
+    folder, record = climbed(tmp_path)
+    assert len(record.plan.cells[0].ladder) == 4
+    assert store.read_run(folder) == record
+
+
+def test_a_run_from_before_there_were_ladders_has_none(tmp_path: Path) -> None:
+    folder, _ = climbed(tmp_path)
+    value = json.loads((folder / "run.json").read_text())
+    (cell,) = value["plan"]["cells"]
+    del cell["ladder"], cell["scenario"]["ladder"]
+    (folder / "run.json").write_text(json.dumps(value))
+    (read,) = store.read_run(folder).plan.cells
+    assert (read.ladder, read.scenario.ladder, read.steps) == ((), (), ())
+
+
+def test_a_ladder_with_a_rung_that_is_no_stack_of_the_run_is_damaged(tmp_path: Path) -> None:
+    folder, _ = climbed(tmp_path)
+    value = json.loads((folder / "run.json").read_text())
+    value["plan"]["cells"][0]["ladder"][1]["after"] = "elsewhere"
+    (folder / "run.json").write_text(json.dumps(value))
+    with pytest.raises(BadInput, match="elsewhere in hello is compared but no stack"):
+        store.read_run(folder)
 
 
 def test_a_torn_last_line_is_left_out_with_a_note(folder: Path, run: FakeRun) -> None:

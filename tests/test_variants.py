@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Any
 
+import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 
-from apps import contract, fastapi_twin, flask_twin
+from apps import contract, fastapi_twin, flask_twin, problems
 from apps.domain import passwords
 from apps.fastapi_twin import database, handlers, upstream_client
 from apps.fastapi_twin.upstream_client import Reply
@@ -143,6 +144,62 @@ def test_what_two_adapted_functions_depend_on_is_called_once_for_both() -> None:
     app.include_router(handlers.adapted(router, SYNCHRONOUS))
     assert TestClient(app).get("/sum").json() == 2
     assert calls == ["shared"]
+
+
+def test_def_handlers_take_httpx_in_its_synchronous_form() -> None:
+    assert kinds(dataclasses.replace(SYNCHRONOUS, http_client="httpx-sync")) == {False}
+
+
+def answered(transport: upstream_client.Transport, path: str) -> Reply:
+    """The reply, of a transport that never waits for the event loop."""
+    coroutine = transport.get(path, {"city": "Oslo"})
+    with pytest.raises(StopIteration) as end:
+        coroutine.send(None)  # type: ignore[attr-defined]
+    reply: Reply = end.value.value
+    return reply
+
+
+def test_the_synchronous_client_of_httpx_does_what_is_awaited_before_it_returns() -> None:
+    def upstream(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/late":
+            raise httpx.ReadTimeout("late", request=request)
+        if request.url.path == "/broken":
+            raise httpx.ReadError("broken", request=request)
+        return httpx.Response(200, content=str(request.url).encode())
+
+    with httpx.Client(
+        base_url=SETTINGS.upstream_url, transport=httpx.MockTransport(upstream)
+    ) as client:
+        transport = upstream_client.HttpxTransport(httpx, upstream_client.ClientAtOnce(client))
+        reply = answered(transport, "/weather")
+        assert reply == Reply(200, b"http://127.0.0.1:1/weather?city=Oslo")
+        for path, status in (("/late", 504), ("/broken", 502)):
+            with pytest.raises(problems.Problem) as problem:
+                transport.get(path, {}).send(None)  # type: ignore[attr-defined]
+            assert problem.value.status == status
+
+
+def test_both_clients_of_httpx_are_opened_alike_but_for_their_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: dict[str, dict[str, Any]] = {}
+
+    def opening(name: str, kind: type[Any]) -> Callable[..., Any]:
+        def client(**options: Any) -> Any:
+            opened[name] = options
+            return kind(**options)
+
+        return client
+
+    async def enter(name: str) -> None:
+        async with upstream_client.TRANSPORTS[name](SETTINGS):
+            pass
+
+    monkeypatch.setattr(httpx, "Client", opening("httpx-sync", httpx.Client))
+    monkeypatch.setattr(httpx, "AsyncClient", opening("httpx", httpx.AsyncClient))
+    for name in ("httpx-sync", "httpx"):
+        asyncio.run(enter(name))
+    assert opened["httpx-sync"] == opened["httpx"]
 
 
 def test_def_handlers_over_an_asynchronous_client_are_refused() -> None:

@@ -1,8 +1,8 @@
 """How the handlers are called, by setting: as they are written, all `def`, or all `async def`.
 
 A handler is written once, as is usual: `async def` where it waits for something, `def` where it
-computes. Over a driver and a client that do what is awaited at once (`psycopg-sync`, `requests`)
-an `async def` never gives up control, so that it can just as well be called as a plain function:
+computes. Over a driver and a client that do what is awaited at once (`psycopg-sync`; `requests` or
+`httpx-sync`) an `async def` never gives up control, so that it can just as well be called as a plain function:
 it is then what somebody who writes synchronous FastAPI would have written.
 
 The dependencies that stand beside a handler, in the module of the feature, are a part of it and
@@ -73,6 +73,11 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+#: Drivers and clients that never wait for the event loop.
+SYNCHRONOUS_DRIVERS = ("psycopg-sync",)
+SYNCHRONOUS_CLIENTS = ("requests", "httpx-sync")
+
+
 def run_in_threads(settings: Settings) -> bool:
     """Whether all handlers do, so that what they depend on should too.
 
@@ -81,10 +86,14 @@ def run_in_threads(settings: Settings) -> bool:
     """
     if settings.handlers != "def":
         return False
-    if (settings.database_driver, settings.http_client) != ("psycopg-sync", "requests"):
+    if (
+        settings.database_driver not in SYNCHRONOUS_DRIVERS
+        or settings.http_client not in SYNCHRONOUS_CLIENTS
+    ):
         raise ValueError(
             "TWIN_HANDLERS=def wants what is synchronous under it: "
-            "TWIN_DATABASE_DRIVER=psycopg-sync and TWIN_HTTP_CLIENT=requests"
+            f"TWIN_DATABASE_DRIVER={' or '.join(SYNCHRONOUS_DRIVERS)} and "
+            f"TWIN_HTTP_CLIENT={' or '.join(SYNCHRONOUS_CLIENTS)}"
         )
     return True
 

@@ -1,9 +1,10 @@
 """The weather service's client: one pool of connections for each process.
 
 Which HTTP library is under it is a setting: `httpx`, `httpx2` (the same interface), `aiohttp`, or
-`requests`, which is synchronous and keeps whoever awaits it waiting where it stands. Each is
-imported when it is opened, so that a process holds only the one that it uses. By another
-setting, each request opens the library's client for itself.
+one that is synchronous and keeps whoever awaits it waiting where it stands: `requests`, and
+`httpx-sync`, which is httpx's other client. Each is imported when it is opened, so that a process
+holds only the one that it uses. By another setting, each request opens the library's client for
+itself.
 """
 
 from __future__ import annotations
@@ -73,6 +74,17 @@ class UpstreamClient:
             raise upstream_broken()
 
 
+class ClientAtOnce:
+    """httpx's synchronous client as its other one: what is awaited is done before it returns."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        """As httpx.AsyncClient."""
+        return self._client.get(*args, **kwargs)
+
+
 class HttpxTransport:
     """httpx or httpx2."""
 
@@ -85,18 +97,29 @@ class HttpxTransport:
     async def open(cls, name: str, settings: Settings) -> AsyncIterator[Transport]:
         """Open the pool of the library called `name`."""
         library = importlib.import_module(name)
-        limits = library.Limits(
-            max_connections=settings.upstream_pool,
-            max_keepalive_connections=settings.upstream_pool,
-            keepalive_expiry=_KEEPALIVE_S,
-        )
-        async with library.AsyncClient(
-            base_url=settings.upstream_url,
-            limits=limits,
-            timeout=settings.upstream_timeout_s,
-            trust_env=False,  # no proxy between the twin and the service
-        ) as client:
+        async with library.AsyncClient(**cls._options(library, settings)) as client:
             yield cls(library, client)
+
+    @classmethod
+    @asynccontextmanager
+    async def open_sync(cls, name: str, settings: Settings) -> AsyncIterator[Transport]:
+        """Open the pool of the library's synchronous client."""
+        library = importlib.import_module(name)
+        with library.Client(**cls._options(library, settings)) as client:
+            yield cls(library, ClientAtOnce(client))
+
+    @staticmethod
+    def _options(library: Any, settings: Settings) -> Mapping[str, Any]:
+        return {
+            "base_url": settings.upstream_url,
+            "limits": library.Limits(
+                max_connections=settings.upstream_pool,
+                max_keepalive_connections=settings.upstream_pool,
+                keepalive_expiry=_KEEPALIVE_S,
+            ),
+            "timeout": settings.upstream_timeout_s,
+            "trust_env": False,  # no proxy between the twin and the service
+        }
 
     async def get(self, path: str, query: Mapping[str, str]) -> Reply:
         """As Transport says."""
@@ -207,6 +230,7 @@ LIVES: Mapping[str, Callable[[Opener], AbstractAsyncContextManager[Transport]]] 
 }
 TRANSPORTS: Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Transport]]] = {
     "httpx": partial(HttpxTransport.open, "httpx"),
+    "httpx-sync": partial(HttpxTransport.open_sync, "httpx"),
     "httpx2": partial(HttpxTransport.open, "httpx2"),
     "aiohttp": AiohttpTransport.open,
     "requests": RequestsTransport.open,

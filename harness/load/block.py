@@ -1,5 +1,8 @@
 """What the harness and a load process say to each other: one JSON object a line.
 
+A process with a test client (in_process.py) does the same for the one stack that it is, once it
+has said {"event": "ready"}.
+
 A block is one scenario in one round. The harness orders it and a load process seats one user per
 stack; then each slice is an order of its own, so that several load processes begin theirs
 together, and so that the harness can read everybody's CPU clock in between. At the end the load
@@ -29,7 +32,7 @@ class Contender:
     """One stack of the block."""
 
     label: str
-    url: str
+    url: str  # empty for a test client, which has no server
     samples_file: str  # absolute path of the Parquet file to be written
 
 
@@ -80,10 +83,11 @@ class Played:
     starved: int
     examples: tuple[str, ...]
     slices: tuple[Slice, ...]
+    parity: tuple[str, ...] = ()  # of a test client: how replies differed from the contract
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Played:
         """As received."""
         slices = tuple(Slice(**item) for item in value.pop("slices"))
-        examples = tuple(value.pop("examples"))
-        return cls(slices=slices, examples=examples, **value)
+        examples, parity = tuple(value.pop("examples")), tuple(value.pop("parity"))
+        return cls(slices=slices, examples=examples, parity=parity, **value)

@@ -1,10 +1,8 @@
-"""The leanest client that still checks every reply: bytes out, bytes in, a C parser between.
+"""The leanest HTTP client that still checks every reply: a C parser, or not even that.
 
-A request is put into bytes once. The first right reply to it is parsed by httptools and its
-JSON value compared with what the contract promises; later replies that have the same length,
-the same status line and, to the byte, the same body are recognised without parsing them again.
-Everything else (a reply in pieces, another length, another body) takes the long way. So every
-reply is checked in full, and the usual one costs three comparisons in C.
+A reply that comes whole is recognised by its length, its status line and, to the byte, its body.
+One that comes in pieces is put together by httptools, and its body recognised likewise. Only a
+body that was not seen before is parsed: all of them once, and a login's token whenever it is new.
 """
 
 from __future__ import annotations
@@ -12,86 +10,77 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httptools
 
+from apps.contract import Containing, Message, NoBody, Sample
+from harness.load.connection import Awaited, Connection, Outcome, Sendable
+from harness.load.websocket import Text
 from harness.models import Failure
+from harness.parity import differing
 
-if TYPE_CHECKING:
-    from apps.contract import Sample
-
-RECEIVE_BYTES = 1 << 16
 HEAD_END = b"\r\n\r\n"
+_EXCERPT_BYTES = 120
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one request: the three figures that a sample keeps beside its times."""
-
-    status: int  # 0: no reply
-    size: int  # bytes of the body
-    failure: Failure
-    example: str = ""  # what was wrong, for the report
-
-    @property
-    def good(self) -> bool:
-        """Whether the reply was the promised one."""
-        return self.failure is Failure.NONE
-
-
-class Request:
+class Request(Awaited, Sendable):
     """One request as bytes, the reply that it must get, and how that reply looked last time."""
 
     __slots__ = (
-        "expected_json",
-        "expected_status",
-        "known_head",
-        "known_length",
-        "known_outcome",
-        "known_tail",
-        "method",
-        "name",
-        "payload",
+        "_expected", "_expected_status", "_known_body", "_known_good", "method", "payload",
     )  # fmt: skip
 
     def __init__(self, sample: Sample, host: str) -> None:
-        self.name = sample.name
+        if sample.method == "HEAD" or isinstance(sample.json, NoBody | Containing):
+            raise ValueError(f"sample '{sample.name}': its reply can't be checked to the byte")
+        super().__init__(sample.name)
         self.method = sample.method
         self.payload = request_bytes(sample, host)
-        self.expected_status = sample.status
-        self.expected_json = sample.json
-        self.known_length = -1
-        self.known_head = b""
-        self.known_tail = b""
-        self.known_outcome = 0  # where the caller keeps the Outcome
+        self._expected = sample.json
+        self._expected_status = sample.status
+        self._known_body: bytes | None = None  # of the last good reply
+        self._known_good = Outcome(0, 0, Failure.NONE)
+
+    def connect(self, sock: socket.socket) -> HttpConnection:
+        """HTTP has nothing to say beforehand."""
+        return HttpConnection(sock)
 
     def judge(self, status: int, body: bytes) -> Outcome:
         """Compare a whole reply with what the contract promises."""
-        if status != self.expected_status:
-            return Outcome(
-                status,
-                len(body),
-                Failure.WRONG_STATUS,
-                f"{self.name}: status {status} instead of {self.expected_status}: {body[:120]!r}",
-            )
+        if status != self._expected_status:
+            problem = f"status {status} instead of {self._expected_status}: {_excerpt(body)}"
+            return Outcome(status, len(body), Failure.WRONG_STATUS, f"{self.name}: {problem}")
+        if body == self._known_body:
+            return self._known_good
+        problem = self._wrong(body)
+        if problem:
+            return Outcome(status, len(body), Failure.WRONG_BODY, f"{self.name}: {problem}")
+        self._known_body = body
+        self._known_good = Outcome(status, len(body), Failure.NONE)
+        return self._known_good
+
+    def _wrong(self, body: bytes) -> str:
+        if isinstance(self._expected, bytes):
+            return "" if body == self._expected else f"unexpected body {_excerpt(body)}"
         try:
             value = json.loads(body)
         except ValueError:
-            value = body
-        if value != self.expected_json:
-            example = f"{self.name}: unexpected body {body[:120]!r}"
-            return Outcome(status, len(body), Failure.WRONG_BODY, example)
-        return Outcome(status, len(body), Failure.NONE)
+            return f"not JSON: {_excerpt(body)}"
+        problem = next(differing(self._expected, value, "body"), "")
+        return problem and f"unexpected body {_excerpt(body)}: {problem}"
 
-    def remember(self, raw: bytes, body: bytes, outcome: int) -> None:
-        """Recognise this reply from now on; `raw` is the whole reply that `body` is the end of."""
-        self.known_length = len(raw)
-        self.known_head = raw[: raw.index(b"\r\n")]
-        self.known_tail = HEAD_END + body
-        self.known_outcome = outcome
+    def remember(self, raw: bytes, outcome: int) -> None:
+        """Recognise this good reply from now on, if its body is the end of it."""
+        if self._known_body is not None and raw.endswith(HEAD_END + self._known_body):
+            self.known_length = len(raw)
+            self.known_head = raw[: raw.index(b"\r\n")]
+            self.known_tail = HEAD_END + self._known_body
+            self.known_outcome = outcome
+
+    def forget(self) -> None:
+        """Recognise nothing."""
+        self.known_length = -1
 
 
 def request_bytes(sample: Sample, host: str) -> bytes:
@@ -104,29 +93,21 @@ def request_bytes(sample: Sample, host: str) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + HEAD_END + body
 
 
-class Connection:
-    """One keep-alive connection. Its socket may block, cooperate (gevent) or do neither."""
+class HttpConnection(Connection):
+    """One keep-alive connection."""
 
-    __slots__ = (
-        "_body", "_complete", "_parser", "_stays_open", "_surplus",
-        "broken", "fileno", "in_flight", "intended_ns", "partial", "request", "sock", "start_ns",
-    )  # fmt: skip
+    __slots__ = ("_body", "_complete", "_parser", "_stays_open", "_surplus", "_whole_at_once")
 
-    request: Request  # what was sent last
+    request: Request
 
     def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.fileno = sock.fileno()
-        self.intended_ns = 0
-        self.start_ns = 0
-        self.in_flight = False  # a request was sent and has no whole reply yet
-        self.partial = False  # part of a reply has come
-        self.broken = False  # not to be used again
+        super().__init__(sock)
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._complete = False
         self._stays_open = True
         self._surplus = False
+        self._whole_at_once = False
 
     # What httptools calls.
     def on_message_begin(self) -> None:
@@ -143,12 +124,22 @@ class Connection:
         # Asked now: once the reply is parsed, the parser has forgotten.
         self._stays_open = self._parser.should_keep_alive()
 
-    def feed(self, data: bytes) -> tuple[int, bytes] | None:
-        """Parse a piece of a reply; (status, body) once it is whole.
+    def expect(self, request: Request) -> None:
+        """Await the reply to this."""
+        self.request = request
 
-        Raises:
-            httptools.HttpParserError: it is not HTTP, or more than one reply.
-        """
+    def take(self, data: bytes) -> Outcome | None:
+        """Parse a piece of a reply, and judge it once it is whole."""
+        if not data:
+            return self._broke(Failure.CLOSED, "connection closed by the server")
+        self._whole_at_once = not self.partial
+        try:
+            reply = self._feed(data)
+        except httptools.HttpParserError as error:
+            return self._broke(Failure.MALFORMED, f"not HTTP: {error}")
+        return None if reply is None else self.request.judge(*reply)
+
+    def _feed(self, data: bytes) -> tuple[int, bytes] | None:
         self._parser.feed_data(data)
         if self._surplus:
             raise httptools.HttpParserError("more than one reply to one request")
@@ -163,43 +154,17 @@ class Connection:
             self.broken = True
         return self._parser.get_status_code(), body
 
-    def send(self, request: Request, start_ns: int) -> None:
-        """Send a request on a socket that does not block; unless told otherwise, it is due now."""
-        self.request = request
-        self.intended_ns = self.start_ns = start_ns
-        self.in_flight = True
-        try:
-            sent = self.sock.send(request.payload)
-            if sent < len(request.payload):  # larger than the socket's buffer, which is rare
-                self.sock.setblocking(True)
-                self.sock.sendall(request.payload[sent:])
-                self.sock.setblocking(False)
-        except OSError:
-            # The server has closed it: the next read says so, and the request counts as failed.
-            self.broken = True
+    def remember(self, data: bytes, outcome: int) -> None:
+        """Recognise what came in one piece, on a connection that stays open."""
+        if self._whole_at_once and not self.broken:
+            self.request.remember(data, outcome)
 
-    def exchange(self, request: Request) -> Outcome:
-        """Send and wait for the whole reply, on a socket that blocks or cooperates."""
-        name = request.name
-        try:
-            self.sock.sendall(request.payload)
-            while True:
-                data = self.sock.recv(RECEIVE_BYTES)
-                if not data:
-                    return Outcome(0, 0, Failure.CLOSED, f"{name}: connection closed")
-                reply = self.feed(data)
-                if reply is not None:
-                    return request.judge(*reply)
-        except TimeoutError:
-            return Outcome(0, 0, Failure.TIMEOUT, f"{name}: no whole reply in time")
-        except OSError as error:
-            return Outcome(0, 0, Failure.CLOSED, f"{name}: {error}")
-        except httptools.HttpParserError as error:
-            return Outcome(0, 0, Failure.MALFORMED, f"{name}: not HTTP: {error}")
-
-    def close(self) -> None:
-        """Close the socket."""
-        self.sock.close()
+    def take_unasked(self, data: bytes) -> Outcome | None:
+        """A server may close what is idle; a reply too many would be taken for the next one's."""
+        if data and not self.broken:
+            return self._broke(Failure.MALFORMED, "more than one reply to one request")
+        self.broken = True
+        return None
 
 
 def address(base_url: str) -> tuple[str, int, str]:
@@ -210,7 +175,14 @@ def address(base_url: str) -> tuple[str, int, str]:
     return parts.hostname, parts.port or 80, parts.netloc
 
 
-def requests_for(samples: Iterable[Sample], base_url: str) -> list[Request]:
-    """The scenario's requests as bytes for one server."""
+def requests_for(samples: Iterable[Sample | Message], base_url: str) -> list[Sendable]:
+    """What the scenario sends, as bytes for one server."""
     host = address(base_url)[2]
-    return [Request(sample, host) for sample in samples]
+    return [
+        Text(sample, host) if isinstance(sample, Message) else Request(sample, host)
+        for sample in samples
+    ]
+
+
+def _excerpt(body: bytes) -> str:
+    return repr(body[:_EXCERPT_BYTES])

@@ -73,8 +73,9 @@ class ClosedFleet(Fleet):
                 if data is None:
                     continue
                 if not connection.in_flight:
-                    # It had its answer; whatever it says unasked, it is of no use any more.
-                    self._drop(connection)
+                    self._take_unasked(connection, data)
+                    if connection.broken:
+                        self._drop(connection)
                     continue
                 request = connection.request
                 if (

@@ -44,10 +44,10 @@ class Crew:
         """Process ids, a list for each member."""
         return [member.child.tree() for member in self._members]
 
-    def seat(self, order: Order) -> None:
-        """Give every stack its users."""
+    def seat(self, order: Order, origin_ns: int | None = None) -> None:
+        """Give every stack its users; all times count from `origin_ns`, or from now."""
         self._order = order
-        origin_ns = time.perf_counter_ns()
+        origin_ns = origin_ns or time.perf_counter_ns()
         for part, member in enumerate(self._members):
             contenders = tuple(
                 replace(one, samples_file=str(self._file(one, part))) for one in order.contenders
@@ -111,6 +111,7 @@ class Crew:
                     starved=sum(share.starved for share in shares),
                     examples=tuple(dict.fromkeys(e for share in shares for e in share.examples)),
                     slices=tuple(merged(pieces) for pieces in slices),
+                    parity=tuple(one for share in shares for one in share.parity),
                 )
             )
         return played

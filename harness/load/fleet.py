@@ -13,17 +13,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import httptools
 from gevent import monkey
 
-from harness.load.client import (
-    HEAD_END,
-    RECEIVE_BYTES,
-    Connection,
-    Outcome,
-    Request,
-    address,
-)
+from harness.load.client import address
+from harness.load.connection import RECEIVE_BYTES, Connection, Outcome, Sendable
 from harness.load.recorder import Recorder
 from harness.models import Failure, Slice
 
@@ -76,7 +69,7 @@ class Fleet(ABC):
     def __init__(
         self,
         base_url: str,
-        requests: Sequence[Request],
+        requests: Sequence[Sendable],
         size: int,
         *,
         timeout_s: float,
@@ -101,7 +94,9 @@ class Fleet(ABC):
         self._origin_ns = origin_ns
         self._poller = _Poller()
         self._connections: dict[int, Connection] = {}
-        self._deck: list[Request] = []
+        self._deck: list[Sendable] = []
+        self._refusal = ""  # why the last connection could not be opened
+        self._asks_no_more = False  # since the server let one wait in vain
         self.recorder = Recorder()
 
     @abstractmethod
@@ -120,7 +115,7 @@ class Fleet(ABC):
             end_ns=time.perf_counter_ns() - origin_ns,
         )
 
-    def draw(self) -> Request:
+    def draw(self) -> Sendable:
         """The next request: each as often as the others, shuffled afresh every time through."""
         if not self._deck:
             self._deck = self._requests.copy()
@@ -131,25 +126,32 @@ class Fleet(ABC):
         """Record afresh, as after a warm-up; connections stay open."""
         self.recorder = Recorder()
         for request in self._requests:
-            request.known_length = -1  # its outcome was a number of the old recorder's
+            request.forget()  # its outcome was a number of the old recorder's
 
     # ------------------------------------------------------------------ connections
 
     def _connect(self) -> Connection | None:
         """One connection more; None if the server takes none."""
+        if self._asks_no_more:
+            return None
         try:
             sock = _socket(socket.AF_INET, socket.SOCK_STREAM)
-        except OSError:  # no file descriptor left
+        except OSError as error:  # no file descriptor left
+            self._refusal = str(error)
             return None
         sock.settimeout(_CONNECT_S)
         try:
             sock.connect((self._host, self._port))
-        except OSError:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = self._requests[0].connect(sock)
+        except OSError as error:
             sock.close()
+            self._refusal = str(error)
+            if isinstance(error, TimeoutError):
+                self._refusal = f"no answer within {_CONNECT_S:g} s"
+                self._asks_no_more = True  # or every slice would begin with that wait
             return None
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock)
         self._poller.register(connection.fileno)
         self._connections[connection.fileno] = connection
         return connection
@@ -164,17 +166,12 @@ class Fleet(ABC):
         connection.close()
 
     def _drop_useless(self) -> None:
-        """While nothing is in flight: close what is broken, closed or says something unasked.
-
-        A reply too many would be taken for the answer to the next request: one such is recorded
-        as a failure for each connection that has it.
-        """
+        """While nothing is in flight: close what is broken, closed or says what it should not."""
         for fileno, _ in self._poller.wait(0):
             connection = self._connections[fileno]
-            if not connection.broken and self._read(connection):
-                problem = "more than one reply to one request"
-                self._record_failure(connection, Failure.MALFORMED, problem, connection.start_ns)
-            connection.broken = True
+            data = self._read(connection)
+            if data is not None:
+                self._take_unasked(connection, data)
         for connection in [one for one in self._connections.values() if one.broken]:
             self._drop(connection)
 
@@ -197,43 +194,29 @@ class Fleet(ABC):
 
     def _look_closely(self, connection: Connection, data: bytes) -> int | None:
         """The long way: parse and compare. None while the reply is not whole."""
-        request = connection.request
-        if not data:
-            return self._broken(connection, Failure.CLOSED, "connection closed by the server")
-        whole_at_once = not connection.partial
-        try:
-            reply = connection.feed(data)
-        except httptools.HttpParserError as error:
-            return self._broken(connection, Failure.MALFORMED, f"not HTTP: {error}")
-        if reply is None:
+        outcome = connection.take(data)
+        if outcome is None:
             return None
-        outcome = request.judge(*reply)
         number = self.recorder.intern(outcome)
-        if (
-            outcome.good
-            and whole_at_once
-            and not connection.broken
-            and data.endswith(HEAD_END + reply[1])
-        ):
-            request.remember(data, reply[1], number)
+        if outcome.good:
+            connection.remember(data, number)
         return number
 
-    def _broken(self, connection: Connection, failure: Failure, problem: str) -> int:
-        connection.broken = True
-        return self._failure(failure, f"{connection.request.name}: {problem}")
+    def _take_unasked(self, connection: Connection, data: bytes) -> None:
+        """What came while nothing was in flight there; recorded if it is a failure."""
+        outcome = connection.take_unasked(data)
+        if outcome is not None:
+            number = self.recorder.intern(outcome)
+            start_ns = connection.start_ns
+            self.recorder.add(connection.intended_ns, start_ns, start_ns, number)
 
     def _failure(self, failure: Failure, example: str) -> int:
         return self.recorder.intern(Outcome(0, 0, failure, example))
 
-    def _record_failure(
-        self, connection: Connection, failure: Failure, problem: str, done_ns: int
-    ) -> None:
-        number = self._broken(connection, failure, problem)
-        self.recorder.add(connection.intended_ns, connection.start_ns, done_ns, number)
-
     def _record_refusals(self, begin_ns: int, count: int) -> None:
+        problem = f"{count} of {self._size} connections could not be opened: {self._refusal}"
+        number = self._failure(Failure.REFUSED, problem)
         for _ in range(count):
-            number = self._failure(Failure.REFUSED, "the server takes no connection")
             self.recorder.add(begin_ns, begin_ns, begin_ns, number)
 
     def _give_up_on_late(self, now_ns: int) -> list[Connection]:
@@ -245,5 +228,8 @@ class Fleet(ABC):
         ]
         for connection in late:
             connection.in_flight = False
-            self._record_failure(connection, Failure.TIMEOUT, "no whole reply in time", now_ns)
+            connection.broken = True
+            problem = f"{connection.request.name}: no whole reply in time"
+            number = self._failure(Failure.TIMEOUT, problem)
+            self.recorder.add(connection.intended_ns, connection.start_ns, now_ns, number)
         return late

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.load import schedule
-from harness.load.client import Connection, Request
+from harness.load.connection import Sendable
 from harness.load.fleet import LOOK_S, Fleet
 from harness.models import Failure, Load, Slice
 
@@ -26,7 +26,7 @@ class OpenFleet(Fleet):
     def __init__(
         self,
         base_url: str,
-        requests: Sequence[Request],
+        requests: Sequence[Sendable],
         load: Load,
         *,
         schedule_seed: str,
@@ -123,8 +123,10 @@ class OpenFleet(Fleet):
                 if data is None:
                     continue
                 if not connection.in_flight:
-                    # Closed while it was idle, or it says something unasked.
-                    self._discard(connection, free)
+                    self._take_unasked(connection, data)
+                    if connection.broken:
+                        free.remove(connection)
+                        self._drop(connection)
                     continue
                 request = connection.request
                 if (
@@ -149,10 +151,6 @@ class OpenFleet(Fleet):
         self._record_never_sent([begin + at for at in due[sent:]], clock())
         self._drop_useless()
         return self._slice(cycle, begin, begin + int(settle_s * 1e9), end)
-
-    def _discard(self, connection: Connection, free: list[Connection]) -> None:
-        free.remove(connection)
-        self._drop(connection)
 
     def _record_never_sent(self, intended_ns: Sequence[int], now_ns: int) -> None:
         for intended in intended_ns:

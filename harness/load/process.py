@@ -15,8 +15,10 @@ from harness.processes import Child
 class LoadProcess:
     """Takes orders, one at a time, and answers each (see block.py)."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, what: str = "the load process") -> None:
+        """Talk to a child; messages call it `what`."""
         self.child = child
+        self._what = what
         self._unread = b""
 
     def tell(self, order: str, **values: Any) -> None:
@@ -25,7 +27,7 @@ class LoadProcess:
             self.child.stdin.write(json.dumps({"order": order, **values}) + "\n")
             self.child.stdin.flush()
         except BrokenPipeError:
-            raise self._failure("the load process died") from None
+            raise self._failure(f"{self._what} died") from None
 
     def answer(self, seconds: float) -> dict[str, Any]:
         """What it says, within so many seconds.
@@ -35,7 +37,7 @@ class LoadProcess:
         """
         message = self._message(time.monotonic() + seconds)
         if message["event"] == "failed":
-            raise self._failure(f"the load process failed: {message['message']}")
+            raise self._failure(f"{self._what} failed: {message['message']}")
         return message
 
     def _message(self, deadline: float) -> dict[str, Any]:
@@ -43,16 +45,16 @@ class LoadProcess:
         while b"\n" not in self._unread:
             left_s = deadline - time.monotonic()
             if left_s <= 0 or not select.select([descriptor], [], [], left_s)[0]:
-                raise self._failure("the load process fell silent")
+                raise self._failure(f"{self._what} fell silent")
             data = os.read(descriptor, 1 << 16)
             if not data:
-                raise self._failure("the load process died")
+                raise self._failure(f"{self._what} died")
             self._unread += data
         line, _, self._unread = self._unread.partition(b"\n")
         try:
             message: dict[str, Any] = json.loads(line)
         except ValueError:
-            raise self._failure(f"the load process said {line[:80]!r}") from None
+            raise self._failure(f"{self._what} said {line[:80]!r}") from None
         return message
 
     def _failure(self, message: str) -> LoadFailed:

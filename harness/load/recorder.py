@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.load.client import Outcome
+from harness.load.connection import Outcome
 from harness.models import Failure
 
 _ROOM = 1 << 16

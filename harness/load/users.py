@@ -19,15 +19,16 @@ from gevent.queue import Queue
 from locust import User, task
 
 from harness.load.block import Block
-from harness.load.client import Connection, Outcome, Request, address, requests_for
+from harness.load.client import address, requests_for
 from harness.load.closed import ClosedFleet
+from harness.load.connection import Connection, Outcome, Sendable
 from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
 from harness.load.recorder import Recorder
 from harness.models import Failure, Slice
 
 if TYPE_CHECKING:
-    from apps.contract import Sample
+    from apps.contract import Message, Sample
 
 _TIMEOUT_S = 10.0
 
@@ -54,13 +55,13 @@ class ScenarioUser(User):
     measures: ClassVar[str] = "requests"
     ladder: ClassVar[tuple[str, ...]] = ()
     #: What is sent, each as often as the others. Not a literal: it comes from the contract.
-    samples: ClassVar[Sequence[Sample]]
+    samples: ClassVar[Sequence[Sample | Message]]
 
     def on_start(self) -> None:
         """Prepare this user's requests and its connection."""
         requests = requests_for(self.samples, self.host or "")
         random.shuffle(requests)
-        self._requests: Iterator[Request] = itertools.cycle(requests)
+        self._requests: Iterator[Sendable] = itertools.cycle(requests)
         self._connection: Connection | None = None
 
     @task
@@ -69,11 +70,11 @@ class ScenarioUser(User):
         request = next(self._requests)
         start = time.perf_counter()
         try:
-            self._connection = self._connection or self._connect()
+            self._connection = self._connection or self._connect(request)
             outcome = self._connection.exchange(request)
         except OSError as error:
             outcome = Outcome(0, 0, Failure.REFUSED, f"{request.name}: {error}")
-        if not outcome.status and self._connection is not None:
+        if self._connection is not None and self._connection.broken:
             self._connection.close()
             self._connection = None
         self.environment.events.request.fire(
@@ -87,11 +88,15 @@ class ScenarioUser(User):
         if not outcome.status:
             gevent.sleep(0.1)  # a server that is gone is not to be asked in a tight loop
 
-    def _connect(self) -> Connection:
+    def _connect(self, request: Sendable) -> Connection:
         host, port, _ = address(self.host or "")
         sock = socket.create_connection((host, port), timeout=_TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Connection(sock)
+        try:
+            return request.connect(sock)
+        except OSError:
+            sock.close()
+            raise
 
 
 class Seat:
@@ -149,7 +154,7 @@ def seated(scenario: type[ScenarioUser], seat: Seat, base_url: str, block: Block
     return user
 
 
-def _fleet(requests: list[Request], label: str, base_url: str, block: Block) -> Fleet:
+def _fleet(requests: list[Sendable], label: str, base_url: str, block: Block) -> Fleet:
     """This process's share of the load on one stack."""
     settings: dict[str, Any] = {
         "timeout_s": block.timeout_s,

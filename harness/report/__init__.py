@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis
 from harness.report.captions import captions
-from harness.report.charts import CHARTS
+from harness.report.charts import CHARTS, charts_of
 from harness.report.markdown import summary
 from harness.report.page import page
 from harness.report.sheet import png, svgs
@@ -29,10 +29,11 @@ def write(analysis: Analysis, folder: Path) -> list[Path]:
     Raises:
         ResultsUnwritable: a file could not be written.
     """
-    words = captions(analysis)
+    drawn = charts_of(analysis)
+    words = {name: caption for name, caption in captions(analysis).items() if name in drawn}
     inline: dict[str, str] = {}
     charts: dict[str, bytes] = {}
-    for name, draw in CHARTS.items():
+    for name, draw in drawn.items():
         sheet = draw(analysis)
         whole, inline[name] = svgs(sheet, name, words[name].alt)
         charts[f"charts/{name}.svg"] = whole.encode()
@@ -42,7 +43,18 @@ def write(analysis: Analysis, folder: Path) -> list[Path]:
         "summary.md": summary(analysis, words).encode(),
         **charts,
     }
-    return [_write(folder / name, content) for name, content in files.items()]
+    written = [_write(folder / name, content) for name, content in files.items()]
+    for name in CHARTS.keys() - drawn.keys():  # an earlier report may have had it
+        for kind in ("svg", "png"):
+            _remove(folder / "charts" / f"{name}.{kind}")
+    return written
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResultsUnwritable(f"can't remove {path}, which is stale: {error.strerror}") from error
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -6,10 +6,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.models import Analysis, CellSummary, Estimate
+from harness.models import Analysis, CellSummary, Estimate, Measures
 from harness.report import formats, outline
-from harness.report.outline import MEDIAN, THROUGHPUT, TWINS, Part
-from harness.report.sentences import CLOSED_HIDES, OPEN_SHOWS, why_inconclusive
+from harness.report.outline import MEDIAN, START, THROUGHPUT, TWINS, Part
+from harness.report.sentences import (
+    AT_REST,
+    CLOSED_HIDES,
+    OPEN_SHOWS,
+    STEP_VERDICTS,
+    TEST_CLIENT_HOLDS,
+    figure_words,
+    step_words,
+    why_inconclusive,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +35,14 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
     """Chart name -> its words."""
     parts = outline.parts(analysis)
     load, whiskers = _load(parts), _whiskers(analysis)
+    asked = outline.answering(analysis)  # starts are too few for a curve, and have no rate
+    load_asked = _load(asked)
     return {
         "ratios": Caption(
             title=_ratio_title(analysis),
             note=_note(
-                f"{_of_headlines(parts, _RATIO_OF)} ÷ "
-                f"{'that' if _all_open(parts) else 'those'} of "
+                f"{_of_headlines(parts, _RATIO_OF, ' or ').capitalize()} ÷ "
+                f"{'those' if THROUGHPUT in outline.headlines(parts) else 'that'} of "
                 f"{outline.only_baseline(parts) or 'the baseline'}, on a logarithmic scale",
                 load,
                 whiskers,
@@ -43,33 +54,37 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             ),
             alt=_joined(_ratio_facts(parts)),
         ),
-        "throughput": _throughput(parts, load, whiskers),
+        "waterfall": _waterfall(outline.with_ladder(parts), analysis),
+        "throughput": _throughput(asked, load_asked, whiskers),
         "latency": Caption(
             title="How long does a request take, from the median to the slowest in a thousand?",
             note=_note(
                 "Latency in ms on a logarithmic scale, samples of all rounds pooled",
                 "dotted: service time" if _any_open(parts) else "",
-                load,
+                load_asked,
                 whiskers,
             ),
             reading=(
                 "Lower is better. Each step to the right looks at ten times rarer requests; a "
                 "curve that climbs steeply has a few requests that wait long. "
-                f"{_of_headlines(parts, _LATENCY_READING, ' ')}"
+                f"{_of_headlines(asked, _LATENCY_READING, ' ')}"
             ),
-            alt=_joined(_cell_facts(parts, _latency_fact)),
+            alt=_joined(_cell_facts(asked, _latency_fact)),
         ),
         "cpu": Caption(
-            title="How much CPU time does one request cost the server?",
-            note=_note(
-                "CPU time of the server's whole process tree per request, in µs", load, whiskers
+            title=(
+                "How much CPU time does one request cost the server?"
+                if asked or not parts
+                else "How much CPU time does a start take?"
             ),
+            note=_note(_CPU_OF[bool(asked), len(asked) < len(parts)], load, whiskers),
             reading=(
                 "Shorter bars are better. CPU time per request is far steadier than throughput on "
                 "a busy machine, and it is what a request costs in capacity: database, upstream "
                 "and load generator are not in it."
+                + (f" {TEST_CLIENT_HOLDS}" if _any_test_client(parts) else "")
             ),
-            alt=_facts(parts, lambda cell: cell.cpu_us_per_request, "µs of CPU per request"),
+            alt=_joined(_cpu_facts(parts)),
         ),
         "memory": Caption(
             title="How much memory does each stack take?",
@@ -84,6 +99,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
                 "has no such figure; each dot is the largest of a scenario's rounds. "
                 "One round's processes serve all scenarios in turn, so a later scenario may hold "
                 "memory that an earlier one asked for."
+                + (f" {AT_REST}" if len(asked) < len(parts) else "")
             ),
             alt=_joined(_cell_facts(parts, lambda cell: f"{formats.number(cell.pss_mib)} MiB")),
         ),
@@ -91,7 +107,7 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
             title="Did throughput hold steady while it was measured?",
             note=_note(
                 "Requests per second over load time",
-                _points(parts),
+                _points(asked),
                 outline.rounds_words(analysis),
             ),
             reading=(
@@ -106,9 +122,41 @@ def captions(analysis: Analysis) -> dict[str, Caption]:
                     else ""
                 )
             ),
-            alt=_facts(parts, lambda cell: cell.throughput_rps, "requests per second on average"),
+            alt=_facts(asked, lambda cell: cell.throughput_rps, "requests per second on average"),
         ),
     }
+
+
+def _waterfall(parts: tuple[Part, ...], analysis: Analysis) -> Caption:
+    better = _of_headlines(parts, _STEP_READING, " ")
+    return Caption(
+        title="Which step between Flask and FastAPI makes how much of the difference?",
+        note=_note(
+            f"{_of_headlines(parts, _RATIO_OF, ' or ').capitalize()} from rung to rung, on a logarithmic scale",
+            _load(parts),
+            _whiskers(analysis).replace("intervals", "intervals of each step"),
+        ),
+        reading=(
+            "Each bar begins where the one above it ends: two stacks that differ in what the row "
+            f"names and in nothing else that is used here. {better} Equal ratios have equal "
+            "lengths, so that the bars add up to the total. A grey bar names no cause: the step "
+            "is inside the noise, or not resolved; an arrowhead, that an interval goes on "
+            "beyond the drawing. What stands below the total goes on from "
+            "FastAPI as it is commonly run."
+        ),
+        alt=_joined(_step_facts(parts)),
+    )
+
+
+def _step_facts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        for climb in part.climbs:
+            comparison = climb.pair.comparisons[part.headline]
+            name = f"{part.name}: {step_words(climb.step)}"
+            if comparison.verdict == "invalid":
+                yield f"{name} invalid ({part.why_invalid(climb.pair)})"
+            else:
+                yield f"{name} {figure_words(comparison)}, {STEP_VERDICTS[comparison.verdict]}"
 
 
 def _throughput(parts: tuple[Part, ...], load: str, whiskers: str) -> Caption:
@@ -167,6 +215,23 @@ def _percentile_words(of: Mapping[str, Estimate]) -> str:
     )
 
 
+def _cpu_facts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        yield from _cell_facts((part,), _cpu_of_start if part.counts_starts else _cpu_of_request)
+
+
+def _cpu_of_request(cell: CellSummary) -> str:
+    return f"{formats.number(cell.cpu_us_per_request.value)} µs of CPU per request"
+
+
+def _cpu_of_start(cell: CellSummary) -> str:
+    return f"{formats.number(cell.cpu_us_per_request.value / 1000)} ms of CPU per start"
+
+
+def _any_test_client(parts: tuple[Part, ...]) -> bool:
+    return any(part.plan.scenario.measures is Measures.TEST_CLIENT for part in parts)
+
+
 def _any_open(parts: tuple[Part, ...]) -> bool:
     return MEDIAN in outline.headlines(parts)
 
@@ -175,15 +240,16 @@ def _all_open(parts: tuple[Part, ...]) -> bool:
     return outline.headlines(parts) == {MEDIAN}
 
 
-def _of_headlines(parts: tuple[Part, ...], words: Mapping[str, str], between: str = "; ") -> str:
+def _of_headlines(parts: tuple[Part, ...], words: Mapping[str, str], between: str) -> str:
     """What is to be said of each metric that decides in this run."""
     wanted = outline.headlines(parts) or {THROUGHPUT}
     return between.join(said for metric, said in words.items() if metric in wanted)
 
 
 _RATIO_OF: Mapping[str, str] = {
-    THROUGHPUT: "Requests per second",
-    MEDIAN: "Median latency",
+    THROUGHPUT: "requests per second",
+    MEDIAN: "median latency",
+    START: "median start time",
 }
 _RATIO_READING: Mapping[str, str] = {
     THROUGHPUT: (
@@ -194,6 +260,21 @@ _RATIO_READING: Mapping[str, str] = {
         "Open load: a mark left of 1 × means that the median request takes less time with the "
         "candidate than with the baseline, at the same rate."
     ),
+    START: "Starts: a mark left of 1 × means that the candidate is ready sooner than the baseline.",
+}
+#: Whether there are requests, whether there are starts -> what the bars are.
+_CPU_OF: Mapping[tuple[bool, bool], str] = {
+    (True, False): "CPU time of the server's whole process tree per request, in µs",
+    (False, True): "CPU time of the server's whole process tree from spawn until at rest, in ms",
+    (True, True): (
+        "CPU time of the server's whole process tree per request, in µs; per start until at rest, "
+        "in ms"
+    ),
+    (False, False): "CPU time of the server's whole process tree per request, in µs",
+}
+_STEP_READING: Mapping[str, str] = {
+    THROUGHPUT: "To the right: more requests per second.",
+    MEDIAN: "Open load, to the left: less time for the median request.",
 }
 _LATENCY_READING: Mapping[str, str] = {
     THROUGHPUT: f"{CLOSED_HIDES} Read these curves beside the throughput.",
@@ -208,10 +289,10 @@ _PERCENTILES: Mapping[str, str] = {"p50": "median", "p90": "p90", "p99": "p99", 
 def _ratio_title(analysis: Analysis) -> str:
     by_label = outline.stacks(analysis)
     pairs = {
-        (plan.stacks[0], candidate)
+        (baseline, candidate)
         for plan in analysis.run.plan.cells
-        for candidate in plan.stacks[1:]
-        if plan.stacks[0] in by_label and candidate in by_label
+        for baseline, candidate in plan.pairs
+        if baseline in by_label and candidate in by_label
     }
     baselines = {baseline: by_label[baseline] for baseline, _ in pairs}
     candidates = {candidate: by_label[candidate] for _, candidate in pairs}
@@ -239,11 +320,14 @@ def _note(*pieces: str) -> str:
 
 def _load(parts: tuple[Part, ...]) -> str:
     told = []
-    users = sorted({part.plan.load.users for part in parts if not part.plan.load.is_open})
+    asking = [part for part in parts if part.plan.scenario.measures is Measures.REQUESTS]
+    users = sorted({part.plan.load.users for part in asking if not part.plan.load.is_open})
     if users:
         fewest = f"{users[0]:,} to " if len(users) > 1 else ""
         told.append(f"closed load, {fewest}{formats.plural(users[-1], 'user')}")
-    told += dict.fromkeys(part.load for part in parts if part.plan.load.is_open)
+    told += dict.fromkeys(
+        part.load for part in parts if part.plan.load.is_open or part not in asking
+    )
     return "; ".join(told)
 
 
@@ -262,6 +346,13 @@ def _whiskers(analysis: Analysis) -> str:
     return f"lines: 95 % intervals over {rounds}".replace(" %", f"{formats.NBSP}%")
 
 
+_OF_WHAT: Mapping[str, str] = {
+    THROUGHPUT: "",
+    MEDIAN: " of the median latency",
+    START: " of the median start time",
+}
+
+
 def _ratio_facts(parts: tuple[Part, ...]) -> Iterator[str]:
     for part in parts:
         for pair, comparison in part.compared:
@@ -272,7 +363,7 @@ def _ratio_facts(parts: tuple[Part, ...]) -> Iterator[str]:
             figure = (
                 f"{formats.ratio(comparison.ratio)} "
                 f"{formats.ratio_interval(comparison.ratio, comparison.ci_low, comparison.ci_high)}"
-                f"{' of the median latency' if comparison.metric == MEDIAN else ''}"
+                f"{_OF_WHAT[part.decides]}"
             )
             why = (
                 f" ({why_inconclusive(comparison)})" if comparison.verdict == "inconclusive" else ""

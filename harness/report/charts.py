@@ -13,8 +13,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNL
 from harness.models import Analysis, CellSummary, Comparison, Estimate, TimelinePoint, Verdict
 from harness.report import formats, outline
 from harness.report.captions import Caption, captions
-from harness.report.outline import Pair, Part
-from harness.report.palette import BAND, INK, INVALID, PAPER, QUIET, Look, looks
+from harness.report.outline import MEDIAN, Pair, Part
+from harness.report.palette import BAND, INK, INVALID, PAPER, QUIET, STEPS, Look, looks
+from harness.report.sentences import falls
 from harness.report.sheet import (
     CONTENT_IN,
     MARGIN_IN,
@@ -118,10 +119,10 @@ def _groups(parts: Sequence[Part]) -> list[tuple[str, list[_Row]]]:
     mixed = len(outline.headlines(parts)) > 1
     grouped: dict[str, list[_Row]] = {}
     for kind in outline.KINDS.values():
-        for metric, words in outline.METRICS.items():
+        for metric, words in outline.HEADLINES.items():
             grouped[f"{kind} · {words}" if mixed else kind] = []
             for part in parts:
-                if part.kind == kind and (part.headline == metric or not mixed):
+                if part.kind == kind and (part.decides == metric or not mixed):
                     rows = [_Row(part, *compared) for compared in part.compared]
                     grouped[f"{kind} · {words}" if mixed else kind] += rows
     return [(kind, rows) for kind, rows in grouped.items() if rows]
@@ -234,6 +235,198 @@ def _forest_mark(axes: Axes, y: float, comparison: Comparison, look: Look) -> No
     )
 
 
+# ---------------------------------------------------------------------- waterfall
+
+
+class _Fall(NamedTuple):
+    """One bar: from one stack's figure to another's."""
+
+    words: str
+    pair: Pair
+    comparison: Comparison
+    is_total: bool
+
+
+@styled
+def waterfall(analysis: Analysis) -> Sheet:
+    """The steps from Flask to FastAPI, each beginning where the one before it ends."""
+    caption = captions(analysis)["waterfall"]
+    parts = outline.with_ladder(outline.parts(analysis))
+    if not parts:
+        return _empty(caption, "No ladder was measured.")
+    falls_of = {part.name: _falls(part) for part in parts}
+    rows = [fall for several in falls_of.values() for fall in several]
+    heights = [
+        _PANEL_HEAD_IN + (_ROW_IN * (1 + len(falls_of[part.name])) + _TICKS_IN + _NOTE_IN)
+        for part in parts
+    ]
+    sheet = Sheet(caption, _grid_in(heights, 1))
+    labels = [*(fall.words for fall in rows), _LOWEST]
+    words_in = min(2.3, max(text_in(words, weight="bold") for words in labels)) + 0.15
+    stack_in = _label_in(part.plan.ladder[-1].after for part in parts)
+    stack_in = max([stack_in, *(_label_in([fall.pair.candidate]) for fall in rows)])
+    figure_in = max([1.0, *(text_in(_ratio_words(fall.comparison)) for fall in rows)]) + 0.2
+    plot_left = MARGIN_IN + words_in + stack_in
+    plot_in = CONTENT_IN - words_in - stack_in - figure_in - _STEP_VERDICT_IN
+    look = looks(analysis)
+    one_load = _one_open_load(parts)
+    for part, (left, top, width) in zip(parts, _grid(heights, 1, sheet.body_in), strict=True):
+        _panel_head(sheet, part, left, top, width, one_load=one_load)
+        lowest = part.cell(part.plan.ladder[0].before)
+        several = falls_of[part.name]
+        top += _PANEL_HEAD_IN
+        if lowest is None or not several:
+            sheet.write(left, top + _ROW_IN / 2, _NOTHING, color=QUIET)
+            continue
+        axes = sheet.place(plot_left, top, plot_in, _ROW_IN * (1 + len(several)))
+        axes.set_ylim(1 + len(several), 0)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        _fall_axis(axes, part, several)
+        y = top + _ROW_IN / 2
+        sheet.write(MARGIN_IN, y, _LOWEST, weight="bold")
+        sheet.write(MARGIN_IN + words_in, y, shorten(lowest.stack, stack_in - 0.1), color=QUIET)
+        if lowest.valid:
+            _rung_mark(axes, 0.5, outline.headline_of(part, lowest), look[lowest.stack])
+            figure = f"{formats.number(outline.headline_of(part, lowest))}{_UNITS[part.headline]}"
+            sheet.write(plot_left + plot_in + 0.2, y, figure)
+        else:
+            sheet.write(WIDTH_IN - MARGIN_IN, y, str(Verdict.INVALID), ha="right", color=QUIET)
+        for row, fall in enumerate(several, 1):
+            y = top + _ROW_IN * (row + 0.5)
+            weight = "bold" if fall.is_total else "normal"
+            words = shorten(fall.words, words_in - 0.1, TEXT_PT, weight)
+            sheet.write(MARGIN_IN, y, words, weight=weight)
+            stack = shorten(fall.pair.candidate, stack_in - 0.1)
+            sheet.write(MARGIN_IN + words_in, y, stack, color=QUIET)
+            if fall.comparison.verdict is Verdict.INVALID:
+                reason = shorten(part.why_invalid(fall.pair), plot_in + figure_in)
+                sheet.write(plot_left, y, reason, style="italic", bbox=_PATCH)
+            else:
+                following = [one.comparison.verdict for one in several[row : row + 1]]
+                goes_on = following not in ([], [Verdict.INVALID])
+                _fall_bar(axes, row + 0.5, part, fall, goes_on=goes_on)
+                if fall.is_total:
+                    after = part.cell(fall.pair.candidate)
+                    assert after is not None
+                    value = outline.headline_of(part, after)
+                    _rung_mark(axes, row + 0.5, value, look[after.stack])
+                words = _ratio_words(fall.comparison)
+                sheet.write(plot_left + plot_in + 0.2, y, words, weight=weight)
+            sheet.write(
+                WIDTH_IN - MARGIN_IN,
+                y,
+                _STEP_VERDICTS.get(fall.comparison.verdict, str(fall.comparison.verdict)),
+                ha="right",
+                weight="bold" if outline.decided(fall.comparison) else "normal",
+                color=INK if outline.decided(fall.comparison) else QUIET,
+            )
+            if fall.is_total:
+                sheet.rule(y - _ROW_IN / 2)
+                if row < len(several):
+                    sheet.rule(y + _ROW_IN / 2)
+        if part.unused:
+            words = f"not used here, and not measured: {', '.join(part.unused)}"
+            y = top + _ROW_IN * (1 + len(several)) + _TICKS_IN + _NOTE_IN / 2
+            sheet.write(MARGIN_IN, y, shorten(words, CONTENT_IN), color=QUIET)
+    return sheet
+
+
+_LOWEST = "start"
+_STEP_VERDICT_IN = 1.3
+_STEP_VERDICTS: Mapping[Verdict, str] = {
+    Verdict.SAME: "same (noise)",
+}
+_UNITS: Mapping[str, str] = {
+    outline.THROUGHPUT: f"{formats.NBSP}requests/s",
+    MEDIAN: f"{formats.NBSP}ms",
+}
+_MOST_BESIDE = 2  # how far intervals of too few rounds may push the bars together
+_LEAST_SPAN = 1.6  # of the axis: a step of a few percent is to look like one
+
+
+def _falls(part: Part) -> list[_Fall]:
+    """The steps up to the goal, the total, and the steps beyond it."""
+    return [
+        _Fall(words, pair, pair.comparisons[part.headline], is_total)
+        for words, pair, is_total in falls(part)
+    ]
+
+
+def _fall_ends(part: Part, fall: _Fall) -> tuple[float, Estimate]:
+    """Where a bar begins, and where it ends with the interval of its ratio."""
+    before = part.cell(fall.pair.baseline)
+    assert before is not None
+    value, made = outline.headline_of(part, before), fall.comparison
+    return value, Estimate(value * made.ratio, value * made.ci_low, value * made.ci_high)
+
+
+def _fall_axis(axes: Axes, part: Part, falls: Sequence[_Fall]) -> None:
+    bars: list[float] = []
+    limits: list[float] = []
+    for fall in falls:
+        if fall.comparison.verdict is not Verdict.INVALID:
+            value, end = _fall_ends(part, fall)
+            bars += [value, end.value]
+            limits += [end.low, end.high]
+    bars = [value for value in bars if math.isfinite(value) and value > 0] or [1.0]
+    limits = [value for value in (*bars, *limits) if math.isfinite(value)]
+    low = max(min(limits), min(bars) / _MOST_BESIDE)
+    high = min(max(limits), max(bars) * _MOST_BESIDE)
+    margin = max(1.04, (high / low) ** 0.04, math.sqrt(_LEAST_SPAN * low / high))
+    axes.set_xscale("log")
+    axes.set_xlim(low / margin, high * margin)
+    ticks = _log_ticks(*axes.get_xlim())
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FixedFormatter([formats.tick(value) for value in ticks]))
+    axes.xaxis.set_minor_locator(FixedLocator([]))
+    axes.grid(axis="x")
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round figures; evenly spaced where a logarithmic scale is nearly a plain one."""
+    if high / low > 4:
+        return _round_ticks(low, high)
+    ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(value) for value in ticks if low <= value <= high]
+
+
+def _fall_bar(axes: Axes, y: float, part: Part, fall: _Fall, *, goes_on: bool) -> None:
+    value, end = _fall_ends(part, fall)
+    colour = STEPS[fall.comparison.verdict]
+    axes.barh(
+        [y],
+        [end.value - value],
+        left=[value],
+        height=0.64 if fall.is_total else 0.5,
+        color=colour,
+        edgecolor=colour,
+        linewidth=1,  # so that no difference still is a line
+        zorder=3,
+    )
+    if outline.has_interval(fall.comparison):
+        _whisker(axes, y, end)
+        low, high = axes.get_xlim()
+        for limit, beyond, arrow in ((low, end.low < low, "<"), (high, end.high > high, ">")):
+            if beyond:
+                axes.plot([limit], [y], marker=arrow, color=INK, ms=5, clip_on=False, zorder=5)
+    if goes_on and not fall.is_total:
+        axes.plot([end.value] * 2, [y, y + 1], color=QUIET, lw=0.8, zorder=2)
+
+
+def _rung_mark(axes: Axes, y: float, value: float, look: Look) -> None:
+    axes.plot(
+        [value],
+        [y],
+        marker=look.marker,
+        markersize=8,
+        markerfacecolor=look.colour,
+        markeredgecolor=PAPER,
+        markeredgewidth=1,
+        zorder=3.5,  # the interval goes before it
+    )
+
+
 # --------------------------------------------------------------------------- bars
 
 
@@ -258,7 +451,7 @@ def cpu(analysis: Analysis) -> Sheet:
 
 def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estimate]) -> Sheet:
     caption = captions(analysis)[name]
-    parts = outline.parts(analysis)
+    parts = outline.parts(analysis) if name == "cpu" else outline.answering(analysis)
     if not analysis.cells:
         return _empty(caption, f"Nothing to show: {_NOTHING}.")
     heights = [_PANEL_HEAD_IN + _ROW_IN * max(1, len(part.cells)) + _TICKS_IN for part in parts]
@@ -268,7 +461,8 @@ def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estim
     look = looks(analysis)
     one_load = _one_open_load(parts)
     for part, (left, top, width) in zip(parts, _grid(heights, columns, sheet.body_in), strict=True):
-        _panel_head(sheet, part, left, top, width, one_load=one_load)
+        unit = "ms per start" if part.counts_starts else ""
+        _panel_head(sheet, part, left, top, width, one_load=one_load, unit=unit)
         if not part.cells:
             sheet.write(left, top + _PANEL_HEAD_IN + _ROW_IN / 2, _NOTHING, color=QUIET)
             continue
@@ -278,10 +472,21 @@ def _bars(analysis: Analysis, name: str, estimate: Callable[[CellSummary], Estim
             width - label_in,
             _ROW_IN * len(part.cells),
         )
-        _bar_panel(axes, part, estimate, look, label_in, width - label_in)
+        shown = _in_ms(estimate) if part.counts_starts else estimate
+        _bar_panel(axes, part, shown, look, label_in, width - label_in)
         if name == "throughput":
             _mark_due(axes, part)
     return sheet
+
+
+def _in_ms(estimate: Callable[[CellSummary], Estimate]) -> Callable[[CellSummary], Estimate]:
+    """A start costs thousands of times what a request does."""
+
+    def scaled(cell: CellSummary) -> Estimate:
+        of = estimate(cell)
+        return Estimate(of.value / 1000, of.low / 1000, of.high / 1000)
+
+    return scaled
 
 
 def _mark_due(axes: Axes, part: Part) -> None:
@@ -320,7 +525,7 @@ def _bar_panel(
         _figure_beside(axes, row, end, formats.number(shown.value))
 
 
-def _whisker(axes: Axes, row: int, estimate: Estimate) -> None:
+def _whisker(axes: Axes, row: float, estimate: Estimate) -> None:
     """The interval, dark upon a light edge so that it shows on every bar."""
     for colour, width, cap, order in ((PAPER, 3.4, 8.0, 4.0), (INK, 1.3, 6.0, 4.5)):
         axes.plot(
@@ -418,20 +623,23 @@ def memory(analysis: Analysis) -> Sheet:
     if not names:
         return _empty(caption, f"Nothing to show: {_NOTHING}.")
     cells = {name: [cell for cell in analysis.cells if cell.stack == name] for name in names}
+    peaks = [text_in(_peak(cell)) for cell in _sized(analysis.cells)] or [0.0]
     sheet = Sheet(caption, _ROW_IN * len(names) + _TICKS_IN)
     label_in = _label_in(names)
     width_in = CONTENT_IN - label_in
     axes = sheet.place(MARGIN_IN + label_in, sheet.body_in, width_in, _ROW_IN * len(names))
-    sizes = [cell.pss_mib for cell in analysis.cells if cell.valid] or [0.0]
-    reach = (max(sizes) or 1.0) / (1 - (0.3 + max(map(text_in, _peaks(cells)))) / width_in)
+    sizes = [cell.pss_mib for cell in _sized(analysis.cells)] or [0.0]
+    reach = (max(sizes) or 1.0) / (1 - (0.3 + max(peaks)) / width_in)
     _value_axis(axes, reach, names, label_in)
     if not any(sizes):
         axes.xaxis.set_major_locator(FixedLocator([]))
     look = looks(analysis)
     for row, name in enumerate(names):
-        valid = [cell for cell in cells[name] if cell.valid]
+        valid = _sized(cells[name])
         if not valid:
-            _on_paper(axes, 0.05, row, "invalid in every scenario")
+            unknown = any(cell.valid for cell in cells[name])
+            words = "not known" if unknown else "invalid in every scenario"
+            _on_paper(axes, 0.05, row, words)
             continue
         largest = max(valid, key=lambda cell: cell.pss_mib)
         _bar(axes, row, largest.pss_mib, look[name])
@@ -454,8 +662,9 @@ def _peak(cell: CellSummary) -> str:
     return f"{formats.number(cell.pss_mib)}{formats.NBSP}MiB ({cell.scenario})"
 
 
-def _peaks(cells: Mapping[str, Sequence[CellSummary]]) -> list[str]:
-    return [_peak(cell) for group in cells.values() for cell in group] or [""]
+def _sized(cells: Iterable[CellSummary]) -> list[CellSummary]:
+    """The valid cells whose memory is known."""
+    return [cell for cell in cells if cell.valid and math.isfinite(cell.pss_mib)]
 
 
 # ------------------------------------------------------------------------ latency
@@ -588,7 +797,7 @@ def _latency_axis(axes: Axes, cells: Sequence[CellSummary]) -> None:
     margin = max(1.12, (max(shown) / min(shown)) ** 0.08)
     low, high = min(shown) / margin, max(shown) * margin
     axes.set_ylim(low, high)
-    ticks = _ms_ticks(low, high)
+    ticks = _round_ticks(low, high)
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(
         FixedFormatter([f"{formats.tick(value)}{formats.NBSP}ms" for value in ticks])
@@ -596,7 +805,7 @@ def _latency_axis(axes: Axes, cells: Sequence[CellSummary]) -> None:
     axes.yaxis.set_minor_locator(FixedLocator([]))
 
 
-def _ms_ticks(low: float, high: float) -> list[float]:
+def _round_ticks(low: float, high: float) -> list[float]:
     """Round figures on a log scale, as many as are easily read."""
     ticks: list[float] = []
     for digits in ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
@@ -722,8 +931,8 @@ def _line_panels(
     """A sheet with a legend and one pair of axes per scenario; None if there is no cell."""
     if not analysis.cells:
         return None
-    parts = outline.parts(analysis)
-    measured = set(outline.measured_stacks(analysis))
+    parts = outline.answering(analysis)
+    measured = {cell.stack for part in parts for cell in part.cells}
     legend = {label: look for label, look in looks(analysis).items() if label in measured}
     heights = [
         _PANEL_HEAD_IN
@@ -751,12 +960,19 @@ def _line_panels(
 
 
 def _panel_head(
-    sheet: Sheet, part: Part, left_in: float, top_in: float, width_in: float, *, one_load: bool
+    sheet: Sheet,
+    part: Part,
+    left_in: float,
+    top_in: float,
+    width_in: float,
+    *,
+    one_load: bool,
+    unit: str = "",
 ) -> None:
     name = shorten(part.name, 2.6, PANEL_PT, "bold")
     sheet.write(left_in, top_in + 0.14, name, size=PANEL_PT, weight="bold")
     after = left_in + text_in(name, PANEL_PT, "bold") + 0.14
-    words = part.kind if one_load else f"{part.kind} · {part.load}"
+    words = part.kind if one_load else f"{part.kind} · {unit or part.load}"
     sheet.write(after, top_in + 0.14, shorten(words, left_in + width_in - after), color=QUIET)
 
 
@@ -813,6 +1029,7 @@ def _empty(caption: Caption, words: str) -> Sheet:
 
 CHARTS: Mapping[str, Callable[[Analysis], Sheet]] = {
     "ratios": ratios,
+    "waterfall": waterfall,
     "throughput": throughput,
     "latency": latency,
     "cpu": cpu,
@@ -820,3 +1037,17 @@ CHARTS: Mapping[str, Callable[[Analysis], Sheet]] = {
     "timeline": timeline,
 }
 """In the order of the page."""
+
+
+_OF_REQUESTS = ("throughput", "latency", "timeline")
+
+
+def charts_of(analysis: Analysis) -> Mapping[str, Callable[[Analysis], Sheet]]:
+    """Those that have something to show.
+
+    Without a ladder there is no waterfall; where there is nothing but starts, none of requests.
+    """
+    silent = set() if outline.with_ladder(outline.parts(analysis)) else {"waterfall"}
+    if analysis.cells and not outline.answering(analysis):
+        silent.update(_OF_REQUESTS)
+    return {name: draw for name, draw in CHARTS.items() if name not in silent}

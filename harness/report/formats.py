@@ -33,11 +33,17 @@ def ratio(value: float) -> str:
 
 
 def ratio_interval(value: float, low: float, high: float) -> str:
-    """As in `[2.27, 2.42]`, with the decimals of the ratio; `no interval` where there is none."""
+    """As in `[2.27, 2.42]`, with the decimals of the ratio; `no interval` where there is none.
+
+    A limit that is far from the ratio has the decimals that matter for itself: `[0.0028, 135]`.
+    """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
-    decimals = _decimals(value)
-    return f"[{low:,.{decimals}f},{NBSP}{high:,.{decimals}f}]"
+    told = [
+        f"{limit:,.{_decimals(value if value / 10 < limit < value * 10 else limit)}f}"
+        for limit in (low, high)
+    ]
+    return f"[{told[0]},{NBSP}{told[1]}]"
 
 
 def interval(low: float, high: float) -> str:

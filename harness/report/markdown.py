@@ -16,6 +16,7 @@ from harness.report.tables import (
     gate_rows,
     pair_rows,
     schedule_rows,
+    step_rows,
 )
 
 _SPECIAL = re.compile(r"[\\`*_<>|~$]|(?<=\])\(")
@@ -45,15 +46,19 @@ def _lines(analysis: Analysis, captions: Mapping[str, Caption]) -> Iterator[str]
     yield ""
     yield from _pairs(analysis)
     yield ""
+    yield from _steps(analysis, captions)
     yield "## Cells"
     yield ""
     yield from _cells(analysis)
     yield ""
+    if note := sentences.starts_note(analysis):
+        yield _text(note)
+        yield ""
     yield from _schedules(analysis)
     yield "## Charts"
     yield ""
     for name, caption in captions.items():
-        if name != "ratios":
+        if name not in ("ratios", "waterfall"):
             yield f"![{_text(caption.title)}](charts/{name}.svg)"
             yield ""
     yield from _resources(analysis)
@@ -87,6 +92,30 @@ def _pairs(analysis: Analysis) -> Iterator[str]:
         if row.why_invalid:
             ratios[0] = f"invalid: {row.why_invalid}"
         yield _row([row.scenario, row.load, row.rounds, pair, *ratios])
+
+
+def _steps(analysis: Analysis, captions: Mapping[str, Caption]) -> Iterator[str]:
+    rows = step_rows(analysis)
+    if "waterfall" not in captions:
+        return
+    yield "## From Flask to FastAPI, step by step"
+    yield ""
+    yield f"![{_text(captions['waterfall'].title)}](charts/waterfall.svg)"
+    yield ""
+    for answer in sentences.attribution(analysis):
+        yield f"- {_text(' '.join(finding.text for finding in answer.findings))}"
+    yield ""
+    if rows:
+        headings = ["Scenario", "Step", "After ÷ before", *outline.metrics(analysis).values()]
+        yield from _table_head(headings, right=3)
+    for row in rows:
+        ratios = [_ratio(ratio) for ratio in row.ratios]
+        if row.why_invalid:
+            ratios[0] = f"invalid: {row.why_invalid}"
+        yield _row([row.scenario, row.words, f"{row.after} ÷ {row.before}", *ratios])
+    yield ""
+    yield _text(sentences.LADDER_NOTE)
+    yield ""
 
 
 def _ratio(ratio: Ratio | None) -> str:

@@ -15,10 +15,14 @@ from harness.models import (
     Comparison,
     Kind,
     Load,
+    Measures,
     Stack,
+    Step,
+    StepKind,
     Verdict,
 )
 from harness.report import formats
+from harness.stacks import worker_processes
 
 MIN_ROUNDS_FOR_VERDICT = ROUNDS_FOR_A_VERDICT
 MIN_ROUNDS_FOR_INTERVAL = 2
@@ -33,6 +37,16 @@ METRICS: Mapping[str, str] = {
     "latency_p99_ms": "p99 latency",
     "cpu_us_per_request": "CPU per request",
 }
+START = "start_p50_ms"
+#: What can decide a scenario, in the order of the report: two metrics, one of which speaks of
+#: requests or of starts.
+HEADLINES: Mapping[str, str] = {
+    THROUGHPUT: METRICS[THROUGHPUT],
+    MEDIAN: METRICS[MEDIAN],
+    START: "Median start",
+}
+#: In place of METRICS where all that was measured is starts.
+_OF_STARTS: Mapping[str, str] = {MEDIAN: "Median start", "cpu_us_per_request": "CPU per start"}
 KINDS: Mapping[Kind, str] = {
     Kind.FRAMEWORK: "framework cost",
     Kind.IO: "I/O-bound",
@@ -56,12 +70,21 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Climb:
+    """One step of a ladder, and the stack after it beside the one before."""
+
+    step: Step
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One scenario under one load."""
 
     plan: CellPlan
     cells: tuple[CellSummary, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...]  # the ordinary ones; steps of a ladder are kept apart
+    climbs: tuple[Climb, ...] = ()  # in the ladder's order; empty without a ladder
 
     @property
     def name(self) -> str:
@@ -76,12 +99,28 @@ class Part:
     @property
     def load(self) -> str:
         """As in `16 users` or `open load, 500 requests/s, Poisson arrivals`."""
-        return load_words(self.plan.load)
+        match self.plan.scenario.measures:
+            case Measures.STARTS:
+                return "one start at a time"
+            case Measures.TEST_CLIENT:
+                return "one test client"
+            case Measures.REQUESTS:
+                return load_words(self.plan.load)
+
+    @property
+    def counts_starts(self) -> bool:
+        """Whether what it counts is starts, and not requests."""
+        return self.plan.counts_starts
 
     @property
     def headline(self) -> str:
         """The metric that decides here: a key of METRICS."""
-        return self.plan.load.headline
+        return self.plan.headline
+
+    @property
+    def decides(self) -> str:
+        """What that metric speaks of here: a key of HEADLINES."""
+        return START if self.counts_starts else self.headline
 
     @property
     def compared(self) -> tuple[tuple[Pair, Comparison], ...]:
@@ -91,6 +130,19 @@ class Part:
             for pair in self.pairs
             if self.headline in pair.comparisons
         )
+
+    @property
+    def total(self) -> tuple[Pair, Comparison] | None:
+        """All steps from Flask to FastAPI as it is commonly run in one; None without a ladder."""
+        for pair, comparison in self.compared:
+            if (pair.baseline, pair.candidate) == self.plan.total:
+                return pair, comparison
+        return None
+
+    @property
+    def unused(self) -> tuple[StepKind, ...]:
+        """Kinds of step that are left out here, because no request would notice them."""
+        return tuple(kind for kind in StepKind if kind not in self.plan.scenario.ladder)
 
     @property
     def rounds(self) -> int:
@@ -129,22 +181,46 @@ def parts(analysis: Analysis) -> tuple[Part, ...]:
                 for cell in analysis.cells
                 if (cell.scenario, cell.load) == (plan.scenario.name, plan.load.label)
             ),
-            pairs=_pairs(analysis, plan),
+            pairs=tuple(pair for key, pair in found.items() if key not in plan.steps),
+            climbs=tuple(
+                Climb(step, found[step.before, step.after])
+                for step in plan.ladder
+                if (step.before, step.after) in found
+            ),
         )
         for plan in analysis.run.plan.cells
+        for found in [_pairs(analysis, plan)]
     )
 
 
-def _pairs(analysis: Analysis, plan: CellPlan) -> tuple[Pair, ...]:
+def answering(analysis: Analysis) -> tuple[Part, ...]:
+    """The parts that count requests, and not starts."""
+    return tuple(part for part in parts(analysis) if not part.counts_starts)
+
+
+def _pairs(analysis: Analysis, plan: CellPlan) -> dict[tuple[str, str], Pair]:
+    """Baseline and candidate -> their comparisons, steps among them."""
     found: dict[tuple[str, str], dict[str, Comparison]] = {}
     for comparison in analysis.comparisons:
         if (comparison.scenario, comparison.load) == (plan.scenario.name, plan.load.label):
             key = (comparison.baseline, comparison.candidate)
             found.setdefault(key, {})[comparison.metric] = comparison
-    return tuple(
-        Pair(baseline, candidate, {m: by_metric[m] for m in METRICS if m in by_metric})
-        for (baseline, candidate), by_metric in found.items()
-    )
+    return {
+        key: Pair(*key, {m: by_metric[m] for m in METRICS if m in by_metric})
+        for key, by_metric in found.items()
+    }
+
+
+def with_ladder(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The scenarios of which the steps were measured too."""
+    return tuple(part for part in parts if part.plan.ladder)
+
+
+def headline_of(part: Part, cell: CellSummary) -> float:
+    """What a cell came to in the metric that decides."""
+    if part.headline == MEDIAN:
+        return cell.latency_ms["p50"].value
+    return cell.throughput_rps.value
 
 
 def only_baseline(parts: Iterable[Part]) -> str:
@@ -174,12 +250,21 @@ def measured_stacks(analysis: Analysis) -> tuple[str, ...]:
 def metrics(analysis: Analysis) -> dict[str, str]:
     """Those of METRICS in which anything is compared; all where nothing is."""
     seen = {comparison.metric for comparison in analysis.comparisons}
-    return {name: words for name, words in METRICS.items() if name in seen or not seen}
+    words = METRICS if answering(analysis) or not parts(analysis) else {**METRICS, **_OF_STARTS}
+    return {name: words[name] for name in METRICS if name in seen or not seen}
 
 
 def headlines(parts: Iterable[Part]) -> set[str]:
-    """The metrics that decide in these scenarios."""
-    return {part.headline for part in parts}
+    """What decides in these scenarios: keys of HEADLINES."""
+    return {part.decides for part in parts}
+
+
+def workers(analysis: Analysis, stack: str) -> int | None:
+    """Worker processes of a stack; None where they follow from cores that nobody wrote down."""
+    of, cores = stacks(analysis)[stack], len(analysis.run.placement.servers)
+    if not cores and "n" in of.workers:
+        return None
+    return worker_processes(of, analysis.run.plan.workers, cores)
 
 
 def rounds_done(analysis: Analysis) -> int:

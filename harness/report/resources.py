@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.models import Analysis, BlockUsage, CellRound, Usage
+from harness.models import Analysis, BlockUsage, CellRound, Measures, Usage
 from harness.report import formats, outline
 from harness.report.outline import Part
 
@@ -73,7 +73,9 @@ def _of_stack(part: Part, stack: str, measured: Sequence[CellRound], *, valid: b
         stack,
         [one.server for one in measured],
         sum(one.wall_s for one in measured),
-        f"{formats.number(switches / requests, 2)} per request" if requests else formats.NOTHING,
+        f"{formats.number(switches / requests, 2)} per {'start' if part.counts_starts else 'request'}"
+        if requests
+        else formats.NOTHING,
         is_stack=True,
         valid=valid,
     )
@@ -105,7 +107,9 @@ def _row(
         who=who,
         is_stack=is_stack,
         cpu=_share(cpu_s / wall_s) if wall_s else formats.NOTHING,
-        pss=formats.number(max(one.pss_bytes for one in used) / _MIB),
+        pss=formats.NOTHING
+        if is_stack and part.plan.scenario.measures is Measures.TEST_CLIENT
+        else formats.number(max(one.pss_bytes for one in used) / _MIB),
         threads=f"{max(one.threads for one in used):,}",
         switches=switches,
         valid=valid,

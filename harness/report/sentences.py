@@ -13,18 +13,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 
+from harness.analysis import SAMPLES_BEYOND
 from harness.models import (
     Analysis,
     Calibration,
     CellSummary,
     Comparison,
     Load,
+    Measures,
     Placement,
     Stack,
+    Step,
     Verdict,
 )
 from harness.report import formats, outline
-from harness.report.outline import METRICS, THROUGHPUT, TWINS, Pair, Part
+from harness.report.outline import METRICS, THROUGHPUT, TWINS, Climb, Pair, Part
 from harness.stats import LARGEST_SAME, SMALLEST_BAND
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
@@ -34,6 +37,7 @@ BUSY_CORES = 2
 _SERVICES = {"database": "PostgreSQL", "upstream": "upstream"}
 DRIFT_WORTH_A_WORD = 1.15  # fastest round / slowest round of one cell
 PAIRS_TOLD_ONE_BY_ONE = 3
+TOTAL_WORTH_SHARING = 0.10  # a smaller one would be shared out in hundreds of percents
 MOST_ROUNDS_WORTH_ASKING_FOR = 200
 
 # What two servers can't be made to share. Shown when both are in the run.
@@ -84,9 +88,28 @@ def title(analysis: Analysis) -> str:
 def answers(analysis: Analysis) -> tuple[Answer, ...]:
     """The headline findings, scenario by scenario."""
     return tuple(
-        Answer(part.name, part.plan.scenario.question, tuple(_findings(part)))
+        Answer(
+            part.name,
+            part.plan.scenario.question,
+            (*_findings(part), *_at_rest(analysis, part)),
+        )
         for part in outline.parts(analysis)
     )
+
+
+def _at_rest(analysis: Analysis, part: Part) -> Iterator[Finding]:
+    """Of starts: the memory of each stack, shared out to its workers."""
+    if not part.counts_starts:
+        return
+    told = [
+        f"{formats.number(cell.pss_mib / workers)}{formats.NBSP}MiB per worker in {cell.stack}"
+        for cell in part.cells
+        if cell.valid
+        and (workers := outline.workers(analysis, cell.stack))
+        and math.isfinite(cell.pss_mib)
+    ]
+    if told:
+        yield Finding(f"Memory at rest: {formats.listing(told)}. {AT_REST}", None)
 
 
 def _findings(part: Part) -> Iterator[Finding]:
@@ -108,7 +131,13 @@ def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
     if not cell.valid:
         text = f"{where}{cell.stack} is invalid: {formats.clean(cell.reason)}."
         return Finding(text, Verdict.INVALID)
-    if part.plan.load.is_open:
+    if part.counts_starts:
+        median = cell.latency_ms["p50"]
+        said = (
+            f"takes {formats.number(median.value)}{formats.NBSP}ms to start, in the median "
+            f"({formats.interval(median.low, median.high)})"
+        )
+    elif part.plan.load.is_open:
         median = cell.latency_ms["p50"]
         said = (
             f"takes {formats.number(median.value)}{formats.NBSP}ms for the median request "
@@ -124,19 +153,14 @@ def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
 
 
 def _compared(part: Part, pair: Pair, comparison: Comparison) -> str:
-    figure = _figure(comparison)
-    by_rate = comparison.metric == THROUGHPUT
+    figure = figure_words(comparison)
     match comparison.verdict:
         case Verdict.FASTER | Verdict.SLOWER:
             ratio = formats.ratio(comparison.ratio)
-            said = (
-                f"answers {ratio} the requests of {pair.baseline}"
-                if by_rate
-                else f"takes {ratio} the time of {pair.baseline} for the median request"
-            )
+            said = _DECIDED[part.decides].format(ratio=ratio, baseline=pair.baseline)
             return f"{pair.candidate} {said} {_interval(comparison)}: {comparison.verdict}."
         case Verdict.SAME:
-            said = "answer the same number of requests" if by_rate else "take the same median time"
+            said = _ALIKE[part.decides]
             return (
                 f"{pair.candidate} and {pair.baseline} {said} within the noise: {figure} lies "
                 f"inside ±{formats.percent(_same_within(comparison.noise_floor))}."
@@ -144,13 +168,30 @@ def _compared(part: Part, pair: Pair, comparison: Comparison) -> str:
         case Verdict.INCONCLUSIVE:
             return (
                 f"{pair.candidate} beside {pair.baseline} is inconclusive at {figure}"
-                f"{'' if by_rate else ' of the median latency'}: {why_inconclusive(comparison)}."
+                f"{_OF_WHAT[part.decides]}: {why_inconclusive(comparison)}."
             )
         case Verdict.INVALID:
             return (
                 f"{pair.candidate} can't be compared with {pair.baseline}: a cell is invalid "
                 f"({part.why_invalid(pair)})."
             )
+
+
+_DECIDED: Mapping[str, str] = {
+    THROUGHPUT: "answers {ratio} the requests of {baseline}",
+    outline.MEDIAN: "takes {ratio} the time of {baseline} for the median request",
+    outline.START: "takes {ratio} the time of {baseline} to start",
+}
+_ALIKE: Mapping[str, str] = {
+    THROUGHPUT: "answer the same number of requests",
+    outline.MEDIAN: "take the same median time",
+    outline.START: "take the same median time to start",
+}
+_OF_WHAT: Mapping[str, str] = {
+    THROUGHPUT: "",
+    outline.MEDIAN: " of the median latency",
+    outline.START: " of the median start time",
+}
 
 
 def _same_within(band: float) -> float:
@@ -214,7 +255,7 @@ def _grouped(where: str, part: Part) -> Iterator[Finding]:
     groups: dict[tuple[Verdict, str], list[tuple[Pair, Comparison]]] = defaultdict(list)
     for pair, comparison in part.compared:
         groups[comparison.verdict, pair.baseline].append((pair, comparison))
-    words = _GROUP_WORDS[part.headline]
+    words = _GROUP_WORDS[part.decides]
     for verdict in Verdict:
         for baseline in dict.fromkeys(pair.baseline for pair, _ in part.compared):
             group = groups.get((verdict, baseline))
@@ -224,7 +265,7 @@ def _grouped(where: str, part: Part) -> Iterator[Finding]:
                 listed = "; ".join(_compared(part, *one).rstrip(".") for one in group)
                 yield Finding(f"{where}{listed}.", verdict)
                 continue
-            rest = [f"{pair.candidate} {_figure(comparison)}" for pair, comparison in group]
+            rest = [f"{pair.candidate} {figure_words(comparison)}" for pair, comparison in group]
             yield Finding(
                 f"{where}{len(group)} of {formats.plural(len(part.compared), 'candidate')} "
                 f"{words[verdict].format(baseline=baseline)}: {'; '.join(rest)}.",
@@ -245,7 +286,145 @@ _GROUP_WORDS: Mapping[str, Mapping[Verdict, str]] = {
         Verdict.SAME: "beside {baseline} take the same median time within the noise",
         Verdict.INCONCLUSIVE: "beside {baseline} are inconclusive, and more rounds would help",
     },
+    outline.START: {
+        Verdict.FASTER: "beside {baseline} take less time to start (faster)",
+        Verdict.SLOWER: "beside {baseline} take more time to start (slower)",
+        Verdict.SAME: "beside {baseline} take the same time to start within the noise",
+        Verdict.INCONCLUSIVE: "beside {baseline} are inconclusive, and more rounds would help",
+    },
 }
+
+
+# ------------------------------------------------------------------------- ladder
+
+
+STEP_VERDICTS: Mapping[Verdict, str] = {
+    Verdict.FASTER: "faster",
+    Verdict.SLOWER: "slower",
+    Verdict.SAME: "same: inside the noise",
+    Verdict.INCONCLUSIVE: "inconclusive: not resolved",
+    Verdict.INVALID: "invalid",
+}
+LADDER_NOTE = (
+    "Each step is measured in its place: what two changes do to each other is counted with the "
+    "later one, so that another order could share the same total out differently. A share is that "
+    "of the ratio itself, and as unsure as its interval is wide."
+)
+
+
+def step_words(step: Step) -> str:
+    """As in `server: gunicorn → granian`."""
+    return f"{step.kind}: {step.change}"
+
+
+def falls(part: Part) -> tuple[tuple[str, Pair, bool], ...]:
+    """What a waterfall shows from above: its words, its pair, whether it is the total."""
+    steps = [
+        (climb.step.beyond, (step_words(climb.step), climb.pair, False)) for climb in part.climbs
+    ]
+    total = [(f"{TWINS['flask']} → {TWINS['fastapi']}", part.total[0], True)] if part.total else []
+    return (
+        *(fall for beyond, fall in steps if not beyond),
+        *total,
+        *(fall for beyond, fall in steps if beyond),
+    )
+
+
+def attribution(analysis: Analysis) -> tuple[Answer, ...]:
+    """Which step makes how much of the difference, in each scenario with a ladder."""
+    return tuple(
+        Answer(part.name, part.plan.scenario.question, tuple(_attributed(part)))
+        for part in outline.with_ladder(outline.parts(analysis))
+    )
+
+
+def _attributed(part: Part) -> Iterator[Finding]:
+    """The total with its shares, then what is known of the other steps."""
+    if part.total is None or not part.climbs:
+        yield Finding(f"In {part.name}, nothing is known yet: no round has finished.", None)
+        return
+    pair, total = part.total
+    way = [climb for climb in part.climbs if not climb.step.beyond]
+    yield Finding(
+        f"In {part.name}, {_compared(part, pair, total)} {_shares(part, way, total)}".rstrip(),
+        total.verdict,
+    )
+    for verdict, words in _UNSHARED.items():
+        told = [
+            f"{_named(climb)} {figure_words(comparison)}"
+            if verdict is not Verdict.INVALID
+            else f"{_named(climb)}: {part.why_invalid(climb.pair)}"
+            for climb, comparison in _with_verdict(part, way, verdict)
+        ]
+        if told:
+            yield Finding(f"{words}: {'; '.join(told)}.", verdict)
+    beyond = [
+        f"{_named(climb)} {figure_words(comparison)}, {STEP_VERDICTS[comparison.verdict]}"
+        if comparison.verdict is not Verdict.INVALID
+        else f"{_named(climb)} invalid ({part.why_invalid(climb.pair)})"
+        for climb in part.climbs
+        if climb.step.beyond
+        for comparison in [climb.pair.comparisons[part.headline]]
+    ]
+    if beyond:
+        yield Finding(f"Beyond {pair.candidate}: {'; '.join(beyond)}.", None)
+    if part.unused:
+        yield Finding(f"Not used here, and not measured: {formats.listing(part.unused)}.", None)
+
+
+_UNSHARED: Mapping[Verdict, str] = {
+    Verdict.SAME: "Inside the noise",
+    Verdict.INCONCLUSIVE: "Not resolved, and so no cause of anything",
+    Verdict.INVALID: "Not known, because a cell is invalid",
+}
+
+
+def _shares(part: Part, way: Sequence[Climb], total: Comparison) -> str:
+    """What each step that has a verdict makes of a total that has one; never of any other."""
+    decided = [
+        (climb, comparison)
+        for climb in way
+        for comparison in [climb.pair.comparisons[part.headline]]
+        if outline.decided(comparison)
+    ]
+    listed = "; ".join(f"{_named(climb)} {figure_words(one)}" for climb, one in decided)
+    alone = f" Steps that have a verdict by themselves: {listed}." if decided else ""
+    if not outline.decided(total):
+        return f"So no step has a share in it.{alone}"
+    whole = math.log(total.ratio)
+    if abs(whole) < math.log1p(TOTAL_WORTH_SHARING):
+        return f"That is too little to be shared out.{alone}"
+    if not decided:
+        return "None of its steps has a verdict, so that it can't be shared out."
+    shares = [
+        (math.log(comparison.ratio) / whole, f"{_named(climb)} {formats.ratio(comparison.ratio)}")
+        for climb, comparison in decided
+    ]
+    shares.sort(reverse=True)
+    told = [
+        f"{name} accounts for {_share(share)}"
+        if share > 0
+        else f"{name} goes against it by {_share(-share)}"
+        for share, name in shares
+    ]
+    return f"On the logarithmic scale, {formats.listing(told)}."
+
+
+def _share(share: float) -> str:
+    """Whole percents: the intervals are wider than that."""
+    return f"{100 * share:.0f}{formats.NBSP}%"
+
+
+def _with_verdict(
+    part: Part, climbs: Sequence[Climb], verdict: Verdict
+) -> list[tuple[Climb, Comparison]]:
+    found = [(climb, climb.pair.comparisons[part.headline]) for climb in climbs]
+    return [(climb, comparison) for climb, comparison in found if comparison.verdict is verdict]
+
+
+def _named(climb: Climb) -> str:
+    """As in `client (requests → httpx)`."""
+    return f"{climb.step.kind} ({climb.step.change})"
 
 
 # ---------------------------------------------------------------------- surprises
@@ -268,7 +447,7 @@ def _differs_from_itself(part: Part, stacks: Mapping[str, Stack]) -> Iterator[st
         one, other = stacks.get(pair.baseline), stacks.get(pair.candidate)
         if one and other and one.name == other.name and outline.decided(comparison):
             yield (
-                f"In {part.name}, {one.name} differs from itself: {_figure(comparison)}. The "
+                f"In {part.name}, {one.name} differs from itself: {figure_words(comparison)}. The "
                 "noise of this run is larger than its noise floor says, so no ratio near 1 in it "
                 "should be believed."
             )
@@ -299,12 +478,13 @@ def _variant_decides(part: Part, stacks: Mapping[str, Stack]) -> Iterator[str]:
 
 
 def differences(stacks: Sequence[Stack]) -> str:
-    """In which settings stacks differ: `http_client (httpx, aiohttp)`; empty if in none."""
+    """In what stacks differ: `workers (default, n) and http_client (httpx, aiohttp)`, or empty."""
     found: list[str] = []
     for name, values in (
         ("server", [stack.server for stack in stacks]),
         ("application", [stack.app for stack in stacks]),
         ("server options", [" ".join(stack.options) for stack in stacks]),
+        ("workers", [stack.workers for stack in stacks]),
     ):
         if len(set(values)) > 1:
             found.append(f"{name} ({_distinct(values)})")
@@ -326,7 +506,7 @@ def _latency_disagrees(part: Part) -> Iterator[str]:
             continue
         less = "longer" if headline.verdict is Verdict.FASTER else "shorter"
         yield (
-            f"In {part.name}, {_leads(pair, headline)}, yet the slowest of a hundred take {less} "
+            f"In {part.name}, {_leads(part, pair, headline)}, yet the slowest of a hundred take {less} "
             f"({formats.ratio(tail.ratio)} at p99)."
         )
 
@@ -338,22 +518,24 @@ def _cpu_disagrees(part: Part) -> Iterator[str]:
             continue
         if headline.verdict is Verdict.FASTER:
             yield (
-                f"In {part.name}, {_leads(pair, headline)}, yet each costs "
+                f"In {part.name}, {_leads(part, pair, headline)}, yet each costs "
                 f"{formats.ratio(cpu.ratio)} the CPU time: it gains by waiting less, not by doing "
                 "less."
             )
         else:
             yield (
-                f"In {part.name}, {_leads(pair, headline)}, yet each costs only "
+                f"In {part.name}, {_leads(part, pair, headline)}, yet each costs only "
                 f"{formats.ratio(cpu.ratio)} the CPU time: it waits where it could work."
             )
 
 
-def _leads(pair: Pair, headline: Comparison) -> str:
+def _leads(part: Part, pair: Pair, headline: Comparison) -> str:
     """Who is ahead, or behind, in the metric that decides."""
     ahead = headline.verdict is Verdict.FASTER
     if headline.metric == THROUGHPUT:
         said = f"answers {'more' if ahead else 'fewer'} requests than"
+    elif part.counts_starts:
+        said = f"starts {'sooner' if ahead else 'later'} than"
     else:
         said = f"answers the median request {'sooner' if ahead else 'later'} than"
     return f"{pair.candidate} {said} {pair.baseline} ({formats.ratio(headline.ratio)})"
@@ -378,8 +560,8 @@ def method(analysis: Analysis) -> tuple[str, ...]:
 
 def _method(analysis: Analysis) -> Iterator[str]:
     run, plan = analysis.run, analysis.run.plan
-    done, parts = outline.rounds_done(analysis), outline.parts(analysis)
-    loaded_s = sum(part.rounds * part.plan.seconds_per_round for part in parts)
+    done, asked = outline.rounds_done(analysis), outline.answering(analysis)
+    loaded_s = sum(part.rounds * part.plan.seconds_per_round for part in asked)
     of_plan = "" if done == plan.rounds else f" of {plan.rounds} planned"
     if of_plan and plan.precision is not None and run.ended is not None:
         of_plan = f" of at most {plan.rounds}"
@@ -389,20 +571,24 @@ def _method(analysis: Analysis) -> Iterator[str]:
         "its own luck for life."
     )
     yield from _precision(analysis)
-    if plan.cells:
+    if asked:
+        cells = [part.plan for part in asked]
         yield (
             "Within a round the stacks take turns in slices of "
-            f"{_span([cell.slice_s for cell in plan.cells], 's')}, in an order drawn afresh for "
+            f"{_span([cell.slice_s for cell in cells], 's')}, in an order drawn afresh for "
             f"each cycle from seed {plan.seed}, so that a drifting machine slows all alike."
         )
         yield (
-            f"Not counted: {_span([cell.warmup_s for cell in plan.cells], 's')} of warm-up before "
+            f"Not counted: {_span([cell.warmup_s for cell in cells], 's')} of warm-up before "
             "a cell's first slice of a round, and the first "
-            f"{_span([1000 * cell.settle_s for cell in plan.cells], 'ms')} of each slice."
+            f"{_span([1000 * cell.settle_s for cell in cells], 'ms')} of each slice."
         )
         if done:
             yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
-        yield from _loads([cell.load for cell in plan.cells], plan.generators)
+        loads = [cell.load for cell in cells if cell.scenario.measures is Measures.REQUESTS]
+        yield from _loads(loads, plan.generators)
+    measured = {cell.scenario.measures for cell in plan.cells}
+    yield from (words for measures, words in _MEASURED.items() if measures in measured)
     yield _placed(run.placement, _elsewhere(run.environment))
     yield from _allowed(run.environment)
     yield (
@@ -415,6 +601,13 @@ def _method(analysis: Analysis) -> Iterator[str]:
         f"corrected for together (Holm), and the ratio lies outside {_bands(analysis)}; "
         f"“inconclusive” otherwise or with fewer than {outline.MIN_ROUNDS_FOR_VERDICT} rounds."
     )
+    climbing = outline.with_ladder(outline.parts(analysis))
+    if climbing:
+        yield (
+            f"In {formats.listing([part.name for part in climbing])}, the stacks between Flask and "
+            "FastAPI took their turns with the others. A step is compared as any other pair is; "
+            "all steps of a metric are corrected for together, apart from the other comparisons."
+        )
     if run.calibration and run.calibration.ceiling_rps:
         most = max(run.calibration.ceiling_rps.values())
         yield (
@@ -447,7 +640,7 @@ def _precision(analysis: Analysis) -> Iterator[str]:
 
 def _loads(loads: Sequence[Load], generators: int) -> Iterator[str]:
     sent_by = f", from {generators} load processes" if generators > 1 else ""
-    if not all(load.is_open for load in loads):
+    if not all(load.is_open for load in loads):  # false of none
         yield f"Closed load{sent_by}: each user sends when its last answer has come. {CLOSED_HIDES}"
     told = dict.fromkeys(load for load in loads if load.is_open)
     if told:
@@ -459,6 +652,29 @@ def _loads(loads: Sequence[Load], generators: int) -> Iterator[str]:
             f"{formats.plural(most, 'connection')} per stack. {OPEN_SHOWS}"
         )
 
+
+AT_REST = (
+    "At rest, memory is that of all processes of the server, a parent included, once they use less "
+    "than 5 % of a core after the first answer."
+)
+TEST_CLIENT_HOLDS = (
+    "A test client runs inside the application's process: its own work is in its CPU time."
+)
+#: How it was measured where it was not by requests to running servers.
+_MEASURED: Mapping[Measures, str] = {
+    Measures.STARTS: (
+        "A start is measured with one stack alone, on the servers' cores from its first moment: "
+        "from spawn to the first good answer to GET /healthz, to about a millisecond, then until "
+        "its processes are at rest. Each stack was started once before that did not count: "
+        "processes are new, but their files are in memory and their bytecode is compiled."
+    ),
+    Measures.TEST_CLIENT: (
+        "Under a test client there is no server: the stack's application and settings run in a "
+        "process of their own, and one request follows the other through the framework's test "
+        "client. That process also holds what checks the replies and keeps the times, so its CPU "
+        "time contains those and its memory is not told."
+    ),
+}
 
 CLOSED_HIDES = (
     "Closed load hides a stall: users who wait stop with the server, and what they would have "
@@ -707,9 +923,28 @@ def _drift(analysis: Analysis) -> str:
 
 def unequal(analysis: Analysis) -> tuple[str, ...]:
     """What could not be made equal between the servers of this run."""
-    servers = sorted({stack.server for stack in analysis.run.plan.stacks})
+    served = {
+        label
+        for cell in analysis.run.plan.cells
+        if cell.scenario.measures is not Measures.TEST_CLIENT
+        for label in cell.stacks
+    }
+    servers = sorted({stack.server for stack in analysis.run.plan.stacks if stack.label in served})
     return tuple(
         note for pair in combinations(servers, 2) for note in UNEQUAL.get((pair[0], pair[1]), ())
+    )
+
+
+def starts_note(analysis: Analysis) -> str:
+    """What the tables' columns mean of starts; empty where there are none."""
+    names = [part.name for part in outline.parts(analysis) if part.counts_starts]
+    if not names:
+        return ""
+    return (
+        f"In {formats.listing(names)} a request is a start: p50 is the median time from spawn to "
+        "the first good answer, CPU time is that of one start until the server is at rest, and "
+        "memory is what it holds then. A percentile beyond which fewer than "
+        f"{SAMPLES_BEYOND} starts lie is not given."
     )
 
 
@@ -721,7 +956,7 @@ def _twin_names(analysis: Analysis) -> list[str]:
     return [TWINS.get(twin, twin) for twin in sorted(twins, key=lambda twin: twin != "flask")]
 
 
-def _figure(comparison: Comparison) -> str:
+def figure_words(comparison: Comparison) -> str:
     """As in `1.02 × [0.99, 1.05]`."""
     return f"{formats.ratio(comparison.ratio)} {_interval(comparison)}"
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.models import Analysis, CellSummary, Comparison, Estimate, GateResult, Verdict
-from harness.report import formats, outline
+from harness.report import formats, outline, sentences
 from harness.report.outline import Part
 
 PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
@@ -43,6 +43,22 @@ class PairRow:
     rounds: str
     candidate: str
     baseline: str
+    ratios: tuple[Ratio | None, ...]  # in the order of outline.metrics
+    headline: Ratio | None  # of the metric that decides
+    why_invalid: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of a ladder in ready text, or the total of those above it."""
+
+    scenario: str
+    load: str
+    rounds: str
+    words: str  # `client: requests → httpx`
+    before: str
+    after: str
+    is_total: bool
     ratios: tuple[Ratio | None, ...]  # in the order of outline.metrics
     headline: Ratio | None  # of the metric that decides
     why_invalid: str
@@ -138,6 +154,29 @@ def pair_rows(analysis: Analysis) -> list[PairRow]:
                 )
             )
     return rows
+
+
+def step_rows(analysis: Analysis) -> list[StepRow]:
+    """Scenario by scenario: the steps to the goal, the total, the steps beyond."""
+    metrics = outline.metrics(analysis)
+    return [
+        StepRow(
+            scenario=part.name,
+            load=part.load,
+            rounds=formats.plural(part.rounds, "round"),
+            words=words,
+            before=pair.baseline,
+            after=pair.candidate,
+            is_total=is_total,
+            ratios=tuple(_ratio(pair.comparisons.get(metric)) for metric in metrics),
+            headline=_ratio(pair.comparisons.get(part.headline)),
+            why_invalid=part.why_invalid(pair)
+            if any(one.verdict is Verdict.INVALID for one in pair.comparisons.values())
+            else "",
+        )
+        for part in outline.with_ladder(outline.parts(analysis))
+        for words, pair, is_total in sentences.falls(part)
+    ]
 
 
 def _ratio(comparison: Comparison | None) -> Ratio | None:
@@ -249,10 +288,14 @@ def effort_rows(analysis: Analysis) -> list[EffortRow]:
             load=part.load,
             rounds=part.rounds,
             stacks=len(part.plan.stacks),
-            slice_s=f"{part.plan.slice_s:g}{formats.NBSP}s",
+            slice_s="a start" if part.counts_starts else f"{part.plan.slice_s:g}{formats.NBSP}s",
             cycles=part.plan.cycles,
-            warmup_s=f"{part.plan.warmup_s:g}{formats.NBSP}s",
-            loaded=formats.duration(part.rounds * part.plan.seconds_per_round),
+            warmup_s=formats.NOTHING
+            if part.counts_starts
+            else f"{part.plan.warmup_s:g}{formats.NBSP}s",
+            loaded=formats.NOTHING
+            if part.counts_starts
+            else formats.duration(part.rounds * part.plan.seconds_per_round),
         )
         for part in outline.parts(analysis)
     ]
@@ -291,14 +334,14 @@ def _table(analysis: Analysis, width: int) -> RenderableType:
         return Text("No round has finished: nothing to show.")
     wide, narrow = width >= _WIDE, width < _NARROW
     parts = outline.parts(analysis)
-    all_open = outline.headlines(parts) == {outline.MEDIAN}
+    decides = outline.headlines(parts)
     table = _blank()
     table.add_column("Scenario", overflow="fold", style="bold")
     table.add_column("Stack", overflow="fold")
-    shown = _columns(wide=wide, all_open=all_open)
+    shown = _columns(wide=wide, decides=decides)
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
-    ratio = "p50 × baseline" if all_open else "× baseline"
+    ratio = "× baseline" if outline.THROUGHPUT in decides else "p50 × baseline"
     table.add_column(ratio if narrow else f"{ratio} [95 %]", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
     pairs = {(row.scenario, row.load, row.candidate): row for row in reversed(pair_rows(analysis))}
@@ -326,20 +369,56 @@ def _table(analysis: Analysis, width: int) -> RenderableType:
             is_baseline=(*here, cell.stack) in baselines,
         )
         table.add_row(*values)
-    return Group(table, *_schedules(analysis, width), *_below(analysis, cells))
+    return Group(
+        table,
+        *_steps(analysis, narrow=narrow),
+        *_schedules(analysis, width),
+        *_below(analysis, cells),
+    )
 
 
 def _blank() -> Table:
     return Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
 
 
-def _columns(*, wide: bool, all_open: bool) -> list[str]:
-    """The figures that there is room for; the one that decides is always among them."""
-    if wide:
-        return (
-            ["p50 ms", "p99 ms", "CPU µs"] if all_open else ["Req/s", "p50 ms", "p99 ms", "CPU µs"]
+def _columns(*, wide: bool, decides: set[str]) -> list[str]:
+    """The figures that there is room for; what decides is always among them."""
+    figures = {
+        "Req/s": outline.THROUGHPUT in decides,
+        "p50 ms": wide or decides != {outline.THROUGHPUT},
+        "p99 ms": wide and decides != {outline.START},
+        "CPU µs": wide,
+    }
+    return [name for name, shown in figures.items() if shown]
+
+
+def _steps(analysis: Analysis, *, narrow: bool) -> list[RenderableType]:
+    """The ladders, step by step."""
+    rows = step_rows(analysis)
+    if not rows:
+        return []
+    table = _blank()
+    table.add_column("Scenario", overflow="fold", style="bold")
+    table.add_column("Step", overflow="fold")
+    table.add_column("× before" if narrow else "× before [95 %]", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    named = ""
+    for row in rows:
+        if named and row.scenario != named:
+            table.add_section()
+        shown = row.headline
+        invalid = shown is None or shown.verdict is Verdict.INVALID
+        figure = "" if invalid or shown is None else shown.figure
+        if figure and shown and not narrow:
+            figure = f"{figure} {shown.interval}"
+        table.add_row(
+            Text("" if row.scenario == named else row.scenario),
+            Text(row.words, "bold" if row.is_total else ""),
+            Text(figure),
+            _verdict(shown.verdict if shown else Verdict.INVALID),
         )
-    return ["p50 ms"] if all_open else ["Req/s"]
+        named = row.scenario
+    return [Text(""), table]
 
 
 def _schedules(analysis: Analysis, width: int) -> list[RenderableType]:
@@ -405,8 +484,12 @@ def _below(analysis: Analysis, cells: Iterable[CellRow]) -> list[Text]:
     ]
     loads = dict.fromkeys(cell.load for cell in cells)
     note = f"{outline.rounds_words(analysis)}, noise floor ±{formats.percent(analysis.noise_floor)}"
-    if outline.headlines(outline.parts(analysis)) != {outline.THROUGHPUT}:
+    decides = outline.headlines(outline.parts(analysis))
+    if outline.MEDIAN in decides:
         note = f"{'; '.join(loads)}; {note}; latency and lag in ms, from the intended start"
+    if outline.START in decides:
+        started = [part.name for part in outline.parts(analysis) if part.counts_starts]
+        lines.append(Text(f"{formats.listing(started)}: p50 is the median start, and decides"))
     if outline.fewest_rounds(analysis) < outline.MIN_ROUNDS_FOR_VERDICT:
         note += f"; a verdict needs at least {outline.MIN_ROUNDS_FOR_VERDICT} rounds"
     return [Text(""), *lines, Text(note, "dim")]

@@ -1,0 +1,67 @@
+"""ladder.toml -> the steps from Flask to FastAPI, and which of them a scenario climbs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+from harness.models import Step, StepKind
+
+#: Every request goes through a server, a framework and a handler. A ladder without them would
+#: call by another name what they cost.
+ALWAYS = (StepKind.SERVER, StepKind.FRAMEWORK, StepKind.HANDLERS)
+
+
+def load_ladder(path: Path) -> tuple[Step, ...]:
+    """Every step, from the lowest rung on; those after the goal lie beyond.
+
+    Raises:
+        BadInput: the file is missing, not TOML, or a step is malformed.
+    """
+    try:
+        value = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: can't be read as TOML: {error}") from error
+    start, goal, entries = value.get("start"), value.get("goal"), value.get("step")
+    if not isinstance(start, str) or not isinstance(goal, str) or not isinstance(entries, list):
+        raise BadInput(f"{path}: needs 'start' and 'goal', each a stack, and tables [[step]]")
+    steps: list[Step] = []
+    for number, entry in enumerate(entries, 1):
+        before = steps[-1].after if steps else start
+        step = _step(f"{path}: step {number}", entry, before)
+        steps.append(replace(step, beyond=any(one.after == goal for one in steps)))
+    rungs = [start, *(step.after for step in steps)]
+    if len(set(rungs)) < len(rungs):
+        raise BadInput(f"{path}: each rung must be another stack: {', '.join(rungs)}")
+    if goal not in rungs[1:]:
+        raise BadInput(f"{path}: no step leads to the goal '{goal}'")
+    return tuple(steps)
+
+
+def _step(where: str, entry: Any, before: str) -> Step:
+    texts = ("kind", "change", "stack")
+    if (
+        not isinstance(entry, dict)
+        or set(entry) != set(texts)
+        or not all(isinstance(text, str) and text for text in entry.values())
+    ):
+        raise BadInput(f"{where}: must say {', '.join(texts)}, each a text, and nothing else")
+    if entry["kind"] not in list(StepKind):
+        known = ", ".join(StepKind)
+        raise BadInput(f"{where}: kind '{entry['kind']}' is not one of: {known}")
+    return Step(StepKind(entry["kind"]), entry["change"], before, entry["stack"])
+
+
+def climbed(steps: Sequence[Step], kinds: Collection[StepKind]) -> tuple[Step, ...]:
+    """The steps of these kinds. Of rungs that differ in other kinds alone, the first is kept."""
+    kept: list[Step] = []
+    standing = steps[0].before if steps else ""
+    for step in steps:
+        if step.kind in kinds:
+            kept.append(replace(step, before=standing))
+            standing = step.after
+    return tuple(kept)

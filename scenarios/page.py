@@ -1,0 +1,19 @@
+"""Rendering HTML: the same Jinja template from both twins."""
+
+from apps import contract
+from harness.load.users import ScenarioUser
+
+
+class Page(ScenarioUser):
+    """GET /page, a list of 50 items, compared to the byte."""
+
+    question = "What remains of a difference when both render the same template?"
+    kind = "CPU-bound"
+    endpoints = ("GET /page",)
+    stacks = ("flask-gthread", "fastapi-uvicorn")
+    users = 8
+    slice_s = 0.15
+    settle_s = 0.02
+    warmup_s = 0.1
+    ladder = ("server", "framework", "handlers")
+    samples = (contract.page(),)

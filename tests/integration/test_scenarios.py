@@ -1,0 +1,33 @@
+"""A short run of scenarios whose replies are no short JSON: in pieces, problems, messages."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from harness import store
+from tests.integration.conftest import Command
+
+STATUSES = {"export": {200}, "errors": {400, 401, 404, 405, 422}, "live": {101}}
+
+
+def test_every_cell_is_valid_and_every_reply_as_promised(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, said, err = twinbench(
+        "run", *STATUSES, "--stack", "flask-gthread", "--stack", "fastapi-uvicorn",
+        "--profile", "smoke", "--slice", "0.15", "--seed", "7", "--json", "--out", tmp_path,
+    ).finish()  # fmt: skip
+    assert code == 0, err
+    folder = Path(json.loads(said)["run"])
+    found: dict[str, set[int]] = {name: set() for name in STATUSES}
+    for one in store.read_run(folder).rounds:
+        for cell in one.cells:
+            table = pq.read_table(folder / cell.samples_file)
+            assert table.num_rows == cell.requests > 0
+            assert cell.errors == 0, cell.error_examples
+            found[cell.scenario] |= set(table["status"].to_pylist())
+            if cell.scenario == "live":
+                assert cell.load == "closed-32"  # the connections that are held
+    assert found == STATUSES

@@ -1,0 +1,58 @@
+"""A smoke run of the scenarios that load no running server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from harness import store
+from tests.integration.conftest import Command
+
+
+def test_starts_and_test_clients_are_measured(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = twinbench(
+        "run", "startup", "tests", "--profile", "smoke", "--json", "--out", tmp_path
+    )
+    code, out, err = command.finish()
+    assert code == 0, err + out
+    said = json.loads(out)
+    rows = {(row["scenario"], row["stack"]): row for row in said["summary"]}
+    assert set(rows) == {
+        (scenario, stack)
+        for scenario in ("startup", "tests")
+        for stack in ("flask-gthread", "fastapi-uvicorn")
+    }
+    for (scenario, _), row in rows.items():
+        assert row["errors"] == 0
+        if scenario == "startup":
+            # A start in each of two rounds; importing alone takes tenths of a second of CPU.
+            assert row["requests"] == 2
+            assert row["throughput_rps"] is None
+            assert row["latency_p50_ms"] > 100
+            assert row["latency_p99_ms"] is None
+            assert row["cpu_us_per_request"] > 100_000
+            assert row["pss_mib"] > 20
+        else:
+            assert row["requests"] > 10
+            assert row["throughput_rps"] > 0
+            assert row["pss_mib"] is None
+    record = store.read_run(Path(said["run"]))
+    for one in record.rounds:
+        assert {cell.scenario for cell in one.cells} == {"startup", "tests"}
+        # Nobody else's servers were up, and one turn ended before the next began.
+        assert one.ready_s == {}
+        for cell in one.cells:
+            assert cell.load_cpu_s == ()
+            assert not cell.parity
+            table = pq.read_table(Path(said["run"]) / cell.samples_file)
+            assert table.num_rows == cell.requests
+            others = [o for o in one.cells if o.scenario == cell.scenario and o is not cell]
+            for own in cell.slices:
+                for piece in (piece for other in others for piece in other.slices):
+                    assert own.end_ns <= piece.begin_ns or piece.end_ns <= own.begin_ns
+    assert command.all_gone_within(5) == []

@@ -1,0 +1,197 @@
+"""The ladder is what it says: each step changes one thing, and a scenario climbs what it uses."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from harness import plan
+from harness.errors import BadInput
+from harness.ladder import ALWAYS, climbed, load_ladder
+from harness.models import Stack, Step, StepKind
+from harness.stacks import load_stacks
+
+STEPS = load_ladder(plan.LADDER_FILE)
+STACKS = load_stacks(plan.STACKS_FILE)
+#: What a twin has where a stack does not say it; None where it has no such thing.
+DEFAULTS = {
+    "flask": {
+        "http_client": "requests",
+        "database_driver": "psycopg-sync",  # Flask's are synchronous, by whatever name
+        "validation": "hand",
+        "handlers": "def",
+        "http_client_life": "process",
+    },
+    "fastapi": {
+        "http_client": "httpx",
+        "database_driver": "psycopg",
+        "validation": "pydantic",
+        "handlers": "as written",
+        "http_client_life": "process",
+    },
+}
+SYNCHRONOUS = {"requests", "httpx-sync", "psycopg-sync"}
+
+
+def things(stack: Stack) -> dict[str, object]:
+    """What of a stack a step may change, by the step's kind; and what none may."""
+    settings = {**DEFAULTS[stack.twin], **stack.settings}
+    client, driver = settings.pop("http_client"), settings.pop("database_driver")
+    return {
+        StepKind.SERVER: stack.server,
+        StepKind.FRAMEWORK: (stack.twin, stack.app),
+        StepKind.CLIENT: client.removesuffix("-sync"),
+        StepKind.DRIVER: driver.removesuffix("-sync"),
+        StepKind.VALIDATION: settings.pop("validation"),
+        # Handlers in threads stand over what is synchronous, others over what is not.
+        StepKind.HANDLERS: (
+            settings.pop("handlers"),
+            client in SYNCHRONOUS,
+            driver in SYNCHRONOUS,
+        ),
+        "workers": stack.workers,
+        "everything else": settings,
+    }
+
+
+def differing(before: Stack, after: Stack) -> set[str]:
+    one, other = things(before), things(after)
+    found = {name for name in one if one[name] != other[name]}
+    # Another server has other options; and so has one that speaks ASGI where it spoke WSGI.
+    may_change_options = {StepKind.SERVER, StepKind.FRAMEWORK} & found
+    if before.options != after.options and not may_change_options:
+        found.add("options")
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step.before} {step.after}")
+def test_a_step_changes_what_its_kind_says_and_nothing_else(step: Step) -> None:
+    assert differing(STACKS[step.before], STACKS[step.after]) == {step.kind}
+
+
+def test_two_stacks_that_differ_in_more_would_be_noticed() -> None:
+    flask, fastapi = STACKS["flask-gthread"], STACKS["fastapi-uvicorn"]
+    assert len(differing(flask, fastapi)) == 5
+    assert differing(flask, STACKS["flask-sync"]) == {"options"}
+    assert differing(flask, STACKS["flask-sync-2n-plus-1"]) == {"options", "workers"}
+
+
+def test_the_ladder_leads_from_flask_to_fastapi_and_beyond() -> None:
+    assert STEPS[0].before == "flask-gthread"
+    way = [step for step in STEPS if not step.beyond]
+    assert way == list(STEPS[: len(way)])
+    assert way[-1].after == "fastapi-uvicorn"
+    assert all(one.after == other.before for one, other in pairwise(STEPS))
+    assert {step.kind for step in STEPS} == set(StepKind)
+
+
+def test_the_words_of_a_step_name_what_changes() -> None:
+    for step in STEPS:
+        old, new = step.change.split(" → ")
+        before, after = (things(STACKS[rung])[step.kind] for rung in (step.before, step.after))
+        if step.kind in (StepKind.SERVER, StepKind.CLIENT, StepKind.DRIVER):
+            assert (old, new) == (before, after)
+
+
+# ------------------------------------------------------------------------ climbing
+
+
+def rungs(*kinds: StepKind) -> list[str]:
+    climb = climbed(STEPS, kinds)
+    return [climb[0].before, *(step.after for step in climb)]
+
+
+def test_a_scenario_climbs_the_steps_of_its_kinds_and_skips_the_others() -> None:
+    assert rungs(*ALWAYS) == [
+        "flask-gthread",
+        "flask-granian",
+        "fastapi-def-granian",
+        "fastapi-def",
+        "fastapi-uvicorn",
+    ]
+    assert rungs(*ALWAYS, StepKind.DRIVER)[-1] == "fastapi-aiohttp-asyncpg"
+    assert rungs(*StepKind) == [STEPS[0].before, *(step.after for step in STEPS)]
+
+
+def test_what_is_climbed_hangs_together_from_the_lowest_rung_on() -> None:
+    for scenario in plan.load_scenarios().values():
+        climb = climbed(STEPS, scenario.ladder)
+        standing = STEPS[0].before
+        for step in climb:
+            assert step.before == standing
+            standing = step.after
+            assert step.kind in scenario.ladder
+
+
+def test_a_step_over_others_differs_in_its_kind_and_what_is_skipped() -> None:
+    for scenario in plan.load_scenarios().values():
+        unused = set(StepKind) - set(scenario.ladder)
+        for step in climbed(STEPS, scenario.ladder):
+            changed = differing(STACKS[step.before], STACKS[step.after])
+            assert step.kind in changed
+            assert changed - {step.kind} <= unused
+
+
+def test_no_kinds_no_ladder() -> None:
+    assert climbed(STEPS, ()) == ()
+    assert climbed((), tuple(StepKind)) == ()
+
+
+# ---------------------------------------------------------------------- malformed
+
+GOOD = """\
+start = "a"
+goal = "b"
+[[step]]
+kind = "server"
+change = "x → y"
+stack = "b"
+[[step]]
+kind = "driver"
+change = "y → z"
+stack = "c"
+"""
+
+
+def test_what_comes_after_the_goal_lies_beyond(tmp_path: Path) -> None:
+    path = tmp_path / "ladder.toml"
+    path.write_text(GOOD)
+    assert load_ladder(path) == (
+        Step(StepKind.SERVER, "x → y", "a", "b"),
+        Step(StepKind.DRIVER, "y → z", "b", "c", beyond=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (('start = "a"', ""), "needs 'start' and 'goal'"),
+        (('goal = "b"', "goal = 3"), "needs 'start' and 'goal'"),
+        (("[[step]]", "[[steps]]"), "needs 'start' and 'goal'"),
+        (('goal = "b"', 'goal = "d"'), "no step leads to the goal 'd'"),
+        (('goal = "b"', 'goal = "a"'), "no step leads to the goal 'a'"),
+        (('stack = "c"', 'stack = "a"'), "each rung must be another stack: a, b, a"),
+        (('kind = "driver"', 'kind = "colour"'), "step 2: kind 'colour' is not one of: server"),
+        (('change = "y → z"', ""), "step 2: must say kind, change, stack"),
+        (('stack = "c"', 'stack = ""'), "step 2: must say kind, change, stack"),
+        (('stack = "c"', 'stack = "c"\nmore = "d"'), "step 2: must say"),
+        (('start = "a"', "start ="), "can't be read as TOML"),
+    ],
+)
+def test_a_malformed_ladder_is_one_line(
+    tmp_path: Path, change: tuple[str, str], problem: str
+) -> None:
+    path = tmp_path / "ladder.toml"
+    path.write_text(GOOD.replace(*change))
+    with pytest.raises(BadInput) as error:
+        load_ladder(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert problem in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_ladder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"nowhere\.toml: can't be read"):
+        load_ladder(tmp_path / "nowhere.toml")
