@@ -17,7 +17,8 @@ bench-report: install  ## how long a report of 1 and 10 million samples takes, a
 	$(BIN)/python -m tests.benchmarks.report
 
 test: install  ## units, parity of the twins, a smoke run
-	$(BIN)/pytest -m "not alone"
+	$(BIN)/pytest -m busy
+	$(BIN)/pytest -m "not busy and not alone"
 	$(BIN)/pytest -m alone -n 0
 
 check: install  ## format, lint, types
@@ -34,7 +35,8 @@ clean:  ## everything that can be made again; results stay
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) comes without venv: install it (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all: --requirement requirements.lock
-	@# pip would compile on one core; a few packages ship files for other versions, which fail
-	@$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null || true
+	@# pip would compile on one core, and packages' own tests too, which are half of all; a few
+	@# packages ship files for other versions, which fail
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib > /dev/null || true
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
