@@ -20,7 +20,8 @@ compose:  ## `make bench` in containers; needs Docker and no Python
 	@tools/compose
 
 test: install  ## units, parity of the twins, a smoke run
-	$(BIN)/pytest -m "not alone and not compose"
+	$(BIN)/pytest -m busy
+	$(BIN)/pytest -m "not busy and not alone and not compose"
 	$(BIN)/pytest -m alone -n 0
 
 test-compose: install  ## the containers: builds, runs, interrupts, takes everything down
@@ -40,7 +41,8 @@ clean:  ## everything that can be made again; results stay
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) comes without venv: install it (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all: --requirement requirements.lock
-	@# pip would compile on one core; a few packages ship files for other versions, which fail
-	@$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null || true
+	@# pip would compile on one core, and packages' own tests too, which are half of all; a few
+	@# packages ship files for other versions, which fail
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib > /dev/null || true
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@

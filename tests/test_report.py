@@ -94,6 +94,7 @@ ODD = {
     ),
 }
 
+pytestmark = pytest.mark.busy  # a hundred pictures
 
 #: The charts of a run without a ladder.
 USUAL = [name for name in CHARTS if name != "waterfall"]

@@ -29,7 +29,7 @@ from harness.precision import Precision
 from harness.store import Samples
 from tests.runs import FakeRun, hello_plan
 
-pytestmark = pytest.mark.timeout(300)  # thousands of runs
+pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]  # thousands of runs
 
 RUNS = 2000
 ROUNDS, CYCLES = 8, 20

@@ -66,7 +66,7 @@ def test_a_stack_that_cannot_keep_up_is_invalid_with_the_reason(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     code, folder = run(
-        twinbench, tmp_path, "cpu-python", "--stack", "flask-gthread", "--rate", 20_000,
+        twinbench, tmp_path, "cpu-python", "--stack", "flask-gthread", "--rate", 1_000,
         "--users", 20, "--rounds", 2, "--slice", 0.5, "--profile", "smoke",
     )  # fmt: skip
     (row,) = rows(folder / "summary.csv")

@@ -31,7 +31,7 @@ from tests.integration.conftest import wait_for
 
 #: The first test pays for the start of all stacks. That takes all cores for a minute, in which
 #: tests beside it would come to nothing.
-pytestmark = [pytest.mark.timeout(300), pytest.mark.alone]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]
 
 STACKS = list(load_stacks(plan.STACKS_FILE))
 BREAKS = {
