@@ -14,8 +14,13 @@ BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->"
 
 def table() -> str:
     """What stands between the marks: throughput ratios, and what a request costs in CPU time."""
+    own = _own_pairs()
     with (REFERENCE / "comparisons.csv").open() as file:
-        rows = {(r["scenario"], r["candidate"], r["metric"]): r for r in csv.DictReader(file)}
+        rows = {
+            (r["scenario"], r["candidate"], r["metric"]): r
+            for r in csv.DictReader(file)
+            if (r["scenario"], r["baseline"], r["candidate"]) in own
+        }
     lines = [
         "| scenario | candidate ÷ baseline | requests/s | | CPU time per request |",
         "| --- | --- | --- | --- | --- |",
@@ -28,6 +33,17 @@ def table() -> str:
                 f"| {row['verdict']} | {_figure(cost)} |"
             )
     return "\n".join(lines) + f"\n\n{_where()}\n"
+
+
+def _own_pairs() -> set[tuple[str, str, str]]:
+    """Scenario, baseline and candidate of every comparison that is no step of a ladder."""
+    run = json.loads((REFERENCE / "run.json").read_text())
+    scenarios = [cell["scenario"] for cell in run["plan"]["cells"]]
+    return {
+        (scenario["name"], scenario["stacks"][0], candidate)
+        for scenario in scenarios
+        for candidate in scenario["stacks"][1:]
+    }
 
 
 def _figure(row: dict[str, str]) -> str:
