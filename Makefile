@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 install: .venv/installed  ## the environment in .venv, from the lock file
 
-bench: install  ## measure all scenarios and draw the report (about 6 minutes)
+bench: install  ## measure the core scenarios and draw the report (about 6 minutes)
 	$(BIN)/twinbench run
 
 bench-generator: install  ## the load process beside wrk and Locust's own users (about 3 minutes)
@@ -21,7 +21,7 @@ compose:  ## `make bench` in containers; needs Docker and no Python
 
 test: install  ## units, parity of the twins, a smoke run
 	$(BIN)/pytest -m busy
-	$(BIN)/pytest -m "not busy and not alone and not compose"
+	$(BIN)/pytest -m "not busy and not alone and not compose" -n 3
 	$(BIN)/pytest -m alone -n 0
 
 test-compose: install  ## the containers: builds, runs, interrupts, takes everything down

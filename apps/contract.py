@@ -717,6 +717,9 @@ def tested(endpoints: Collection[str]) -> tuple[Sample, ...]:
     Of each, the first sample that is found, that is not there and that is refused: 200, 404, 422.
     """
     found: list[Sample] = []
+    unknown = set(endpoints).difference(f"{one.method} {one.path}" for one in ENDPOINTS)
+    if unknown:
+        raise ValueError(f"not in the contract: {', '.join(sorted(unknown))}")
     for endpoint in ENDPOINTS:
         if f"{endpoint.method} {endpoint.path}" in endpoints:
             pattern = re.compile(re.sub(r"{\w+}", "[^/]+", endpoint.path))

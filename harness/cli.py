@@ -119,9 +119,7 @@ def cli() -> None:
 @click.option(
     "--arrivals",
     type=click.Choice([str(one) for one in Arrivals]),
-    default=str(Arrivals.POISSON),
-    show_default=True,
-    help="Of open load.",
+    help=f"Of open load; {Arrivals.POISSON} when not given.",
 )
 @click.option(
     "--rounds",
@@ -153,7 +151,7 @@ def run(
     profile: str,
     users: int | None,
     rate: float | None,
-    arrivals: str,
+    arrivals: str | None,
     rounds: int | None,
     slice_s: float | None,
     seed: int | None,
@@ -165,7 +163,7 @@ def run(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Measure scenarios (all when none is named) and draw the report.
+    """Measure scenarios (the core ones when none is named) and draw the report.
 
     TWINBENCH_SCENARIOS, TWINBENCH_PROFILE, TWINBENCH_STACKS and TWINBENCH_ROUNDS stand in for
     what the command line leaves out.
@@ -212,7 +210,7 @@ def run(
         chosen_stacks=stacks,
         users=users,
         rate_rps=rate,
-        arrivals=Arrivals(arrivals),
+        arrivals=Arrivals(arrivals) if arrivals else None,
         rounds=rounds,
         slice_s=slice_s,
         generators=generators,

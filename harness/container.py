@@ -28,14 +28,20 @@ def whose(given: str, owner: tuple[int, int], *, root_is_caller: bool) -> tuple[
         root_is_caller: root in here is an ordinary user outside (rootless engines).
 
     Raises:
-        ValueError: what is given is not two numbers.
+        ValueError: what is given is not two ids.
     """
     uid, _, gid = given.partition(":")
+    usual = owner if root_is_caller or owner[0] != 0 else _USER
     if uid:
-        return int(uid), int(gid or uid)
-    if root_is_caller or owner[0] != 0:
-        return owner
-    return _USER
+        return _id(uid), _id(gid or uid)
+    return usual[0], _id(gid) if gid else usual[1]
+
+
+def _id(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < int(_ALL_IDS):
+        raise ValueError(text)
+    return number
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
@@ -46,13 +52,24 @@ def main(arguments: Sequence[str]) -> NoReturn:
         try:
             uid, gid = whose(given, (seen.st_uid, seen.st_gid), root_is_caller=_root_is_caller())
         except ValueError:
-            print(f"twinbench: UID:GID is '{given}': give two numbers in .env", file=sys.stderr)
+            print(
+                f"twinbench: UID:GID is '{given}': give two numbers in .env",
+                file=sys.stderr,
+            )
             sys.exit(2)
-        if seen.st_uid == 0 and uid != 0:
-            os.chown(_RESULTS, uid, gid)
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
+        try:
+            if seen.st_uid == 0 and uid != 0:
+                os.chown(_RESULTS, uid, gid)
+            os.setgroups([])
+            os.setgid(gid)
+            os.setuid(uid)
+        except OSError as error:
+            print(
+                f"twinbench: can't give the results folder to {uid}:{gid}: {error.strerror}; give "
+                "it to yourself, or name another (RESULTS)",
+                file=sys.stderr,
+            )
+            sys.exit(3)
     os.execv(sys.executable, [sys.executable, "-m", "harness", *arguments])
 
 

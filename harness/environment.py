@@ -147,6 +147,8 @@ def upstream_address(environ: Mapping[str, str]) -> tuple[str, int] | None:
         BadInput: it is no address.
     """
     parts = _parsed(environ, "UPSTREAM_URL", ("http",), "http://127.0.0.1:8100")
+    if parts and (parts.path.strip("/") or parts.query):
+        raise BadInput("UPSTREAM_URL has a path: give host and port alone: http://127.0.0.1:8100")
     return (parts.hostname or "", parts.port or 80) if parts else None
 
 

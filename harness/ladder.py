@@ -5,15 +5,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
 from harness.models import Step, StepKind
 
-#: Every request goes through a server, a framework and a handler. A ladder without them would
-#: call by another name what they cost.
-ALWAYS = (StepKind.SERVER, StepKind.FRAMEWORK, StepKind.HANDLERS)
+#: Every request goes through a server and a framework. A ladder without them would call by
+#: another name what they cost.
+ALWAYS = (StepKind.SERVER, StepKind.FRAMEWORK)
 
 
 def load_ladder(path: Path) -> tuple[Step, ...]:
@@ -57,11 +58,24 @@ def _step(where: str, entry: Any, before: str) -> Step:
 
 
 def climbed(steps: Sequence[Step], kinds: Collection[StepKind]) -> tuple[Step, ...]:
-    """The steps of these kinds. Of rungs that differ in other kinds alone, the first is kept."""
+    """The steps of these kinds.
+
+    Of rungs that differ in other kinds alone one is kept: the goal if it is among them, so that
+    the total leads there, or else the first.
+    """
+    if not steps:
+        return ()
     kept: list[Step] = []
-    standing = steps[0].before if steps else ""
+    alike = [[steps[0].before]]
     for step in steps:
         if step.kind in kinds:
-            kept.append(replace(step, before=standing))
-            standing = step.after
-    return tuple(kept)
+            kept.append(step)
+            alike.append([step.after])
+        else:
+            alike[-1].append(step.after)
+    goal = next((step.before for step in steps if step.beyond), steps[-1].after)
+    rungs = [alike[0][0], *(goal if goal in group else group[0] for group in alike[1:])]
+    return tuple(
+        replace(step, before=before, after=after)
+        for step, (before, after) in zip(kept, pairwise(rungs), strict=True)
+    )

@@ -117,10 +117,12 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
     numbers = [values[k] for k in ("slice_s", "settle_s", "warmup_s")]
     if not isinstance(values["question"], str) or not values["question"]:
         return "'question' must be text"
-    if not isinstance(stacks, tuple | list) or not stacks or len(set(stacks)) < len(stacks):
+    if not _are_texts(stacks) or len(set(stacks)) < len(stacks):
         return "'stacks' must be different names, at least one"
-    if not isinstance(endpoints, tuple | list) or not endpoints:
+    if not _are_texts(endpoints):
         return "'endpoints' must be what it asks, such as ('GET /hello',)"
+    if values.get("measures") is Measures.STARTS and list(endpoints) != ["GET /healthz"]:
+        return "'endpoints' of starts must be ('GET /healthz',), which says that a server is ready"
     if not isinstance(values["users"], int) or values["users"] < 1:
         return "'users' must be a whole number from 1 on"
     if not all(isinstance(number, int | float) for number in numbers):
@@ -128,6 +130,14 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
     if not 0 <= values["settle_s"] < values["slice_s"] or values["warmup_s"] < 0:
         return "'settle_s' must be shorter than 'slice_s', and nothing negative"
     return _wrong_ladder(values.get("ladder", ()))
+
+
+def _are_texts(value: Any) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and bool(value)
+        and all(isinstance(one, str) for one in value)
+    )
 
 
 def _wrong_ladder(kinds: Any) -> str:
@@ -152,7 +162,7 @@ def make_plan(
     chosen_stacks: Sequence[str] = (),
     users: int | None = None,
     rate_rps: float | None = None,
-    arrivals: Arrivals = Arrivals.POISSON,
+    arrivals: Arrivals | None = None,
     rounds: int | None = None,
     slice_s: float | None = None,
     generators: int = 1,
@@ -174,7 +184,7 @@ def make_plan(
             name that is given twice is compared with itself.
         users: connections in place of the scenario's own; with a rate, the most of them.
         rate_rps: open load at this rate in place of closed load.
-        arrivals: of open load.
+        arrivals: of open load; Poisson when None.
         rounds: in place of the profile's.
         slice_s: in place of the scenario's own.
         generators: load processes.
@@ -192,6 +202,8 @@ def make_plan(
         raise BadInput(f"--users {users}: give between 1 and {_MAX_USERS:,} users")
     if rate_rps is not None and not 1 <= rate_rps <= _MAX_RATE:
         raise BadInput(f"--rate {rate_rps:g}: give 1 to {_MAX_RATE:,} requests a second")
+    if arrivals is not None and rate_rps is None:
+        raise BadInput(f"--arrivals {arrivals} is for open load: give a --rate too")
     if not 1 <= generators <= _MAX_GENERATORS:
         raise BadInput(f"--generators {generators}: give 1 to {_MAX_GENERATORS} load processes")
     if precision is not None and not 0.001 <= precision <= 0.5:
@@ -237,7 +249,7 @@ def make_plan(
             ladder=climbs.get(name, ()),
         )
         for name in wanted
-        for load in [_load(scenarios[name], users, rate_rps, arrivals)]
+        for load in [_load(scenarios[name], users, rate_rps, arrivals or Arrivals.POISSON)]
     )
     _refuse_idle_options(
         [scenarios[name] for name in chosen_scenarios],

@@ -108,6 +108,7 @@ def running(
         else:
             _await_upstream(upstream, address[1])
         host, port = address
+        host = f"[{host}]" if ":" in host else host  # IPv6
         yield Services(database_url, f"http://{host}:{port}", postgres, upstream)
 
 

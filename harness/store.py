@@ -364,6 +364,8 @@ def read_run(run: Path) -> RunRecord:
         raise BadInput(f"{path} or its journal is damaged: {where}: {first['msg']}") from error
     planned = {(cell.scenario.name, label) for cell in record.plan.cells for label in cell.stacks}
     for plan in record.plan.cells:
+        if not plan.stacks or not plan.scenario.stacks:
+            raise BadInput(f"{path}: {plan.scenario.name} has no stack")
         for name in {name for pair in (*plan.pairs, *plan.steps) for name in pair}:
             if name not in plan.stacks:
                 raise BadInput(f"{path}: {name} in {plan.scenario.name} is compared but no stack")

@@ -55,6 +55,7 @@ def answering(body: bytes) -> Iterator[tuple[str, int]]:
         ("https://127.0.0.1", "begins with 'https'"),
         ("http://", "begins with 'http'"),
         ("http://here:port", "UPSTREAM_URL is not an address"),
+        ("http://127.0.0.1:8100/api", "UPSTREAM_URL has a path"),
     ],
 )
 def test_an_upstream_must_be_an_address(value: str, complaint: str) -> None:
@@ -193,12 +194,19 @@ def test_a_variable_that_makes_no_sense_is_bad_input(
         ("7:8", (501, 20), False, (7, 8)),
         ("7:", (501, 20), False, (7, 7)),
         ("0:0", (501, 20), False, (0, 0)),
+        (":8", (501, 20), False, (501, 8)),
     ],
 )
 def test_a_container_runs_as_whoever_owns_the_results_and_never_as_root_unasked(
     given: str, owner: tuple[int, int], root_is_caller: bool, user: tuple[int, int]
 ) -> None:
     assert container.whose(given, owner, root_is_caller=root_is_caller) == user
+
+
+@pytest.mark.parametrize("given", ["me:us", "-1:0", "99999999999:1", "1:4294967295"])
+def test_a_user_that_there_can_not_be_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        container.whose(given, (501, 20), root_is_caller=False)
 
 
 def test_a_run_says_which_variables_decided_it() -> None:

@@ -104,15 +104,25 @@ def rungs(*kinds: StepKind) -> list[str]:
 
 
 def test_a_scenario_climbs_the_steps_of_its_kinds_and_skips_the_others() -> None:
-    assert rungs(*ALWAYS) == [
+    assert rungs(*ALWAYS, StepKind.HANDLERS) == [
         "flask-gthread",
         "flask-granian",
         "fastapi-def-granian",
         "fastapi-def",
         "fastapi-uvicorn",
     ]
-    assert rungs(*ALWAYS, StepKind.DRIVER)[-1] == "fastapi-aiohttp-asyncpg"
+    assert rungs(*ALWAYS, StepKind.HANDLERS, StepKind.DRIVER)[-1] == "fastapi-aiohttp-asyncpg"
     assert rungs(*StepKind) == [STEPS[0].before, *(step.after for step in STEPS)]
+
+
+def test_the_way_leads_to_the_goal_whatever_is_skipped() -> None:
+    assert rungs(*ALWAYS) == [
+        "flask-gthread", "flask-granian", "fastapi-def-granian", "fastapi-uvicorn",
+    ]  # fmt: skip
+    for scenario in plan.load_scenarios().values():
+        if scenario.ladder:
+            way = [step for step in climbed(STEPS, scenario.ladder) if not step.beyond]
+            assert way[-1].after == "fastapi-uvicorn", scenario.name
 
 
 def test_what_is_climbed_hangs_together_from_the_lowest_rung_on() -> None:

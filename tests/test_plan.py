@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from apps import contract
 from harness import plan
 from harness.errors import BadInput, UnknownName
 from harness.ladder import load_ladder
@@ -48,6 +49,25 @@ def test_a_scenario_names_the_steps_that_matter_in_it(name: str) -> None:
     assert set(scenario.ladder) <= steps
     assert len(set(scenario.ladder)) == len(scenario.ladder)
     assert ("client" in scenario.ladder) == ("GET /weather/{city}" in scenario.endpoints)
+
+
+def test_scenarios_ask_what_the_contract_has() -> None:
+    known = {f"{one.method} {one.path}" for one in contract.ENDPOINTS}
+    known |= {f"WS {exchange.path}" for exchange in contract.exchanges()}
+    for scenario in SCENARIOS.values():
+        assert set(scenario.endpoints) <= known, scenario.name
+
+
+def test_validation_is_a_step_only_where_the_flask_twin_has_both_kinds_of_it() -> None:
+    switched = {"POST /users", "POST /users/validate"}
+    for scenario in SCENARIOS.values():
+        if "validation" in scenario.ladder:
+            assert switched & set(scenario.endpoints), scenario.name
+
+
+def test_arrivals_without_a_rate_are_refused() -> None:
+    with pytest.raises(BadInput, match="--arrivals constant is for open load: give a --rate too"):
+        make(arrivals=Arrivals.CONSTANT)
 
 
 def test_scenarios_that_call_the_upstream_show_the_client_variants() -> None:
@@ -173,13 +193,16 @@ class Mine:
         (('stacks = ("flask-gthread",)', "stacks = ()"), "at least one"),
         (('stacks = ("flask-gthread",)', 'stacks = ("a", "a")'), "different names"),
         (('endpoints = ("GET /hello",)', "endpoints = ()"), "'endpoints' must be"),
+        (('stacks = ("flask-gthread",)', "stacks = ([],)"), "'stacks' must be"),
+        (('endpoints = ("GET /hello",)', "endpoints = (1,)"), "'endpoints' must be"),
+        (("users = 4", "users = 4\n    measures = 'starts'"), "'endpoints' of starts must be"),
         (('kind = "framework"', 'kind = "IO"'), "kind 'IO' is not one of"),
         (("users = 4", "users = 4\n    ladder = 3"), "'ladder' must be kinds of step"),
         (("users = 4", "users = 4\n    ladder = ('colour',)"), "'ladder' must be different ones"),
         (("users = 4", "users = 4\n    ladder = ([],)"), "'ladder' must be different ones"),
         (
             ("users = 4", "users = 4\n    ladder = ('driver', 'server')"),
-            "'ladder' lacks framework, handlers: every request has them",
+            "'ladder' lacks framework: every request has them",
         ),
     ],
 )

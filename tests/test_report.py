@@ -17,6 +17,7 @@ import pytest
 from PIL import Image  # matplotlib writes its PNG files with it
 from rich.console import Console
 
+from harness import plan
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis, Comparison, GateResult, Placement, Verdict
 from harness.report import (
@@ -31,6 +32,7 @@ from harness.report import (
 )
 from harness.report.captions import captions
 from harness.report.charts import CHARTS, charts_of
+from harness.stacks import load_stacks
 from tests import analyses
 
 WINNER = re.compile(r"\b(faster|slower)\b", re.IGNORECASE)
@@ -883,7 +885,7 @@ def test_only_steps_with_a_verdict_account_for_the_total(climbed: tuple[Analysis
     assert noise.text.startswith("Inside the noise: server (granian → uvicorn)")
     assert unknown.text.startswith("Not resolved, and so no cause of anything: client (requests")
     assert beyond.text.startswith("Beyond fastapi-uvicorn: client (httpx → aiohttp)")
-    assert unused.text == "Not used here, and not measured: validation and driver."
+    assert unused.text.startswith("No step of its own here: validation and driver.")
     assert not WINNER.search(noise.text + unknown.text + unused.text)
 
 
@@ -895,7 +897,7 @@ def test_each_scenarios_steps_are_told_in_one_paragraph_of_the_summary(
     (told,) = (line for line in section.splitlines() if line.startswith("- "))
     assert told.startswith("- In weather, ")
     assert "Inside the noise: " in told
-    assert "Not used here" in told
+    assert "No step of its own here" in told
 
 
 def test_the_shares_are_those_of_the_logarithms_and_some_may_go_against_it(
@@ -1063,6 +1065,28 @@ def test_servers_are_called_unequal_only_where_both_ran(whole: Analysis) -> None
     assert sentences.unequal(analyses.against_itself()) == ()
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ("flask-gthread", "flask-granian", "granian parses HTTP in Rust, gunicorn in Python"),
+        ("fastapi-uvicorn", "fastapi-granian", "uvicorn on the application's event loop"),
+        # Uvicorn's own worker under gunicorn, and a uvicorn that parses in Python.
+        ("fastapi-uvicorn", "fastapi-gunicorn-uvicorn", ""),
+        ("flask-gthread", "fastapi-pure-python", ""),
+    ],
+)
+def test_what_is_said_of_servers_is_true_of_the_stacks(
+    whole: Analysis, one: str, other: str, said: str
+) -> None:
+    stacks = load_stacks(plan.STACKS_FILE)
+    cells = tuple(replace(cell, stacks=(one, other)) for cell in whole.run.plan.cells)
+    run = replace(
+        whole.run, plan=replace(whole.run.plan, stacks=(stacks[one], stacks[other]), cells=cells)
+    )
+    notes = sentences.unequal(replace(whole, run=run))
+    assert any(said in note for note in notes) if said else notes == ()
+
+
 def test_method_tells_seed_cores_and_time(whole: Analysis) -> None:
     words = " ".join(sentences.method(whole)).replace(formats.NBSP, " ")
     assert str(whole.run.plan.seed) in words
@@ -1120,10 +1144,10 @@ def test_a_percentile_that_too_few_samples_support_is_not_drawn(whole: Analysis)
 
 def test_throughput_axes_begin_at_zero_and_hold_every_valid_interval(whole: Analysis) -> None:
     panels = CHARTS["throughput"](whole).axes
-    for panel, plan in zip(panels, whole.run.plan.cells, strict=True):
+    for panel, cell in zip(panels, whole.run.plan.cells, strict=True):
         low, high = panel.get_xlim()
         assert low == 0
-        ends = [c.throughput_rps.high for c in whole.cells if c.scenario == plan.scenario.name]
+        ends = [c.throughput_rps.high for c in whole.cells if c.scenario == cell.scenario.name]
         assert max(ends) < high
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.measuring import blocks, by_load
-from harness.models import CellPlan, Placement, Plan, Stack
+from harness.models import CellPlan, Measures, Placement, Plan, Stack
 from tests.runs import hello_plan
 
 
@@ -70,6 +70,15 @@ def test_servers_load_their_classifier_only_in_a_run_that_asks_for_predictions(
         (asking(todo, "POST /predict"), "on"),
     ):
         assert environment_of_servers(monkeypatch, measured)["TWIN_CLASSIFIER"] == classifier
+
+
+def test_starts_are_spared_the_classifier_that_a_loaded_scenario_asks_for() -> None:
+    todo = asking(hello_plan(), "POST /predict")
+    around: Any = SimpleNamespace(environment={})
+    unused: Any = None
+    bench = blocks.Bench(todo, unused, unused, unused, around, unused)
+    assert bench.environment(Measures.REQUESTS)["TWIN_CLASSIFIER"] == "on"
+    assert bench.environment(Measures.STARTS)["TWIN_CLASSIFIER"] == "off"
 
 
 def test_a_round_without_the_scenario_that_asks_for_them_has_the_same_servers(

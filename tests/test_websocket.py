@@ -179,7 +179,7 @@ def wrong_text(peer: Peer, number: int, text: str) -> None:
 
 
 def in_bytes(peer: Peer, number: int, text: str) -> None:
-    peer.say(frame(b"\xff\xfe", Opcode.BINARY))
+    peer.say(frame(echo(number, text).encode(), Opcode.BINARY))
 
 
 def twice(peer: Peer, number: int, text: str) -> None:
@@ -281,6 +281,42 @@ def test_a_connection_lost_between_slices_is_a_loss_and_opened_again(
         assert len(peers) == 3
     assert fleet.recorder.failed(Failure.CLOSED) == fleet.recorder.errors == 1
     assert words in fleet.recorder.examples[0]
+
+
+def test_a_connection_lost_after_the_last_slice_is_a_loss_of_that_slice() -> None:
+    with serving(usual) as (url, peers):
+        fleet = fleet_for(url)
+        fleet.run_slice(0, 0.05, 0.0)
+        peers[0].sock.shutdown(socket.SHUT_RDWR)
+        time.sleep(0.02)
+        fleet.look_back()
+        columns = columns_of(fleet)
+        fleet.close()
+    assert set(columns["slice"]) == {0}
+    assert len(columns["slice"]) == len(columns["failure"])
+    assert list(columns["failure"]).count(Failure.CLOSED) == 1
+
+
+def test_a_server_that_was_busy_in_the_warm_up_is_asked_again_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fleets, "_CONNECT_S", 0.1)
+    with serving(usual) as (url, _):
+        fleet = fleet_for(url, size=2)
+        real = fleet._requests[0].connect
+        monkeypatch.setattr(type(fleet._requests[0]), "connect", too_late)
+        fleet.run_slice(0, 0.05, 0.0)
+        assert fleet.recorder.errors > 0
+        monkeypatch.setattr(type(fleet._requests[0]), "connect", real.__func__)
+        fleet.forget()
+        fleet.run_slice(1, 0.05, 0.0)
+        fleet.close()
+    assert len(fleet.recorder) > 0
+    assert fleet.recorder.errors == 0
+
+
+def too_late(*_: object) -> None:
+    raise TimeoutError
 
 
 def test_connections_that_can_not_be_held_are_failures_after_one_wait(

@@ -127,6 +127,7 @@ def _write(
     """Samples to Parquet; what is to be said of each stack."""
     played = []
     for contender in block.contenders:
+        seats[contender.label].look_back()
         recorder = seats[contender.label].recorder
         store.write_samples(Path(contender.samples_file), recorder.columns(block.origin_ns))
         played.append(

@@ -125,8 +125,14 @@ class Fleet(ABC):
     def forget(self) -> None:
         """Record afresh, as after a warm-up; connections stay open."""
         self.recorder = Recorder()
+        self._asks_no_more = False  # it may have been busy with its start
         for request in self._requests:
             request.forget()  # its outcome was a number of the old recorder's
+
+    def look_back(self) -> None:
+        """After the last slice: what was lost since then belongs to it."""
+        self._drop_useless()
+        self.recorder.lengthen_slice()
 
     # ------------------------------------------------------------------ connections
 

@@ -65,6 +65,11 @@ class Recorder:
         """All samples since the last call belong to one slice."""
         self._slice_ends.append(self._count)
 
+    def lengthen_slice(self) -> None:
+        """Samples since the last slice's end belong to it too."""
+        if self._slice_ends:
+            self._slice_ends[-1] = self._count
+
     @property
     def last_slice(self) -> int:
         """Requests of the slice that was ended last."""

@@ -122,6 +122,11 @@ class Seat:
         assert self.fleet is not None
         return self.fleet.recorder
 
+    def look_back(self) -> None:
+        """Book what was lost since the last slice."""
+        assert self.fleet is not None
+        self.fleet.look_back()
+
     def forget_warmup(self) -> None:
         """Record afresh; connections stay open."""
         assert self.fleet is not None

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SWITCHED = 101
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _EXCERPT_BYTES = 120
+#: Put before a message that is bytes, whatever they are: no echo of a text begins with it.
+_NO_TEXT = b"bytes, and not a text: "
 
 
 class Text(Sendable):
@@ -157,6 +159,8 @@ class WebSocket(Connection):
         messages = []
         for event in self._protocol.events_received():
             if isinstance(event, Frame) and event.opcode in _DATA:
+                if event.opcode is Opcode.BINARY:
+                    self._pieces.append(_NO_TEXT)
                 self._pieces.append(bytes(event.data))
                 if event.fin:
                     messages.append(b"".join(self._pieces))

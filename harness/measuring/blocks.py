@@ -14,7 +14,7 @@ from typing import Protocol
 
 from harness import plan
 from harness.load.block import Played, Turn
-from harness.models import BlockUsage, CellPlan, CellRound, Placement, Plan, Slice, Usage
+from harness.models import BlockUsage, CellPlan, CellRound, Measures, Placement, Plan, Slice, Usage
 from harness.services import Services
 
 #: A request without an answer has failed; a stack that can't drain within this is overloaded.
@@ -53,10 +53,14 @@ class Bench:
     services: Services
     listener: Listener
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """TWIN_* variables that all stacks have alike, in every round of a run."""
-        asked = {endpoint for cell in self.plan.cells for endpoint in cell.scenario.endpoints}
+    def environment(self, measures: Measures) -> dict[str, str]:
+        """TWIN_* variables that all stacks have alike, in every round of a run.
+
+        They depend on what is measured in that way at any time: a round that is gone on with
+        has the same as one that was not cut off.
+        """
+        scenarios = [cell.scenario for cell in self.plan.cells]
+        asked = {e for one in scenarios if one.measures is measures for e in one.endpoints}
         return {
             **self.services.environment,
             # A stack that keeps its upstream waiting is slow, and is to be measured as slow:

@@ -13,7 +13,7 @@ from harness.load.block import Contender
 from harness.load.crew import Crew, Order
 from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
 from harness.meter import Meter
-from harness.models import BlockUsage, CellPlan, CellRound
+from harness.models import BlockUsage, CellPlan, CellRound, Measures
 from harness.processes import Child
 from harness.servers import Server, serving
 
@@ -34,7 +34,7 @@ class ByLoad:
         with serving(
             stacks,
             workers=bench.plan.workers,
-            environment=bench.environment,
+            environment=bench.environment(Measures.REQUESTS),
             cores=where.servers,
             start_cores=sorted({*where.servers, *where.load, *where.services}),
             logs=bench.logs,

@@ -20,9 +20,9 @@ from harness.load.block import Played, Turn
 from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
-from harness.measuring.blocks import Bench, play_block
+from harness.measuring.blocks import POSTGRES, Bench, play_block
 from harness.meter import Meter, cpu_seconds, lifetime
-from harness.models import BlockUsage, CellPlan, CellRound, Failure, Slice, Usage
+from harness.models import BlockUsage, CellPlan, CellRound, Failure, Measures, Slice, Usage
 from harness.processes import Child
 from harness.servers import Server, serving
 
@@ -103,7 +103,7 @@ class _Starter:
             with serving(
                 [stack],
                 workers=bench.plan.workers,
-                environment=bench.environment,
+                environment=bench.environment(Measures.STARTS),
                 cores=bench.placement.servers,
                 start_cores=bench.placement.servers,
                 logs=bench.logs,
@@ -164,7 +164,9 @@ class _StartMeter:
     """A meter whose stacks live for one slice: what they used is what their servers had used."""
 
     def __init__(self, bench: Bench, starter: _Starter) -> None:
-        self._roles = Meter(bench.roles)
+        # Each start opens connections to PostgreSQL, which has a process for each: they come
+        # and go between our looks, so that what it used is not known.
+        self._roles = Meter({role: ids for role, ids in bench.roles.items() if role != POSTGRES})
         self._starter = starter
 
     def cpu_seconds(self) -> dict[str, float]:
@@ -207,12 +209,15 @@ def _come_to_rest(server: Server) -> None:
                 detail=server.child.last_lines(),
             )
         before_s, used_s = used_s, _cpu_seconds(server.child)
-        if used_s - before_s < _REST_CORE_SHARE * _REST_LOOK_S:
-            return
+        # A process that comes or goes is work too, and takes its CPU time with it.
+        if used_s.keys() == before_s.keys():
+            spent_s = sum(used_s.values()) - sum(before_s.values())
+            if spent_s < _REST_CORE_SHARE * _REST_LOOK_S:
+                return
     raise ServerFailed(
         f"stack '{server.child.name}' did not come to rest within {_REST_WITHIN_S:.0f} s"
     )
 
 
-def _cpu_seconds(child: Child) -> float:
-    return sum(map(cpu_seconds, child.tree()))
+def _cpu_seconds(child: Child) -> dict[int, float]:
+    return {pid: cpu_seconds(pid) for pid in child.tree()}

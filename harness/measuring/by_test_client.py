@@ -17,7 +17,7 @@ from harness.load.crew import Crew, Order
 from harness.load.process import LoadProcess
 from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
 from harness.meter import Meter
-from harness.models import BlockUsage, CellPlan, CellRound, Slice, Stack
+from harness.models import BlockUsage, CellPlan, CellRound, Measures, Slice, Stack
 from harness.processes import Child
 from harness.servers import READY_WITHIN_S, settings_of
 
@@ -78,7 +78,7 @@ class ClientBlocks:
             log=self.bench.logs / f"{stack.label}-{cell.scenario.name}.log",
             environment={
                 **processes.clean_environment(),
-                **self.bench.environment,
+                **self.bench.environment(Measures.TEST_CLIENT),
                 **settings_of(stack),
             },
             cores=self.bench.placement.servers,

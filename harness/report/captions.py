@@ -138,7 +138,7 @@ def _waterfall(parts: tuple[Part, ...], analysis: Analysis) -> Caption:
         ),
         reading=(
             "Each bar begins where the one above it ends: two stacks that differ in what the row "
-            f"names and in nothing else that is used here. {better} Equal ratios have equal "
+            f"names, and in what has no step of its own here. {better} Equal ratios have equal "
             "lengths, so that the bars add up to the total. A grey bar names no cause: the step "
             "is inside the noise, or not resolved; an arrowhead, that an interval goes on "
             "beyond the drawing. What stands below the total goes on from "

@@ -326,7 +326,7 @@ def waterfall(analysis: Analysis) -> Sheet:
                 if row < len(several):
                     sheet.rule(y + _ROW_IN / 2)
         if part.unused:
-            words = f"not used here, and not measured: {', '.join(part.unused)}"
+            words = f"no step of its own here: {', '.join(part.unused)}"
             y = top + _ROW_IN * (1 + len(several)) + _TICKS_IN + _NOTE_IN / 2
             sheet.write(MARGIN_IN, y, shorten(words, CONTENT_IN), color=QUIET)
     return sheet

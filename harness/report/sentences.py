@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import combinations
 
 from harness.analysis import SAMPLES_BEYOND
 from harness.models import (
@@ -37,12 +36,16 @@ BUSY_CORES = 2
 _SERVICES = {"database": "PostgreSQL", "upstream": "upstream"}
 DRIFT_WORTH_A_WORD = 1.15  # fastest round / slowest round of one cell
 PAIRS_TOLD_ONE_BY_ONE = 3
+#: Of kinds of step that a scenario leaves out.
+UNUSED_COUNTS = "What little of it is used counts with the steps above."
 TOTAL_WORTH_SHARING = 0.10  # a smaller one would be shared out in hundreds of percents
 MOST_ROUNDS_WORTH_ASKING_FOR = 200
 
+# How a stack is served, as far as the notes below know it.
+_BY_GUNICORN, _BY_UVICORN, _BY_GRANIAN = "gunicorn with WSGI", "uvicorn with httptools", "granian"
 # What two servers can't be made to share. Shown when both are in the run.
 UNEQUAL: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("gunicorn", "uvicorn"): (
+    (_BY_GUNICORN, _BY_UVICORN): (
         "uvicorn parses HTTP in C (httptools), gunicorn in Python: a part of every ratio belongs "
         "to the server and not to the framework.",
         "gunicorn calls a WSGI application from a worker or thread that waits for it; uvicorn "
@@ -50,6 +53,13 @@ UNEQUAL: Mapping[tuple[str, str], tuple[str, ...]] = {
         "worker model, only the same number of processes.",
         "gunicorn may have a thread for every request in flight, uvicorn needs none: their memory "
         "and their limits under load follow from settings that have no counterpart.",
+    ),
+    (_BY_GUNICORN, _BY_GRANIAN): (
+        "granian parses HTTP in Rust, gunicorn in Python: ratios between the two hold that too.",
+    ),
+    (_BY_UVICORN, _BY_GRANIAN): (
+        "granian speaks HTTP on threads of its own, in Rust; uvicorn on the application's event "
+        "loop, in C: ratios between the two hold that too.",
     ),
 }
 
@@ -369,7 +379,8 @@ def _attributed(part: Part) -> Iterator[Finding]:
     if beyond:
         yield Finding(f"Beyond {pair.candidate}: {'; '.join(beyond)}.", None)
     if part.unused:
-        yield Finding(f"Not used here, and not measured: {formats.listing(part.unused)}.", None)
+        kinds = formats.listing(part.unused)
+        yield Finding(f"No step of its own here: {kinds}. {UNUSED_COUNTS}", None)
 
 
 _UNSHARED: Mapping[Verdict, str] = {
@@ -462,12 +473,14 @@ def _variant_decides(part: Part, stacks: Mapping[str, Stack]) -> Iterator[str]:
     ]
     groups: dict[tuple[str, str], dict[Verdict, list[tuple[Stack, Comparison]]]] = {}
     for pair, stack, comparison in decided:
-        group = groups.setdefault((pair.baseline, stack.twin), defaultdict(list))
+        # By application: Flask inside FastAPI is a third one.
+        group = groups.setdefault((pair.baseline, stack.app), defaultdict(list))
         group[comparison.verdict].append((stack, comparison))
-    for (baseline, twin), by_verdict in groups.items():
+    for (baseline, _), by_verdict in groups.items():
         slower, faster = by_verdict[Verdict.SLOWER], by_verdict[Verdict.FASTER]
         if not slower or not faster:
             continue
+        twin = slower[0][0].twin
         text = (
             f"In {part.name}, the variant decides and not the framework: beside {baseline}, "
             f"{_listed(slower)} slower but {_listed(faster)} faster, though all of them are "
@@ -512,6 +525,8 @@ def _latency_disagrees(part: Part) -> Iterator[str]:
 
 
 def _cpu_disagrees(part: Part) -> Iterator[str]:
+    if part.counts_starts:  # their CPU time goes on after the answer
+        return
     for pair, headline in part.compared:
         cpu = pair.comparisons.get("cpu_us_per_request")
         if not (cpu and _opposite(headline, cpu)):
@@ -929,10 +944,17 @@ def unequal(analysis: Analysis) -> tuple[str, ...]:
         if cell.scenario.measures is not Measures.TEST_CLIENT
         for label in cell.stacks
     }
-    servers = sorted({stack.server for stack in analysis.run.plan.stacks if stack.label in served})
-    return tuple(
-        note for pair in combinations(servers, 2) for note in UNEQUAL.get((pair[0], pair[1]), ())
-    )
+    ways = {_served_by(stack) for stack in analysis.run.plan.stacks if stack.label in served}
+    return tuple(note for pair, notes in UNEQUAL.items() if ways.issuperset(pair) for note in notes)
+
+
+def _served_by(stack: Stack) -> str:
+    """One of the ways that UNEQUAL knows; empty for another."""
+    if stack.server == "gunicorn" and stack.twin == "flask":
+        return _BY_GUNICORN
+    if stack.server == "uvicorn" and "h11" not in stack.options:
+        return _BY_UVICORN
+    return _BY_GRANIAN if stack.server == "granian" else ""
 
 
 def starts_note(analysis: Analysis) -> str:

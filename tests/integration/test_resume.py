@@ -40,7 +40,8 @@ def blocks(folder: Path) -> list[tuple[int, str]]:
 ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-native")}
 
 
-@pytest.mark.parametrize("lines", [0, 1, 3], ids=["at the start", "in round 1", "in round 2"])
+# In round 2, see the next test.
+@pytest.mark.parametrize("lines", [0, 1], ids=["at the start", "in round 1"])
 def test_a_killed_run_goes_on_where_it_was(
     twinbench: Callable[..., Command], tmp_path: Path, lines: int
 ) -> None:
