@@ -12,7 +12,7 @@ class Export(ScenarioUser):
     endpoints = ("GET /export",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
-    slice_s = 0.4
+    slice_s = 0.8
     settle_s = 0.06
     warmup_s = 0.2
     ladder = ("server", "framework", "handlers")

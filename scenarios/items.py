@@ -19,9 +19,9 @@ class Items(ScenarioUser):
     kind = "I/O-bound"
     endpoints = ("GET /items", "GET /items/{id}")
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 16
-    slice_s = 0.4
-    settle_s = 0.06
+    users = 8
+    slice_s = 1.0  # many times what a request takes, also in the profile smoke
+    settle_s = 0.1
     warmup_s = 0.3
     ladder = ("server", "framework", "driver", "handlers")
     samples = (
