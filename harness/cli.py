@@ -677,6 +677,7 @@ def main() -> NoReturn:
     interrupts.install()
     code = 0
     try:
+        interrupts.unblock()
         cli.main(prog_name="twinbench", standalone_mode=False)
     except SystemExit as end:  # a command that finished, but not well
         code = int(end.code or 0)

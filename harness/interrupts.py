@@ -86,6 +86,14 @@ class Interrupts:
                 continue  # started by nohup: it is meant to go on without a terminal
             signal.signal(number, self._handle)
 
+    def block(self) -> None:
+        """Let the system keep signals back until `unblock`."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+    def unblock(self) -> None:
+        """Deliver what was kept back."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep a signal back until the block ends.
