@@ -5,9 +5,9 @@ FROM python:3.13-slim-trixie AS packages
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update -qq && apt-get install -qq --no-install-recommends binutils > /dev/null
 COPY requirements-run.lock /tmp/
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     python -m venv --without-pip /venv && \
-    pip --disable-pip-version-check --python /venv/bin/python install --quiet --no-compile \
+    pip --disable-pip-version-check --cache-dir /var/cache/pip --python /venv/bin/python install --quiet --no-compile \
         --require-hashes --only-binary :all: --requirement /tmp/requirements-run.lock
 # A third of it is of no use here: tests, sources in C, symbols for debuggers, and of Arrow what
 # speaks to other machines. Libraries that a wheel brings in NAME.libs do not survive `strip`, nor

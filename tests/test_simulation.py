@@ -186,7 +186,7 @@ def stopped(precision: float, most: int, count: int) -> list[tuple[int, Comparis
 
 @pytest.mark.parametrize("precision", [0.03, 0.05])
 def test_stopping_by_width_keeps_coverage_and_makes_no_winners(precision: float) -> None:
-    ended = stopped(precision, 30, 400)
+    ended = stopped(precision, 30, 600)
     rounds = [count for count, _ in ended]
     assert min(rounds) >= 5
     assert 6 < np.mean(rounds) < 29  # the rule decides, and not the bounds
