@@ -1,11 +1,11 @@
 """`python -m harness` is `twinbench`."""
 
-from harness.interrupts import interrupts
+from harness.processes.interrupts import interrupts
 
 # Python may drop an interrupt that meets an import: until `main` listens, they wait.
 interrupts.block()
 
-from harness.cli import main  # noqa: E402
+from harness.cli.main import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

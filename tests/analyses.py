@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness import plan as planning
-from harness.ladder import climbed, load_ladder
 from harness.models import (
     Analysis,
     BlockUsage,
@@ -33,8 +31,10 @@ from harness.models import (
     Usage,
     Verdict,
 )
-from harness.stacks import load_stacks
-from harness.store import SCHEMA
+from harness.planning import plan as planning
+from harness.planning.ladder import climbed, load_ladder
+from harness.planning.stacks import load_stacks
+from harness.store.store import SCHEMA
 
 NAN = float("nan")
 NOISE_FLOOR = 0.03

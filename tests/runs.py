@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness import plan
-from harness.ladder import load_ladder
 from harness.models import (
     BlockUsage,
     CellRound,
@@ -21,8 +19,10 @@ from harness.models import (
     Slice,
     Usage,
 )
-from harness.stacks import load_stacks
-from harness.store import SCHEMA, Samples
+from harness.planning import plan
+from harness.planning.ladder import load_ladder
+from harness.planning.stacks import load_stacks
+from harness.store.store import SCHEMA, Samples
 
 MS = 1_000_000
 A_STACK = "fastapi-uvicorn"

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from harness.analysis import QUANTILES, SAMPLES_BEYOND, analyse
+from harness.analysis.analyse import QUANTILES, SAMPLES_BEYOND, analyse
+from harness.measuring.precision import Precision
 from harness.models import Analysis, Calibration, Comparison, Failure, Kind, Placement, Verdict
-from harness.precision import Precision
-from harness.store import Samples
+from harness.store.store import Samples
 from tests.runs import FakeRun, closed_load, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"

@@ -9,20 +9,31 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-#: Who may import whom within harness: lower layers first. A module imports only lower layers.
-LAYERS = [
-    {"errors", "models"},
-    {"stats", "interrupts", "placement", "launch"},
-    {"gates", "stacks", "ladder", "generate", "explore", "parity", "disturbances"},
-    {"plan", "analysis", "store", "processes", "meter"},
-    {"servers", "environment", "load", "precision", "noise", "machine"},
-    {"services", "progress", "report"},
-    {"measuring"},
-    {"runner", "ceiling"},
-    {"calibrate"},
-    {"cli"},
-    {"__main__", "container"},
-]
+#: Folder of harness -> the other folders that it may import. Everybody may import `errors` and
+#: `models`, which import nothing of harness themselves.
+MAY_IMPORT: dict[str, set[str]] = {
+    "planning": set(),
+    "analysis": set(),
+    "processes": set(),
+    "checking": set(),
+    "store": set(),
+    "machine": {"planning", "processes"},
+    "serving": {"planning", "processes", "machine"},
+    "channel": {"processes"},
+    "load": {"channel", "checking", "store"},
+    "measuring": {
+        *("planning", "analysis", "processes", "checking", "store", "machine", "serving"),
+        *("channel", "load"),
+    },
+    "report": {"planning", "analysis"},
+    "calibration": {
+        *("planning", "analysis", "processes", "store", "machine", "channel", "measuring"),
+    },
+    "cli": {
+        *("planning", "analysis", "processes", "checking", "store", "machine", "serving"),
+        *("measuring", "report", "calibration"),
+    },
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -40,25 +51,31 @@ def files(folder: str) -> list[Path]:
     return sorted((PROJECT / folder).rglob("*.py"))
 
 
-def layer(path: Path) -> int:
-    part = path.relative_to(PROJECT / "harness").parts[0].removesuffix(".py")
-    if part == "__init__":
-        return -1
-    (number,) = [number for number, names in enumerate(LAYERS) if part in names]
-    return number
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_a_folder_imports_only_what_it_may(folder: str) -> None:
+    for path in files(f"harness/{folder}"):
+        for name in imports(path):
+            owner = name.split(".")[1] if name.startswith("harness.") else folder
+            allowed = {folder, "errors", "models", "__version__", *MAY_IMPORT[folder]}
+            assert owner in allowed, f"{path.relative_to(PROJECT)} imports {name}"
 
 
-@pytest.mark.parametrize("path", files("harness"), ids=lambda p: str(p.relative_to(PROJECT)))
-def test_dependencies_point_down(path: Path) -> None:
-    own = path.relative_to(PROJECT / "harness").parts[0]
-    for name in imports(path):
-        if not name.startswith("harness."):
-            continue
-        target = name.split(".")[1]
-        if target == "__version__" or target == own.removesuffix(".py"):
-            continue
-        (number,) = [number for number, names in enumerate(LAYERS) if target in names]
-        assert number <= layer(path), f"{path.name} imports {name} from a layer above"
+def test_every_folder_has_its_line_and_says_what_belongs_there() -> None:
+    folders = {path.parent.name for path in (PROJECT / "harness").glob("*/__init__.py")}
+    assert folders - {"models"} == MAY_IMPORT.keys()
+    for folder in folders:
+        source = (PROJECT / "harness" / folder / "__init__.py").read_text()
+        assert ast.get_docstring(ast.parse(source)), f"{folder} says nothing of itself"
+
+
+def test_imports_of_folders_have_no_circle() -> None:
+    def reached(folder: str, seen: tuple[str, ...]) -> None:
+        assert folder not in seen, " -> ".join((*seen, folder))
+        for other in MAY_IMPORT[folder]:
+            reached(other, (*seen, folder))
+
+    for folder in MAY_IMPORT:
+        reached(folder, ())
 
 
 @pytest.mark.parametrize("path", files("apps"), ids=lambda p: str(p.relative_to(PROJECT)))
@@ -72,11 +89,17 @@ def test_the_harness_knows_only_the_contract_of_the_apps(path: Path) -> None:
     assert all(name.startswith("apps.contract") for name in from_apps), from_apps
 
 
-@pytest.mark.parametrize(
-    "module", ["stats", "gates", "analysis", "models", "disturbances", "noise"]
-)
-def test_pure_modules_touch_no_file_process_or_clock(module: str) -> None:
-    names = {name.split(".")[0] for name in imports(PROJECT / "harness" / f"{module}.py")}
+PURE = [
+    *files("harness/analysis"),
+    *files("harness/models"),
+    PROJECT / "harness/machine/disturbances.py",
+    PROJECT / "harness/calibration/noise.py",
+]
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda p: str(p.relative_to(PROJECT)))
+def test_pure_modules_touch_no_file_process_or_clock(path: Path) -> None:
+    names = {name.split(".")[0] for name in imports(path)}
     assert not names & {"os", "io", "subprocess", "socket", "time", "pathlib", "datetime", "sys"}
 
 
@@ -84,18 +107,12 @@ def test_pure_modules_touch_no_file_process_or_clock(module: str) -> None:
 def test_the_report_starts_nothing(path: Path) -> None:
     names = imports(path)
     assert not {name for name in names if name.split(".")[0] in {"subprocess", "socket", "locust"}}
-    lower = {"harness.servers", "harness.services", "harness.load", "harness.processes"}
-    assert not {name for name in names if name.rpartition(".")[0] in lower or name in lower}
 
 
-@pytest.mark.parametrize("name", ["stats", "gates", "analysis", "report", "load", "measuring"])
+@pytest.mark.parametrize("name", ["analysis", "report", "checking", "load"])
 def test_the_runner_draws_nothing_and_computes_nothing(name: str) -> None:
-    if name in {"load", "measuring"}:
-        assert any(f"harness.{name}" in found for found in imports(PROJECT / "harness/runner.py"))
-    else:
-        assert not any(
-            found.startswith(f"harness.{name}") for found in imports(PROJECT / "harness/runner.py")
-        )
+    names = imports(PROJECT / "harness/measuring/runner.py")
+    assert not {found for found in names if found.startswith(f"harness.{name}")}
 
 
 def test_only_the_load_process_imports_locust() -> None:
@@ -121,7 +138,7 @@ def test_the_command_line_stays_light() -> None:
         "flask",
         "hypothesis",
     }
-    code = "import sys, harness.cli; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, harness.cli.main; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
     )

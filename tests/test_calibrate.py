@@ -10,8 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from harness import calibrate, ceiling, environment, machine, runner, store
-from harness.cli import cli
+from harness.calibration import calibrate, ceiling
+from harness.cli.main import cli
+from harness.machine import environment
+from harness.machine import facts as machine
+from harness.measuring import runner
 from harness.models import (
     Analysis,
     CellSummary,
@@ -27,6 +30,7 @@ from harness.models import (
     Verdict,
 )
 from harness.report import checkup
+from harness.store import store
 from tests.test_disturbances import CALM, GOOD_RPS
 
 INTERVALS = {

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from harness import plan, services
+from harness.planning import plan
+from harness.serving import services
 
 PROJECT = plan.PROJECT
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]

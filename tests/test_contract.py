@@ -24,7 +24,7 @@ from apps.contract import Containing, FromReply, IntegerAbove, Sample, TextLike
 from apps.domain import catalogue, cities, classifier, cpu, digits, passwords
 from apps.settings import DEFAULT_JWT_SECRET, Settings
 from apps.upstream import WeatherService, latency, latency_from
-from harness.parity import compare
+from harness.checking.parity import compare
 
 ENVIRON = {
     "TWIN_DATABASE_URL": "postgresql://user@localhost:5432/name",

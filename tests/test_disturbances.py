@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness import disturbances
+from harness.machine import disturbances
 from harness.models import BusyProcess, Finding, Level, Machine
 
 FINE, NOTE, DISTURBS = Level.FINE, Level.NOTE, Level.DISTURBS

@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 import pytest
 
-from harness import plan, store
-from harness.analysis import analyse
-from harness.cli import cli
+from harness.analysis.analyse import analyse
+from harness.cli.main import cli
+from harness.planning import plan
+from harness.store import store
 from tests import readme
 
 PROJECT = plan.PROJECT
@@ -70,7 +71,7 @@ def test_every_module_of_the_harness_is_in_the_architecture() -> None:
 
 
 def test_the_methods_table_of_gates_has_the_bounds_of_the_code() -> None:
-    from harness import gates
+    from harness.analysis import gates
 
     text = (PROJECT / "docs" / "METHOD.md").read_text()
     for bound in (

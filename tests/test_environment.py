@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harness import container, environment, machine, plan, services
-from harness.cli import cli
+from harness import container
+from harness.cli.main import cli
 from harness.errors import BadInput, EnvironmentFailed, ServiceFailed, UnknownName
+from harness.machine import environment
+from harness.machine import facts as machine
 from harness.models import Plan
-from harness.stacks import load_stacks
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
+from harness.serving import services
 
 
 def todo(*scenarios: str) -> Plan:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from harness import gates
+from harness.analysis import gates
 from harness.models import GateResult, Kind
 
 

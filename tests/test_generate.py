@@ -16,9 +16,9 @@ import pytest
 from apps import contract, fastapi_twin
 from apps.fastapi_twin import openapi
 from apps.settings import Settings
-from harness import explore, generate
-from harness.generate import MARKER, Request, StoredOnce
-from harness.plan import PROJECT
+from harness.checking import explore, generate
+from harness.checking.generate import MARKER, Request, StoredOnce
+from harness.planning.plan import PROJECT
 
 FEW = 300
 
@@ -45,7 +45,7 @@ def test_there_are_as_many_different_requests_as_were_asked_for(requests: list[R
 
 def test_the_same_seed_gives_the_same_requests(requests: list[Request]) -> None:
     code = (
-        "from harness import generate; import hashlib; "
+        "from harness.checking import generate; import hashlib; "
         f"print(hashlib.sha256(repr(list(generate.requests({FEW}, 1))).encode()).hexdigest())"
     )
     digests = {

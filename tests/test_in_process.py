@@ -17,12 +17,12 @@ from flask import Flask
 
 from apps import contract
 from apps.contract import Sample
-from harness import store
-from harness.analysis import analyse
+from harness.analysis.analyse import analyse
+from harness.channel.messages import Turn
 from harness.load import in_process
-from harness.load.block import Turn
 from harness.models import Failure
 from harness.report import sentences
+from harness.store import store
 from tests.runs import FakeRun, hello_plan
 
 HELLO = contract.hello()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import plan
 from harness.errors import BadInput
-from harness.ladder import ALWAYS, climbed, load_ladder
 from harness.models import Stack, Step, StepKind
-from harness.stacks import load_stacks
+from harness.planning import plan
+from harness.planning.ladder import ALWAYS, climbed, load_ladder
+from harness.planning.stacks import load_stacks
 
 STEPS = load_ladder(plan.LADDER_FILE)
 STACKS = load_stacks(plan.STACKS_FILE)

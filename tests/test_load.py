@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from apps import contract
-from harness import stats
+from harness.analysis import stats
 from harness.load import client
 from harness.load.client import Request, address, requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
 from harness.models import Failure, Slice
-from harness.processes import free_port
+from harness.processes.children import free_port
 from tests.socket_server import Answer, drips, in_pieces, reply, says, serving
 
 ORIGIN_NS = time.perf_counter_ns()

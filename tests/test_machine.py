@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import machine, placement
+from harness.machine import facts as machine
+from harness.machine import placement
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.meter import Meter
+from harness.processes.meter import Meter
 
 BUSY = """
 import threading, time

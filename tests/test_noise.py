@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import noise, plan
+from harness.calibration import noise
 from harness.errors import BadInput, UnknownName
 from harness.models import Plan
-from harness.stacks import load_stacks
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
 
 
 def aa_plan(seconds: float = 60, stack: str = "fastapi-uvicorn") -> Plan:

@@ -11,7 +11,7 @@ from harness.load.client import requests_for
 from harness.load.open import OpenFleet
 from harness.load.schedule import due_ns
 from harness.models import Arrivals, Failure, Load, Slice
-from harness.processes import free_port
+from harness.processes.children import free_port
 from tests.socket_server import Answer, drips, reply, says, serving
 
 ORIGIN_NS = time.perf_counter_ns()

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.placement import parse_core_list, place
+from harness.machine.placement import parse_core_list, place
 
 
 def alone(*cores: int) -> dict[int, frozenset[int]]:

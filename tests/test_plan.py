@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from apps import contract
-from harness import plan
 from harness.errors import BadInput, UnknownName
-from harness.ladder import load_ladder
 from harness.models import Arrivals, Kind, StepKind
-from harness.stacks import load_stacks
+from harness.planning import plan
+from harness.planning.ladder import load_ladder
+from harness.planning.stacks import load_stacks
 
 SCENARIOS = plan.load_scenarios()
 STACKS = load_stacks(plan.STACKS_FILE)

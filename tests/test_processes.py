@@ -8,10 +8,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness import meter, placement, processes
 from harness.errors import Interrupted
-from harness.interrupts import Interrupts
-from harness.processes import Child
+from harness.machine import placement
+from harness.processes import children as processes
+from harness.processes import meter
+from harness.processes.children import Child
+from harness.processes.interrupts import Interrupts
 
 
 def python(tmp_path: Path, code: str, **settings) -> Child:
@@ -163,7 +165,7 @@ def test_an_interrupt_that_python_drops_is_raised_again() -> None:
     code = (
         "import os, signal, time\n"
         "from harness.errors import Interrupted\n"
-        "from harness.interrupts import interrupts\n"
+        "from harness.processes.interrupts import interrupts\n"
         "interrupts.install()\n"
         "class Dropping:\n"
         "    def __del__(self):\n"

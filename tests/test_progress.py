@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from harness import progress
-from harness.progress import Progress
+from harness.cli import progress
+from harness.cli.progress import Progress
 from tests.test_noise import aa_plan
 
 

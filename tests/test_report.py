@@ -17,9 +17,10 @@ import pytest
 from PIL import Image  # matplotlib writes its PNG files with it
 from rich.console import Console
 
-from harness import plan
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis, Comparison, GateResult, Placement, Verdict
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
 from harness.report import (
     formats,
     outline,
@@ -32,7 +33,6 @@ from harness.report import (
 )
 from harness.report.captions import captions
 from harness.report.charts import CHARTS, charts_of
-from harness.stacks import load_stacks
 from tests import analyses
 
 WINNER = re.compile(r"\b(faster|slower)\b", re.IGNORECASE)

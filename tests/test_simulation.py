@@ -12,7 +12,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from harness import analysis, stats
+from harness.analysis import analyse as analysis
+from harness.analysis import stats
+from harness.measuring.precision import Precision
 from harness.models import (
     Analysis,
     CellRound,
@@ -25,8 +27,7 @@ from harness.models import (
     Usage,
     Verdict,
 )
-from harness.precision import Precision
-from harness.store import Samples
+from harness.store.store import Samples
 from tests.runs import FakeRun, hello_plan
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]  # thousands of runs

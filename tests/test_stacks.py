@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from apps import contract
 from harness.errors import StacksFileError
 from harness.models import Stack
-from harness.plan import PROJECT, STACKS_FILE
-from harness.servers import COMMANDS, worker_count
-from harness.stacks import SERVERS, load_stacks
+from harness.planning.plan import PROJECT, STACKS_FILE
+from harness.planning.stacks import SERVERS, load_stacks, worker_count
+from harness.serving.servers import COMMANDS
 
 GOOD = """\
 [mine]

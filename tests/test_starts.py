@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
-from harness import report, store
-from harness.analysis import analyse
+from harness import report
+from harness.analysis.analyse import analyse
+from harness.channel.messages import Turn
 from harness.errors import ServerFailed
-from harness.load.block import Turn
 from harness.measuring import by_starts
 from harness.measuring.blocks import Bench
 from harness.models import Analysis, Failure, Placement, Usage
 from harness.report import sentences
 from harness.report.captions import captions
+from harness.store import store
 from tests.runs import A_STACK, FakeRun, hello_plan
 
 BASELINE = "flask-gthread"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import stats
+from harness.analysis import stats
 from harness.models import Estimate, Verdict
 
 MS = 1_000_000

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import store
-from harness.analysis import analyse
+from harness.analysis.analyse import analyse
 from harness.errors import BadInput, ResultsUnwritable, UnknownName
 from harness.models import RunRecord
+from harness.store import store
 from tests.runs import FakeRun, hello_plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -154,7 +154,7 @@ def test_reading_samples_does_not_import_what_it_has_no_use_for(folder: Path, ru
     cell = run.record.rounds[0].cells[0]
     write(folder, cell.samples_file, run.read(cell))
     code = (
-        "import sys; from pathlib import Path; from harness import store; "
+        "import sys; from pathlib import Path; from harness.store import store; "
         f"run = Path({str(folder)!r}); record = store.read_run(run); "
         "store.read_samples(run, record.rounds[0].cells[0]); "
         "print(*sys.modules.keys() & {'pandas', 'pyarrow.dataset'})"

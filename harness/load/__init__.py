@@ -1,1 +1,1 @@
-"""The Locust side: it runs in a process of its own, since importing Locust patches the world."""
+"""Runs inside the load process and nowhere else. Importing Locust patches the standard library."""

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import httptools
 
 from apps.contract import Containing, Message, NoBody, Sample
+from harness.checking.parity import differing
 from harness.load.connection import Awaited, Connection, Outcome, Sendable
 from harness.load.websocket import Text
 from harness.models import Failure
-from harness.parity import differing
 
 HEAD_END = b"\r\n\r\n"
 _EXCERPT_BYTES = 120

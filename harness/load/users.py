@@ -18,7 +18,7 @@ import gevent
 from gevent.queue import Queue
 from locust import User, task
 
-from harness.load.block import Block
+from harness.channel.messages import Block
 from harness.load.client import address, requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.connection import Connection, Outcome, Sendable

@@ -17,9 +17,9 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
+from harness.checking.parity import differing
 from harness.load.connection import RECEIVE_BYTES, Awaited, Connection, Outcome, Sendable
 from harness.models import Failure
-from harness.parity import differing
 
 if TYPE_CHECKING:
     from apps.contract import Message

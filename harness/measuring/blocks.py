@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness import plan
-from harness.load.block import Played, Turn
+from harness.channel.messages import Played, Turn
 from harness.models import BlockUsage, CellPlan, CellRound, Measures, Placement, Plan, Slice, Usage
-from harness.services import Services
+from harness.planning import plan
+from harness.serving.services import Services
 
 #: A request without an answer has failed; a stack that can't drain within this is overloaded.
 TIMEOUT_S = 10.0

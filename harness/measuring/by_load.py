@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness import parity, plan
-from harness.load.block import Contender
-from harness.load.crew import Crew, Order
+from harness.channel.messages import Contender
+from harness.checking import parity
 from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
-from harness.meter import Meter
+from harness.measuring.crew import Crew, Order
 from harness.models import BlockUsage, CellPlan, CellRound, Measures
-from harness.processes import Child
-from harness.servers import Server, serving
+from harness.planning import plan
+from harness.processes.children import Child
+from harness.processes.meter import Meter
+from harness.serving.servers import Server, serving
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from apps import contract
-from harness import plan, store
+from harness.channel.messages import Played, Turn
 from harness.errors import ServerFailed
-from harness.load.block import Played, Turn
 from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
 from harness.measuring.blocks import POSTGRES, Bench, play_block
-from harness.meter import Meter, cpu_seconds, lifetime
 from harness.models import BlockUsage, CellPlan, CellRound, Failure, Measures, Slice, Usage
-from harness.processes import Child
-from harness.servers import Server, serving
+from harness.planning import plan
+from harness.processes.children import Child
+from harness.processes.meter import Meter, cpu_seconds, lifetime
+from harness.serving.servers import Server, serving
+from harness.store import store
 
 #: A server is at rest when its processes have used less than 5 % of a core for 0.2 s: the first
 #: answer may come from the first of several workers, while the others still import.

@@ -11,15 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness import plan, processes
-from harness.load.block import Contender, Played, Turn
-from harness.load.crew import Crew, Order
-from harness.load.process import LoadProcess
+from harness.channel.messages import Contender, Played, Turn
+from harness.channel.pipe import LoadProcess
 from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
-from harness.meter import Meter
+from harness.measuring.crew import Crew, Order
 from harness.models import BlockUsage, CellPlan, CellRound, Measures, Slice, Stack
-from harness.processes import Child
-from harness.servers import READY_WITHIN_S, settings_of
+from harness.planning import plan
+from harness.processes import children as processes
+from harness.processes.children import Child
+from harness.processes.meter import Meter
+from harness.serving.servers import READY_WITHIN_S, settings_of
 
 
 @dataclass(frozen=True, slots=True)

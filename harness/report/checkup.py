@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.analysis.stats import LARGEST_SAME, SMALLEST_BAND
 from harness.models import Analysis, Calibration, Finding, Level
 from harness.report import formats
 from harness.report.outline import METRICS
-from harness.stats import LARGEST_SAME, SMALLEST_BAND
 
 _SIGNS: Mapping[Level, tuple[str, str]] = {
     Level.FINE: ("✓", "green"),

@@ -21,8 +21,8 @@ from harness.models import (
     StepKind,
     Verdict,
 )
+from harness.planning.stacks import worker_count
 from harness.report import formats
-from harness.stacks import worker_processes
 
 MIN_ROUNDS_FOR_VERDICT = ROUNDS_FOR_A_VERDICT
 MIN_ROUNDS_FOR_INTERVAL = 2
@@ -261,10 +261,10 @@ def headlines(parts: Iterable[Part]) -> set[str]:
 
 def workers(analysis: Analysis, stack: str) -> int | None:
     """Worker processes of a stack; None where they follow from cores that nobody wrote down."""
-    of, cores = stacks(analysis)[stack], len(analysis.run.placement.servers)
+    of, cores = stacks(analysis)[stack], analysis.run.placement.servers
     if not cores and "n" in of.workers:
         return None
-    return worker_processes(of, analysis.run.plan.workers, cores)
+    return worker_count(of, analysis.run.plan.workers, cores)
 
 
 def rounds_done(analysis: Analysis) -> int:

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from harness.analysis import SAMPLES_BEYOND
+from harness.analysis.analyse import SAMPLES_BEYOND
+from harness.analysis.stats import LARGEST_SAME, SMALLEST_BAND
 from harness.models import (
     Analysis,
     Calibration,
@@ -27,7 +28,6 @@ from harness.models import (
 )
 from harness.report import formats, outline
 from harness.report.outline import METRICS, THROUGHPUT, TWINS, Climb, Pair, Part
-from harness.stats import LARGEST_SAME, SMALLEST_BAND
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 #: Servers have one, load and services at least another.

@@ -28,14 +28,18 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from harness import ceiling, placement, plan, processes, stats
+from harness.analysis import stats
+from harness.calibration import ceiling
+from harness.channel.messages import Contender, Turn
 from harness.errors import EnvironmentFailed, Interrupted, LoadFailed, TwinbenchError
-from harness.interrupts import interrupts
-from harness.load.block import Contender, Turn
-from harness.load.crew import Crew, Order, crew
-from harness.meter import Meter
+from harness.machine import placement
+from harness.measuring.crew import Crew, Order, crew
 from harness.models import Arrivals, Estimate, Load, Placement
-from harness.processes import Child
+from harness.planning import plan
+from harness.processes import children as processes
+from harness.processes.children import Child
+from harness.processes.interrupts import interrupts
+from harness.processes.meter import Meter
 from harness.report import formats
 
 ROUNDS = 7

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness import plan, store
 from harness.models import (
     BlockUsage,
     CellPlan,
@@ -32,7 +31,9 @@ from harness.models import (
     Slice,
     Usage,
 )
-from harness.stacks import load_stacks
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
+from harness.store import store
 
 ROUNDS = 6
 SMALL, LARGE = 1_000_000, 10_000_000

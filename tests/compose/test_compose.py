@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import plan
+from harness.planning import plan
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 

@@ -15,10 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness import placement, plan, services
-from harness.servers import Server, serving
-from harness.services import Services
-from harness.stacks import load_stacks
+from harness.machine import placement
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
+from harness.serving import services
+from harness.serving.servers import Server, serving
+from harness.serving.services import Services
 
 PROJECT = plan.PROJECT
 _MARK = "TWINBENCH_TEST_MARK"

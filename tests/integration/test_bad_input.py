@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes import free_port
+from harness.processes.children import free_port
 from tests.integration.conftest import Command
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import noise, plan, store
+from harness.calibration import noise
+from harness.planning import plan
+from harness.store import store
 from tests.integration.conftest import Command, wait_for
 
 #: Five rounds take long where other tests take the cores.

@@ -19,12 +19,12 @@ import pytest
 from scipy.special import stdtrit
 
 from apps import contract
-from harness import plan
 from harness.load.client import requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
 from harness.models import Arrivals, Load
+from harness.planning import plan
 from tests.integration.conftest import Command
 from tests.known_servers import STALL_EVERY_S, STALL_S
 from tests.paced import SLOWED

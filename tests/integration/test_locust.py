@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from apps import contract
-from harness import placement, plan, servers
+from harness.machine import placement
 from harness.models import Measures, Scenario
-from harness.services import Services
-from harness.stacks import load_stacks
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
+from harness.serving import servers
+from harness.serving.services import Services
 from tests.socket_server import reply, says, serving
 
 SCENARIOS = [one for one in plan.load_scenarios().values() if one.measures is Measures.REQUESTS]

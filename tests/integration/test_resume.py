@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import plan, store
+from harness.planning import plan
+from harness.store import store
 from tests.integration.conftest import Command, journal_lines, wait_for
 
 ROUNDS = 2

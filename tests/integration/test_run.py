@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harness import plan, store
+from harness.planning import plan
+from harness.store import store
 from tests.integration.conftest import Command
 
 SCENARIOS = {"hello", "users-lookup", "weather"}

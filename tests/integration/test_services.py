@@ -6,9 +6,12 @@ import psycopg
 import pytest
 
 from apps import contract
-from harness import parity, placement, plan, services
-from harness.servers import serving
-from harness.stacks import load_stacks
+from harness.checking import parity
+from harness.machine import placement
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
+from harness.serving import services
+from harness.serving.servers import serving
 
 
 def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched(

@@ -23,10 +23,11 @@ import pytest
 from apps import contract
 from apps.domain.cities import LATE_CITY
 from apps.settings import DEFAULT_JWT_SECRET, Settings
-from harness import explore, parity, plan
-from harness.servers import Server
-from harness.services import Services
-from harness.stacks import load_stacks
+from harness.checking import explore, parity
+from harness.planning import plan
+from harness.planning.stacks import load_stacks
+from harness.serving.servers import Server
+from harness.serving.services import Services
 from tests.integration.conftest import wait_for
 
 #: The first test pays for the start of all stacks. That takes all cores for a minute, in which

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from harness import stats
+from harness.analysis import stats
 from harness.models import GateResult, Kind
 
 #: More failures than this and the requests that were answered are no fair sample.

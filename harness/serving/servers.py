@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import socket
 import sys
 import time
@@ -20,11 +19,11 @@ from pathlib import Path
 
 import psutil
 
-from harness import processes
 from harness.errors import ServerFailed
 from harness.models import Stack
-from harness.processes import Child
-from harness.stacks import worker_processes
+from harness.planning.stacks import worker_count
+from harness.processes import children as processes
+from harness.processes.children import Child
 
 #: Longer than any pause between two slices, so that connections stay open. Gunicorn's own
 #: default is 2 s and Uvicorn's 5 s: left alone, they would not be compared alike.
@@ -86,17 +85,6 @@ COMMANDS: Mapping[str, Callable[[Stack, int, int], list[str]]] = {
     "uvicorn": _uvicorn,
     "granian": _granian,
 }
-
-
-def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
-    """Worker processes of a stack: its own number, or else `workers`, as all the others have.
-
-    Args:
-        stack: whose.
-        workers: the plan's number.
-        cores: where it is confined; with none, it has the whole machine.
-    """
-    return worker_processes(stack, workers, len(cores) or os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)

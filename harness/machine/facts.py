@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 
-from harness import placement
-from harness.meter import cpu_seconds
+from harness.machine import placement
 from harness.models import BusyProcess, Machine
+from harness.processes.meter import cpu_seconds
 
 _ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"

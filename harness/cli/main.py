@@ -19,7 +19,7 @@ import click
 from harness import __version__
 from harness.errors import BadInput, EnvironmentFailed, Interrupted, TwinbenchError
 from harness.models import Arrivals
-from harness.plan import DEFAULT_PROFILE, PROFILES, PROJECT, STACKS_FILE
+from harness.planning.plan import DEFAULT_PROFILE, PROFILES, PROJECT, STACKS_FILE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,9 +186,13 @@ def run(
 
     from rich.console import Console
 
-    from harness import environment, plan, progress, runner, store
-    from harness.ladder import load_ladder
-    from harness.stacks import load_stacks
+    from harness.cli import progress
+    from harness.machine import environment
+    from harness.measuring import runner
+    from harness.planning import plan
+    from harness.planning.ladder import load_ladder
+    from harness.planning.stacks import load_stacks
+    from harness.store import store
 
     console = Console(stderr=True)
     if resume is not None:
@@ -244,8 +248,8 @@ def _only(option: str, allowed: set[str]) -> None:
 @contextmanager
 def _kept(folder: Path, *, empty_too: bool = False, resumable: bool = True) -> Iterator[None]:
     """Whatever ends the block early: say how to go on with what was measured."""
-    from harness import store
-    from harness.interrupts import interrupts
+    from harness.processes.interrupts import interrupts
+    from harness.store import store
 
     try:
         yield
@@ -282,7 +286,7 @@ def report(run_name: str | None, out: Path, as_json: bool) -> None:
     Example:
       twinbench report results/20260101-120000-quick
     """
-    from harness import store
+    from harness.store import store
 
     folder = store.find_run(out, run_name)
     analysis = _derive(folder)
@@ -293,8 +297,9 @@ def report(run_name: str | None, out: Path, as_json: bool) -> None:
 
 def _derive(folder: Path) -> Analysis:
     """Raw data -> tables, charts and page."""
-    from harness import report, store
-    from harness.analysis import analyse
+    from harness import report
+    from harness.analysis.analyse import analyse
+    from harness.store import store
 
     record = store.read_run(folder)
     if not record.rounds:
@@ -308,8 +313,8 @@ def _derive(folder: Path) -> Analysis:
 def _show(analysis: Analysis, folder: Path, *, as_json: bool) -> None:
     from rich.console import Console
 
-    from harness import store
     from harness.report import tables
+    from harness.store import store
 
     page = folder / "report" / "index.html"
     if as_json:
@@ -347,8 +352,9 @@ def list_(what: str, stacks_file: Path, out: Path, as_json: bool) -> None:
     Example:
       twinbench list stacks
     """
-    from harness import plan, store
-    from harness.stacks import load_stacks
+    from harness.planning import plan
+    from harness.planning.stacks import load_stacks
+    from harness.store import store
 
     rows: list[dict[str, Any]]
     if what == "stacks":
@@ -426,8 +432,9 @@ def check(
     """
     from rich.console import Console
 
-    from harness import explore, parity, processes
-    from harness.stacks import load_stacks
+    from harness.checking import explore, parity
+    from harness.planning.stacks import load_stacks
+    from harness.processes import children as processes
 
     names = stacks or tuple(load_stacks(stacks_file))
     chosen = [_find_stack(name, stacks_file) for name in dict.fromkeys(names)]
@@ -494,7 +501,7 @@ def _counting(what: str, total: int, console: Console) -> Iterator[Callable[[], 
 
 def _find_stack(name: str, stacks_file: Path) -> Stack:
     from harness.errors import UnknownName
-    from harness.stacks import load_stacks
+    from harness.planning.stacks import load_stacks
 
     stacks = load_stacks(stacks_file)
     if name not in stacks:
@@ -505,8 +512,11 @@ def _find_stack(name: str, stacks_file: Path) -> Stack:
 @contextmanager
 def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
     """Stacks with their services, outside any run: label -> URL."""
-    from harness import placement, plan, processes, services
-    from harness.servers import serving
+    from harness.machine import placement
+    from harness.planning import plan
+    from harness.processes import children as processes
+    from harness.serving import services
+    from harness.serving.servers import serving
 
     cores = placement.usable_cores()
     with (
@@ -563,9 +573,12 @@ def calibrate(seconds: float, stack: str, stacks_file: Path, out: Path, as_json:
 
     from rich.console import Console
 
-    from harness import calibrate as calibration
-    from harness import noise, plan, progress, store
-    from harness.stacks import load_stacks
+    from harness.calibration import calibrate as calibration
+    from harness.calibration import noise
+    from harness.cli import progress
+    from harness.planning import plan
+    from harness.planning.stacks import load_stacks
+    from harness.store import store
 
     console = Console(stderr=True)
     todo = noise.aa_plan(
@@ -640,7 +653,9 @@ def doctor(as_json: bool) -> None:
 
     from rich.console import Console
 
-    from harness import ceiling, disturbances, machine, placement
+    from harness.calibration import ceiling
+    from harness.machine import disturbances, placement
+    from harness.machine import facts as machine
     from harness.models import Level
 
     Console(stderr=True).print("looking at this machine for about 5 s", highlight=False)
@@ -671,8 +686,8 @@ def doctor(as_json: bool) -> None:
 
 def main() -> NoReturn:
     """Run a command; every error is one clear line and the right exit code."""
-    from harness import processes
-    from harness.interrupts import interrupts
+    from harness.processes import children as processes
+    from harness.processes.interrupts import interrupts
 
     interrupts.install()
     code = 0

@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import (
-    ceiling,
-    disturbances,
-    environment,
-    machine,
-    noise,
-    placement,
-    runner,
-    store,
-)
-from harness.analysis import analyse
+from harness.analysis.analyse import analyse
+from harness.calibration import ceiling, noise
+from harness.machine import disturbances, environment, placement
+from harness.machine import facts as machine
+from harness.measuring import runner
 from harness.measuring.blocks import Listener
 from harness.models import Analysis, Calibration, Finding, Plan
+from harness.store import store
 
 #: Of the time, for the load process's own limit; but not less or more than makes sense.
 _CEILING_SHARE = 0.05

@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 
 from apps import contract
 from apps.contract import Containing, FromReply, IntegerAbove, NoBody, Sample, TextLike
-from harness import generate
-from harness.generate import Request
-from harness.parity import (
+from harness.checking import generate
+from harness.checking.generate import Request
+from harness.checking.parity import (
     EXCERPT_CHARACTERS,
     HEADERS_THAT_MATTER,
     REPLY_TIMEOUT_S,

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import environment, placement, plan, processes, services, store
 from harness.errors import BadInput, Interrupted, TwinbenchError
-from harness.load.crew import crew
+from harness.machine import environment, placement
 from harness.measuring.blocks import Bench, Listener, Way
 from harness.measuring.by_load import ByLoad
 from harness.measuring.by_starts import ByStarts
 from harness.measuring.by_test_client import ByTestClient
+from harness.measuring.crew import crew
+from harness.measuring.precision import Precision
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     Calibration,
@@ -27,7 +28,10 @@ from harness.models import (
     Plan,
     RunRecord,
 )
-from harness.precision import Precision
+from harness.planning import plan
+from harness.processes import children as processes
+from harness.serving import services
+from harness.store import store
 
 
 def run(

@@ -18,7 +18,7 @@ from typing import IO
 
 import psutil
 
-from harness.interrupts import interrupts
+from harness.processes.interrupts import interrupts
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 #: SIGTERM, then SIGKILL: with both, everything is gone well within the 5 s that are promised.

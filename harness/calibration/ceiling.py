@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import plan, processes
+from harness.channel.messages import Contender, Played, Turn
 from harness.errors import LoadFailed, ServerFailed
-from harness.load.block import Contender, Played, Turn
-from harness.load.crew import Crew, Order, crew
+from harness.measuring.crew import Crew, Order, crew
 from harness.models import Load, Placement
-from harness.processes import Child
+from harness.planning import plan
+from harness.processes import children as processes
+from harness.processes.children import Child
 
 CONNECTIONS = (16, 64)
 _SCENARIO = plan.PROJECT / "scenarios" / "hello.py"

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from harness.errors import LoadFailed
-from harness.processes import Child
+from harness.processes.children import Child
 
 
 class LoadProcess:

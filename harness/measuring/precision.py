@@ -10,8 +10,9 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from harness import analysis, stats
-from harness.analysis import Samples
+from harness.analysis import analyse as analysis
+from harness.analysis import stats
+from harness.analysis.analyse import Samples
 from harness.models import ROUNDS_FOR_A_VERDICT, CellPlan, CellRound, Estimate, Plan
 
 

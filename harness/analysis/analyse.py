@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness import gates, stats
+from harness.analysis import gates, stats
 from harness.models import (
     Analysis,
     Calibration,

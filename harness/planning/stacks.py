@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,21 +123,22 @@ def _stack(
     )
 
 
-def worker_processes(stack: Stack, workers: int, cores: int) -> int:
-    """How many a stack has: its own number, or else `workers`, as all the others have.
+def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
+    """Worker processes of a stack: its own number, or else the number that all stacks share.
 
     Args:
-        stack: whose.
-        workers: the plan's number.
-        cores: that the servers have.
+        stack: The stack.
+        workers: The plan's number.
+        cores: Cores that the servers are confined to; empty if they have the whole machine.
     """
+    count = len(cores) or os.cpu_count() or 1
     match stack.workers:
         case "":
             return workers
         case "n":
-            return cores
+            return count
         case "2n+1":
-            return 2 * cores + 1
+            return 2 * count + 1
         case number:
             return int(number)
 

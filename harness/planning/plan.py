@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, UnknownName
-from harness.ladder import ALWAYS, climbed
 from harness.models import (
     Arrivals,
     CellPlan,
@@ -24,9 +23,10 @@ from harness.models import (
     Step,
     StepKind,
 )
+from harness.planning.ladder import ALWAYS, climbed
 
 #: The folder that holds apps, scenarios and harness.
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parent.parent.parent
 STACKS_FILE = PROJECT / "apps" / "stacks.toml"
 LADDER_FILE = PROJECT / "apps" / "ladder.toml"
 SCENARIOS_FOLDER = PROJECT / "scenarios"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from harness import plan
 from harness.errors import BadInput
 from harness.models import ROUNDS_FOR_A_VERDICT, Analysis, Plan, Profile, Scenario, Stack
+from harness.planning import plan
 
 SCENARIO = "hello"
 PROFILE = "calibrate"

@@ -14,10 +14,11 @@ from urllib.parse import SplitResult, urlsplit
 
 import psutil
 
-from harness import machine, placement
 from harness.errors import BadInput, EnvironmentFailed
+from harness.machine import facts as machine
+from harness.machine import placement
 from harness.models import Plan
-from harness.servers import worker_count
+from harness.planning.stacks import worker_count
 
 #: In the place of an address: a service that we start ourselves.
 EMBEDDED = "embedded"

@@ -19,9 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import environment, processes, servers
 from harness.errors import BadInput, ServiceFailed
-from harness.processes import Child
+from harness.machine import environment
+from harness.processes import children as processes
+from harness.processes.children import Child
+from harness.serving import servers
 
 _READY_WITHIN_S = 30.0
 _SEED_WITHIN_S = 60.0

@@ -1,0 +1,1 @@
+"""Compares replies: with what the contract promises, and of all stacks with each other."""

@@ -1,0 +1,1 @@
+"""Starts, watches, pins, meters and stops processes, whatever they are."""

@@ -1,0 +1,1 @@
+"""Reads and writes results/, and is the only code that does."""
