@@ -10,13 +10,15 @@ from typing import Any
 
 from harness.models import (
     Analysis,
+    BlockKey,
+    BlockPlan,
     BlockUsage,
     Calibration,
-    CellPlan,
     CellRound,
     CellSummary,
     Comparison,
     Estimate,
+    Family,
     GateResult,
     Kind,
     Load,
@@ -31,10 +33,11 @@ from harness.models import (
     Usage,
     Verdict,
 )
-from harness.planning import plan as planning
+from harness.planning.files import LADDER_FILE, STACKS_FILE
 from harness.planning.ladder import climbed, load_ladder
+from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
-from harness.store.store import SCHEMA
+from harness.store import SCHEMA
 
 NAN = float("nan")
 NOISE_FLOOR = 0.03
@@ -202,7 +205,7 @@ def analysis(
         seed: of the made-up noise.
     """
     draw = random.Random(seed)
-    known = {**(load_stacks(planning.STACKS_FILE) if ladder else {}), **(stacks or STACKS)}
+    known = {**(load_stacks(STACKS_FILE) if ladder else {}), **(stacks or STACKS)}
     contenders = {name: (figures or {}).get(name, SCENARIOS[name][4]) for name in scenarios}
     plans = tuple(_plan(name, tuple(contenders[name]), rate_rps) for name in scenarios)
     plans = tuple(_with_ladder(one) if one.scenario.name in ladder else one for one in plans)
@@ -228,10 +231,13 @@ def analysis(
         ]
         cells += of_scenario
         by_label = {cell.stack: cell for cell in of_scenario}
-        for pair in (*plan.pairs, *plan.steps):
-            baseline, candidate = (by_label[label] for label in pair)
-            fixed = (ratios or {}).get((name, candidate.stack)) if pair in plan.pairs else None
-            comparisons += _compare(draw, plan.load, baseline, candidate, rounds_of[name], fixed)
+        for contrast in plan.contrasts:
+            baseline, candidate = by_label[contrast.baseline], by_label[contrast.candidate]
+            is_step = contrast.family is Family.LADDER
+            fixed = None if is_step else (ratios or {}).get((name, candidate.stack))
+            comparisons += _compare(
+                draw, plan.load, baseline, candidate, rounds_of[name], fixed, contrast.family
+            )
     used = {label for plan in plans for label in plan.stacks}
     run = _run(
         plans,
@@ -288,7 +294,7 @@ def against_itself() -> Analysis:
 def mixed() -> Analysis:
     """A scenario under closed load and one under open load."""
     closed, opened = analysis(scenarios=["hello"]), open_load(scenarios=["users-validate"])
-    plan = replace(closed.run.plan, cells=(*closed.run.plan.cells, *opened.run.plan.cells))
+    plan = replace(closed.run.plan, blocks=(*closed.run.plan.blocks, *opened.run.plan.blocks))
     return replace(
         closed,
         run=replace(closed.run, plan=plan),
@@ -315,20 +321,20 @@ def many_stacks(count: int = 12, rate_rps: float | None = None) -> Analysis:
     )
 
 
-def _plan(name: str, stacks: tuple[str, ...], rate_rps: float | None) -> CellPlan:
+def _plan(name: str, stacks: tuple[str, ...], rate_rps: float | None) -> BlockPlan:
     kind, question, users, slice_s, _ = SCENARIOS[name]
     file = f"scenarios/{name.replace('-', '_')}.py"
     scenario = Scenario(
         name, file, kind, question, ENDPOINTS[name], stacks, users, slice_s, slice_s / 10, 0.5
     )
     load = Load(users) if rate_rps is None else Load(1000, rate_rps)
-    return CellPlan(scenario, stacks, load, slice_s, slice_s / 10, CYCLES, 1.0)
+    return BlockPlan(scenario, stacks, load, slice_s, slice_s / 10, CYCLES, 1.0)
 
 
-def _with_ladder(one: CellPlan) -> CellPlan:
+def _with_ladder(one: BlockPlan) -> BlockPlan:
     """With the steps that its real namesake declares."""
-    kinds = planning.load_scenarios()[one.scenario.name].ladder
-    steps = climbed(load_ladder(planning.LADDER_FILE), kinds)
+    kinds = load_scenarios()[one.scenario.name].ladder
+    steps = climbed(load_ladder(LADDER_FILE), kinds)
     rungs = [label for step in steps for label in (step.before, step.after)]
     return replace(
         one,
@@ -338,7 +344,7 @@ def _with_ladder(one: CellPlan) -> CellPlan:
     )
 
 
-def _on_rungs(one: CellPlan, own: Mapping[str, Figures]) -> Mapping[str, Figures]:
+def _on_rungs(one: BlockPlan, own: Mapping[str, Figures]) -> Mapping[str, Figures]:
     """Figures of the rungs beside those of the scenario's own stacks."""
     return {
         label: own[label]
@@ -352,7 +358,7 @@ def _on_rungs(one: CellPlan, own: Mapping[str, Figures]) -> Mapping[str, Figures
 
 
 def _run(
-    plans: tuple[CellPlan, ...],
+    plans: tuple[BlockPlan, ...],
     stacks: Sequence[Stack],
     cells: Sequence[CellSummary],
     rounds: int,
@@ -401,14 +407,14 @@ def _run(
 
 def _round(number: int, cells: Sequence[CellSummary], ready_s: Mapping[str, float]) -> Round:
     """Who used what; the analysis was made up without samples."""
-    names = tuple(dict.fromkeys(cell.scenario for cell in cells))
+    blocks = tuple(dict.fromkeys(cell.key.block for cell in cells))
     return Round(
         number,
-        names or ("hello",),
+        blocks or (BlockKey("hello", "closed-16"),),
         "2026-04-01T10:20:31+00:00",
         {label: seconds + 0.02 * number for label, seconds in ready_s.items()},
         tuple(_cell_round(number, cell) for cell in cells),
-        tuple(_block(number, name) for name in names),
+        tuple(_block(number, key) for key in blocks),
     )
 
 
@@ -425,25 +431,24 @@ def _cell_round(number: int, cell: CellSummary) -> CellRound:
         slices=(),
         server=Usage(0.97, round(cell.pss_mib * (1 << 20)), cell.threads, 3 * requests),
         load_cpu_s=(0.3,),
-        postgres_cpu_s=0.01,
-        upstream_cpu_s=0.02,
+        services_cpu_s={"postgres": 0.01, "upstream": 0.02},
         wall_s=1.0,
     )
 
 
-def _block(number: int, scenario: str) -> BlockUsage:
+def _block(number: int, key: BlockKey) -> BlockUsage:
     roles = {
         "postgres": Usage(0.01, 44 << 20, 10, 40),
         "upstream": Usage(0.02, 22 << 20, 5, 160),
         "load 1": Usage(0.62, 59 << 20, 1, 2400),
         "harness": Usage(0.006, 55 << 20, 3, 30),
     }
-    return BlockUsage(number, scenario, 2.0, {"flask-gthread": 0.001}, roles)
+    return BlockUsage(number, key.scenario, key.load, 2.0, {"flask-gthread": 0.001}, roles)
 
 
 def _cell(
     draw: random.Random,
-    plan: CellPlan,
+    plan: BlockPlan,
     stack: Stack,
     figures: Figures,
     rounds: int,
@@ -533,7 +538,7 @@ def _estimate(draw: random.Random, value: float, spread: float, rounds: int) -> 
 
 
 def _timeline(
-    draw: random.Random, plan: CellPlan, rps: float, rounds: int, place: int
+    draw: random.Random, plan: BlockPlan, rps: float, rounds: int, place: int
 ) -> list[TimelinePoint]:
     points: list[TimelinePoint] = []
     turn_s = plan.slice_s * len(plan.stacks)
@@ -553,6 +558,7 @@ def _compare(
     candidate: CellSummary,
     rounds: int,
     fixed: tuple[float, float, float] | None,
+    family: Family,
 ) -> list[Comparison]:
     valid = baseline.valid and candidate.valid
     figures = {
@@ -586,6 +592,7 @@ def _compare(
                 rounds,
                 NOISE_FLOOR,
                 verdict if valid else Verdict.INVALID,
+                family,
             )
         )
     return found

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 
 from harness.models import (
+    BlockPlan,
     BlockUsage,
     CellRound,
+    Decision,
     Failure,
     Placement,
     Plan,
     Profile,
     Round,
     RunRecord,
+    Samples,
     Slice,
     Usage,
 )
-from harness.planning import plan
-from harness.planning.ladder import load_ladder
-from harness.planning.stacks import load_stacks
-from harness.store.store import SCHEMA, Samples
+from harness.planning.options import RunOptions
+from harness.planning.plan import load_catalogue, make_plan
+from harness.store import SCHEMA
 
 MS = 1_000_000
 A_STACK = "fastapi-uvicorn"
@@ -35,7 +37,7 @@ def hello_plan(
     cycles: int = 4,
     rate_rps: float | None = None,
     scenario: str = "hello",
-    users: int | None = 4,
+    users: tuple[int, ...] = (4,),
     precision: float | None = None,
     ladder: bool = False,
 ) -> Plan:
@@ -43,18 +45,18 @@ def hello_plan(
 
     With a ladder, its rungs too.
     """
-    return plan.make_plan(
-        scenarios=plan.load_scenarios(),
-        stacks=load_stacks(plan.STACKS_FILE),
-        profile=Profile("test", rounds=rounds, cell_s=0.1 * cycles),
-        seed=1,
-        chosen_scenarios=[scenario],
-        chosen_stacks=stacks,
-        users=users,
-        rate_rps=rate_rps,
-        precision=precision,
-        ladder=ladder,
-        steps=load_ladder(plan.LADDER_FILE),
+    return make_plan(
+        load_catalogue(),
+        RunOptions(
+            profile=Profile("test", rounds=rounds, cell_s=0.1 * cycles),
+            seed=1,
+            scenarios=(scenario,),
+            stacks=stacks,
+            users=users,
+            rates_rps=() if rate_rps is None else (rate_rps,),
+            precision=precision,
+            ladder=ladder,
+        ),
     )
 
 
@@ -117,59 +119,59 @@ class FakeRun:
     """
 
     def __init__(
-        self, todo: Plan, rates_rps: dict[str, list[float]], *, lag_ms: float = 0.1
+        self, plan: Plan, rates_rps: dict[str, list[float]], *, lag_ms: float = 0.1
     ) -> None:
         self.samples: dict[str, Samples] = {}
-        cell = todo.cells[0]
         rounds = []
         for number in range(1, max(map(len, rates_rps.values())) + 1):
-            cells = []
-            for label, rates in rates_rps.items():
-                if number > len(rates):
-                    continue
-                given = rates[number - 1]
-                if cell.load.rate_rps is None:
-                    samples, slices = closed_load(given, cell.load.users, cell.cycles)
-                else:
-                    samples, slices = open_load(cell.load.rate_rps, given, lag_ms, cell.cycles)
-                file = f"samples/{label}.{number}.parquet"
-                self.samples[file] = samples
-                cells.append(
-                    CellRound(
-                        round=number,
-                        scenario=cell.scenario.name,
-                        stack=label,
-                        load=cell.load.label,
-                        samples_file=file,
-                        requests=len(samples.start_ns),
-                        errors=0,
-                        slices=slices,
-                        server=Usage(
-                            len(samples.start_ns) * 200e-6,
-                            50 << 20,
-                            41,
-                            3 * len(samples.start_ns),
-                        ),
-                        load_cpu_s=(0.1 * sum(s.end_ns - s.begin_ns for s in slices) / 1e9,),
-                        postgres_cpu_s=0.0,
-                        upstream_cpu_s=0.0,
-                        wall_s=sum(s.end_ns - s.begin_ns for s in slices) / 1e9,
-                    )
-                )
-            roles = {"postgres": Usage(0.01, 40 << 20, 9, 10), "harness": Usage(0.03, 1, 1, 1)}
-            usage = BlockUsage(number, cell.scenario.name, 1.0, {A_STACK: 0.002}, roles)
-            order = (cell.scenario.name,)
-            rounds.append(Round(number, order, "", {}, tuple(cells), (usage,)))
+            cells, usages = [], []
+            for block in plan.blocks:
+                for label, rates in rates_rps.items():
+                    if number <= len(rates):
+                        cells.append(self._cell(block, label, number, rates[number - 1], lag_ms))
+                roles = {"postgres": Usage(0.01, 40 << 20, 9, 10), "harness": Usage(0.03, 1, 1, 1)}
+                usages.append(BlockUsage(number, *astuple(block.key), 1.0, {A_STACK: 0.002}, roles))
+            order = tuple(block.key for block in plan.blocks)
+            rounds.append(Round(number, order, "", {}, tuple(cells), tuple(usages)))
         self.record = RunRecord(
             run_id="fake",
             schema=SCHEMA,
-            plan=todo,
+            plan=plan,
             environment={},
             placement=Placement((0,), (1,), (1,)),
             command=("twinbench", "run"),
             started="2026-01-01T00:00:00+00:00",
             ended="2026-01-01T00:01:00+00:00",
             rounds=tuple(rounds),
+            decisions=tuple(
+                Decision(made.number, made.order, "every block in every round") for made in rounds
+            ),
+        )
+
+    def _cell(
+        self, block: BlockPlan, label: str, number: int, given: float, lag_ms: float
+    ) -> CellRound:
+        if block.load.rate_rps is None:
+            samples, slices = closed_load(given, block.load.users, block.cycles)
+        else:
+            samples, slices = open_load(block.load.rate_rps, given, lag_ms, block.cycles)
+        file = f"samples/{block.scenario.name}.{label}.{block.load.label}.{number}.parquet"
+        self.samples[file] = samples
+        count = len(samples.start_ns)
+        wall_s = sum(piece.end_ns - piece.begin_ns for piece in slices) / 1e9
+        return CellRound(
+            round=number,
+            scenario=block.scenario.name,
+            stack=label,
+            load=block.load.label,
+            samples_file=file,
+            requests=count,
+            errors=0,
+            slices=slices,
+            server=Usage(count * 200e-6, 50 << 20, 41, 3 * count),
+            load_cpu_s=(0.1 * wall_s,),
+            services_cpu_s={"postgres": 0.0, "upstream": 0.0},
+            wall_s=wall_s,
         )
 
     def read(self, cell: CellRound) -> Samples:

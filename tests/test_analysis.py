@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from harness.measuring.precision import Precision
 
 from harness.analysis.analyse import QUANTILES, SAMPLES_BEYOND, analyse
-from harness.measuring.precision import Precision
 from harness.models import Analysis, Calibration, Comparison, Failure, Kind, Placement, Verdict
-from harness.store.store import Samples
+from harness.store import Samples
 from tests.runs import FakeRun, closed_load, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
@@ -132,7 +132,7 @@ def test_a_noisy_machine_calls_nothing_the_same_beyond_ten_percent() -> None:
 
 def test_users_that_are_not_kept_busy_make_a_cell_invalid() -> None:
     run = FakeRun(hello_plan(), drifting(2.0))
-    cell = run.record.plan.cells[0]
+    cell = run.record.plan.blocks[0]
     plan = replace(run.record.plan, cells=(replace(cell, load=replace(cell.load, users=5)),))
     run.record = replace(run.record, plan=plan)
     assert "Little's law" in analysed(run).cells[0].reason
@@ -231,7 +231,7 @@ def test_without_io_a_single_failure_makes_a_cell_invalid() -> None:
 def test_with_io_a_request_in_a_thousand_may_fail() -> None:
     run = FakeRun(hello_plan(), drifting(2.0))
     run.spoil(B, 0.001)
-    cell = run.record.plan.cells[0]
+    cell = run.record.plan.blocks[0]
     scenario = replace(cell.scenario, kind=Kind.IO)
     plan = replace(run.record.plan, cells=(replace(cell, scenario=scenario),))
     run.record = replace(run.record, plan=plan)
@@ -299,7 +299,7 @@ def of_steps(run: FakeRun, metric: str = "throughput_rps") -> list[Comparison]:
     by_pair = {
         (c.baseline, c.candidate): c for c in analysed(run).comparisons if c.metric == metric
     }
-    return [by_pair[pair] for pair in run.record.plan.cells[0].steps]
+    return [by_pair[pair] for pair in run.record.plan.blocks[0].steps]
 
 
 @pytest.mark.parametrize("metric", ["throughput_rps", "latency_p50_ms", "cpu_us_per_request"])

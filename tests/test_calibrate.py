@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from harness import store
 from harness.calibration import calibrate, ceiling
 from harness.cli.main import cli
 from harness.machine import environment
@@ -30,7 +31,6 @@ from harness.models import (
     Verdict,
 )
 from harness.report import checkup
-from harness.store import store
 from tests.test_disturbances import CALM, GOOD_RPS
 
 INTERVALS = {

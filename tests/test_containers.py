@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from harness.planning import plan
+from harness.planning.files import PROJECT
+from harness.planning.options import UPSTREAM_LATENCY
 from harness.serving import services
 
-PROJECT = plan.PROJECT
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
 #: Beside the compose file's own: what `tools/compose` fills in, and what Compose itself reads.
 NOT_FOR_USERS = {"COMMIT"}
@@ -30,7 +30,7 @@ def test_postgresql_has_the_settings_that_the_harness_gives_it() -> None:
 def test_the_upstream_is_the_one_that_the_harness_starts() -> None:
     upstream = COMPOSE["upstream"]
     assert upstream["entrypoint"] == ["python", *services.upstream_arguments(8100)]
-    assert upstream["environment"]["UPSTREAM_LATENCY"] == plan.UPSTREAM_LATENCY
+    assert upstream["environment"]["UPSTREAM_LATENCY"] == UPSTREAM_LATENCY
     assert COMPOSE["bench"]["environment"]["UPSTREAM_URL"] == "http://127.0.0.1:8100"
 
 

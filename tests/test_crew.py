@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from harness import store
 from harness.measuring.crew import merged
 from harness.models import Slice
-from harness.store import store
 
 
 def test_a_merged_slice_is_counted_where_all_were_counting() -> None:

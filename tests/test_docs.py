@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import pytest
 
+from harness import store
 from harness.analysis.analyse import analyse
 from harness.cli.main import cli
-from harness.planning import plan
-from harness.store import store
+from harness.planning.files import PROJECT
+from harness.planning.options import DEFAULT_PROFILE, PROFILES
 from tests import readme
 
-PROJECT = plan.PROJECT
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
 
 
@@ -88,7 +88,7 @@ def test_the_methods_table_of_gates_has_the_bounds_of_the_code() -> None:
 
 def test_the_methods_figures_of_the_default_run_are_its_profiles() -> None:
     text = " ".join((PROJECT / "docs" / "METHOD.md").read_text().split())
-    quick = plan.PROFILES[plan.DEFAULT_PROFILE]
+    quick = PROFILES[DEFAULT_PROFILE]
     assert f"{quick.rounds} rounds of {quick.cell_s} s per stack and scenario" in text
 
 

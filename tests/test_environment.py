@@ -15,15 +15,18 @@ from harness.machine import environment
 from harness.machine import facts as machine
 from harness.models import Plan
 from harness.planning import plan
+from harness.planning.files import PROJECT, STACKS_FILE
+from harness.planning.options import PROFILES
+from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
 from harness.serving import services
 
 
 def todo(*scenarios: str) -> Plan:
     return plan.make_plan(
-        scenarios=plan.load_scenarios(),
-        stacks=load_stacks(plan.STACKS_FILE),
-        profile=plan.PROFILES["smoke"],
+        scenarios=load_scenarios(),
+        stacks=load_stacks(STACKS_FILE),
+        profile=PROFILES["smoke"],
         seed=1,
         chosen_scenarios=scenarios,
     )
@@ -69,7 +72,7 @@ def test_an_upstream_must_be_an_address(value: str, complaint: str) -> None:
 
 def test_services_of_somebody_else_stand_in_the_description_without_the_password() -> None:
     found = environment.describe(
-        plan.PROJECT,
+        PROJECT,
         {
             "DATABASE_URL": "postgresql://me:secret@db:5433/mine",
             "UPSTREAM_URL": "http://127.0.0.1:8100/",
@@ -77,7 +80,7 @@ def test_services_of_somebody_else_stand_in_the_description_without_the_password
     )
     assert found["database"] == "db:5433/mine"
     assert found["upstream"] == "127.0.0.1:8100"
-    assert environment.describe(plan.PROJECT, {})["upstream"] == environment.EMBEDDED
+    assert environment.describe(PROJECT, {})["upstream"] == environment.EMBEDDED
 
 
 def test_where_there_is_no_git_the_commit_is_what_the_image_was_told(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from flask import Flask
 
 from apps import contract
 from apps.contract import Sample
+from harness import store
 from harness.analysis.analyse import analyse
 from harness.channel.messages import Turn
 from harness.load import in_process
 from harness.models import Failure
 from harness.report import sentences
-from harness.store import store
 from tests.runs import FakeRun, hello_plan
 
 HELLO = contract.hello()
@@ -127,7 +127,7 @@ def test_what_a_test_suite_asks_is_found_missing_and_refused() -> None:
 def test_a_test_client_has_neither_a_load_process_nor_a_memory_of_its_own() -> None:
     labels = ("flask-gthread", "fastapi-uvicorn")
     fake = FakeRun(
-        hello_plan(scenario="tests", users=None), {label: [1000.0] * 6 for label in labels}
+        hello_plan(scenario="tests", users=()), {label: [1000.0] * 6 for label in labels}
     )
     for label in labels:
         fake.change(label, lambda cell: replace(cell, load_cpu_s=()))

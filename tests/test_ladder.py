@@ -9,12 +9,13 @@ import pytest
 
 from harness.errors import BadInput
 from harness.models import Stack, Step, StepKind
-from harness.planning import plan
+from harness.planning.files import LADDER_FILE, STACKS_FILE
 from harness.planning.ladder import ALWAYS, climbed, load_ladder
+from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
 
-STEPS = load_ladder(plan.LADDER_FILE)
-STACKS = load_stacks(plan.STACKS_FILE)
+STEPS = load_ladder(LADDER_FILE)
+STACKS = load_stacks(STACKS_FILE)
 #: What a twin has where a stack does not say it; None where it has no such thing.
 DEFAULTS = {
     "flask": {
@@ -119,14 +120,14 @@ def test_the_way_leads_to_the_goal_whatever_is_skipped() -> None:
     assert rungs(*ALWAYS) == [
         "flask-gthread", "flask-granian", "fastapi-def-granian", "fastapi-uvicorn",
     ]  # fmt: skip
-    for scenario in plan.load_scenarios().values():
+    for scenario in load_scenarios().values():
         if scenario.ladder:
             way = [step for step in climbed(STEPS, scenario.ladder) if not step.beyond]
             assert way[-1].after == "fastapi-uvicorn", scenario.name
 
 
 def test_what_is_climbed_hangs_together_from_the_lowest_rung_on() -> None:
-    for scenario in plan.load_scenarios().values():
+    for scenario in load_scenarios().values():
         climb = climbed(STEPS, scenario.ladder)
         standing = STEPS[0].before
         for step in climb:
@@ -136,7 +137,7 @@ def test_what_is_climbed_hangs_together_from_the_lowest_rung_on() -> None:
 
 
 def test_a_step_over_others_differs_in_its_kind_and_what_is_skipped() -> None:
-    for scenario in plan.load_scenarios().values():
+    for scenario in load_scenarios().values():
         unused = set(StepKind) - set(scenario.ladder)
         for step in climbed(STEPS, scenario.ladder):
             changed = differing(STACKS[step.before], STACKS[step.after])

@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 from harness.calibration import noise
 from harness.errors import BadInput, UnknownName
 from harness.models import Plan
-from harness.planning import plan
+from harness.planning.files import STACKS_FILE
+from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
 
 
 def aa_plan(seconds: float = 60, stack: str = "fastapi-uvicorn") -> Plan:
     return noise.aa_plan(
-        plan.load_scenarios(),
-        load_stacks(plan.STACKS_FILE),
+        load_scenarios(),
+        load_stacks(STACKS_FILE),
         stack=stack,
         seconds=seconds,
         seed=1,
@@ -48,7 +49,7 @@ def test_which_of_two_equals_is_called_the_baseline_makes_no_difference(
 def test_one_stack_is_planned_against_itself() -> None:
     todo = aa_plan()
     assert [stack.label for stack in todo.stacks] == ["fastapi-uvicorn", "fastapi-uvicorn#2"]
-    (cell,) = todo.cells
+    (cell,) = todo.blocks
     assert cell.scenario.name == "hello"
     assert cell.stacks == ("fastapi-uvicorn", "fastapi-uvicorn#2")
 
@@ -57,7 +58,7 @@ def test_one_stack_is_planned_against_itself() -> None:
 def test_the_time_and_not_the_plan_bounds_the_rounds(seconds: float) -> None:
     todo = aa_plan(seconds)
     assert todo.rounds >= 5
-    loaded_s = todo.rounds * todo.cells[0].seconds_per_round
+    loaded_s = todo.rounds * todo.blocks[0].seconds_per_round
     assert todo.rounds == 5 or loaded_s >= 0.3 * seconds  # the rest: starting servers
 
 

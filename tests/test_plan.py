@@ -10,19 +10,22 @@ from apps import contract
 from harness.errors import BadInput, UnknownName
 from harness.models import Arrivals, Kind, StepKind
 from harness.planning import plan
+from harness.planning.files import LADDER_FILE, STACKS_FILE
 from harness.planning.ladder import load_ladder
+from harness.planning.options import PROFILES
+from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
 
-SCENARIOS = plan.load_scenarios()
-STACKS = load_stacks(plan.STACKS_FILE)
-LADDER = load_ladder(plan.LADDER_FILE)
+SCENARIOS = load_scenarios()
+STACKS = load_stacks(STACKS_FILE)
+LADDER = load_ladder(LADDER_FILE)
 
 
 def make(**changes):
     settings = {
         "scenarios": SCENARIOS,
         "stacks": STACKS,
-        "profile": plan.PROFILES["quick"],
+        "profile": PROFILES["quick"],
         "seed": 7,
     }
     return plan.make_plan(**{**settings, **changes})
@@ -34,7 +37,7 @@ ON_REQUEST = {"items", "auth", "page", "export", "predict", "errors", "crud-mix"
 
 def test_the_scenarios_declare_themselves() -> None:
     assert set(SCENARIOS) >= CORE | ON_REQUEST
-    assert {cell.scenario.name for cell in make().cells} == CORE
+    assert {cell.scenario.name for cell in make().blocks} == CORE
     assert all(scenario.question.endswith("?") for scenario in SCENARIOS.values())
     kinds = {name: SCENARIOS[name].kind for name in ("weather", "export", "crud-mix", "live")}
     assert kinds == {
@@ -82,13 +85,13 @@ def test_scenarios_that_call_the_upstream_show_the_client_variants() -> None:
 def test_the_default_run_measures_at_most_six_minutes() -> None:
     todo = make()
     # Servers of a round take a few seconds to start; 6 s is more than was ever seen.
-    seconds = todo.rounds * (sum(cell.seconds_per_round for cell in todo.cells) + 6)
+    seconds = todo.rounds * (sum(cell.seconds_per_round for cell in todo.blocks) + 6)
     assert seconds <= 360
 
 
 def test_the_smoke_profile_loads_for_well_under_a_minute() -> None:
-    todo = make(profile=plan.PROFILES["smoke"])
-    assert todo.rounds * sum(cell.seconds_per_round for cell in todo.cells) <= 30
+    todo = make(profile=PROFILES["smoke"])
+    assert todo.rounds * sum(cell.seconds_per_round for cell in todo.blocks) <= 30
 
 
 def test_an_unknown_scenario_is_answered_with_the_near_match() -> None:
@@ -127,7 +130,7 @@ def test_numbers_that_make_no_sense_are_named(changes: dict[str, float], option:
 def test_the_same_stack_twice_is_a_against_a() -> None:
     todo = make(chosen_scenarios=["hello"], chosen_stacks=["fastapi-uvicorn", "fastapi-uvicorn"])
     assert [stack.label for stack in todo.stacks] == ["fastapi-uvicorn", "fastapi-uvicorn#2"]
-    assert todo.cells[0].stacks == ("fastapi-uvicorn", "fastapi-uvicorn#2")
+    assert todo.blocks[0].stacks == ("fastapi-uvicorn", "fastapi-uvicorn#2")
 
 
 def test_only_the_stacks_that_take_part_are_started() -> None:
@@ -139,13 +142,13 @@ def test_the_same_seed_draws_the_same_order_and_another_seed_another() -> None:
     one, same, other = make(seed=1), make(seed=1), make(seed=2)
     cell = one.cells[0]
     assert plan.turns(one, cell, 3) == plan.turns(same, cell, 3)
-    assert plan.scenario_order(one, 3) == plan.scenario_order(same, 3)
+    assert plan.block_order(one, 3) == plan.block_order(same, 3)
     assert plan.turns(one, cell, 3) != plan.turns(other, cell, 3)
 
 
 def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> None:
     todo = make(chosen_scenarios=["hello"])
-    cell = todo.cells[0]
+    cell = todo.blocks[0]
     turns = [turn for number in range(1, 9) for turn in plan.turns(todo, cell, number)]
     assert all(sorted(turn) == sorted(cell.stacks) for turn in turns)
     first = Counter(turn[0] for turn in turns)
@@ -153,21 +156,21 @@ def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> N
 
 
 def test_settling_keeps_its_share_of_another_slice_length() -> None:
-    usual = make(chosen_scenarios=["hello"]).cells[0]
-    longer = make(chosen_scenarios=["hello"], slice_s=1.0).cells[0]
+    usual = make(chosen_scenarios=["hello"]).blocks[0]
+    longer = make(chosen_scenarios=["hello"], slice_s=1.0).blocks[0]
     assert longer.settle_s / longer.slice_s == pytest.approx(usual.settle_s / usual.slice_s)
 
 
 def test_a_declaration_that_lacks_something_is_named(tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text("class Half:\n    users = 3\n")
     with pytest.raises(BadInput, match="the class lacks question, kind, endpoints, stacks"):
-        plan.load_scenarios(tmp_path)
+        load_scenarios(tmp_path)
 
 
 def test_a_declaration_that_is_computed_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "clever.py").write_text("class Clever:\n    users = 2 * N\n")
     with pytest.raises(BadInput, match=r"clever\.py:2: 'users' must be a literal"):
-        plan.load_scenarios(tmp_path)
+        load_scenarios(tmp_path)
 
 
 DECLARED = """\
@@ -210,18 +213,18 @@ def test_a_declaration_that_makes_no_sense_is_named(
     tmp_path: Path, change: tuple[str, str], problem: str
 ) -> None:
     (tmp_path / "mine.py").write_text(DECLARED)
-    assert plan.load_scenarios(tmp_path)["mine"].users == 4
+    assert load_scenarios(tmp_path)["mine"].users == 4
     (tmp_path / "mine.py").write_text(DECLARED.replace(*change))
     with pytest.raises(BadInput, match=problem):
-        plan.load_scenarios(tmp_path)
+        load_scenarios(tmp_path)
 
 
 def test_a_rate_makes_the_load_open() -> None:
     todo = make(chosen_scenarios=["hello"], rate_rps=250.0, arrivals=Arrivals.CONSTANT)
-    load = todo.cells[0].load
+    load = todo.blocks[0].load
     assert (load.is_open, load.rate_rps, load.label) == (True, 250.0, "open-constant-250")
-    assert todo.cells[0].headline == "latency_p50_ms"
-    assert make(chosen_scenarios=["hello"]).cells[0].headline == "throughput_rps"
+    assert todo.blocks[0].headline == "latency_p50_ms"
+    assert make(chosen_scenarios=["hello"]).blocks[0].headline == "throughput_rps"
 
 
 @pytest.mark.parametrize(
@@ -243,22 +246,22 @@ def test_an_option_without_use_is_refused_where_the_scenario_was_asked_for(
 
 
 def test_where_all_scenarios_are_measured_those_without_users_leave_the_option_aside() -> None:
-    todo = make(profile=plan.PROFILES["full"], users=4, slice_s=0.5)
-    cells = {cell.scenario.name: cell for cell in todo.cells}
+    todo = make(profile=PROFILES["full"], users=4, slice_s=0.5)
+    cells = {cell.scenario.name: cell for cell in todo.blocks}
     assert cells["hello"].load.users == 4
     assert cells["startup"].load.users == cells["tests"].load.users == 1
     assert cells["startup"].slice_s == SCENARIOS["startup"].slice_s
 
 
 def test_a_smoke_run_starts_each_stack_once_a_round() -> None:
-    (cell,) = make(chosen_scenarios=["startup"], profile=plan.PROFILES["smoke"]).cells
+    (cell,) = make(chosen_scenarios=["startup"], profile=PROFILES["smoke"]).blocks
     assert cell.cycles == 1
     assert cell.headline == "latency_p50_ms"
 
 
 @pytest.mark.parametrize("rate", [1.0, 20.0, 500.0, 5000.0])
 def test_a_slice_of_open_load_holds_enough_requests_and_is_not_endless(rate: float) -> None:
-    cell = make(chosen_scenarios=["hello"], rate_rps=rate).cells[0]
+    cell = make(chosen_scenarios=["hello"], rate_rps=rate).blocks[0]
     assert cell.slice_s * rate >= min(100, 60 * rate)
     assert cell.slice_s <= 60
     assert cell.cycles >= 2
@@ -287,18 +290,18 @@ def climbing(**changes):
 
 
 def test_the_default_run_measures_no_ladder_and_the_full_one_does() -> None:
-    assert all(cell.ladder == () for cell in make(steps=LADDER).cells)
-    full = make(steps=LADDER, profile=plan.PROFILES["full"])
-    assert [cell.scenario.name for cell in full.cells if cell.ladder] == [
+    assert all(cell.ladder == () for cell in make(steps=LADDER).blocks)
+    full = make(steps=LADDER, profile=PROFILES["full"])
+    assert [cell.scenario.name for cell in full.blocks if cell.ladder] == [
         name for name, scenario in SCENARIOS.items() if scenario.ladder
     ]
-    without = make(steps=LADDER, profile=plan.PROFILES["full"], ladder=False)
-    assert all(cell.ladder == () for cell in without.cells)
+    without = make(steps=LADDER, profile=PROFILES["full"], ladder=False)
+    assert all(cell.ladder == () for cell in without.blocks)
 
 
 def test_the_rungs_come_after_the_scenarios_own_stacks_and_none_twice() -> None:
     todo = climbing(chosen_scenarios=["weather"])
-    (cell,) = todo.cells
+    (cell,) = todo.blocks
     assert cell.stacks == (
         *SCENARIOS["weather"].stacks,
         "flask-granian", "fastapi-def-granian", "fastapi-def", "fastapi-def-httpx",
@@ -312,8 +315,8 @@ def test_the_rungs_come_after_the_scenarios_own_stacks_and_none_twice() -> None:
 
 def test_a_ladder_adds_its_steps_and_leaves_the_comparisons_as_they_are() -> None:
     for name in [one.name for one in SCENARIOS.values() if one.ladder]:
-        (plain,) = make(chosen_scenarios=[name]).cells
-        (cell,) = climbing(chosen_scenarios=[name]).cells
+        (plain,) = make(chosen_scenarios=[name]).blocks
+        (cell,) = climbing(chosen_scenarios=[name]).blocks
         assert cell.pairs == plain.pairs
         assert plain.steps == ()
         assert cell.steps == tuple((step.before, step.after) for step in cell.ladder)
@@ -321,7 +324,7 @@ def test_a_ladder_adds_its_steps_and_leaves_the_comparisons_as_they_are() -> Non
 
 def test_a_total_that_is_no_comparison_of_the_scenarios_own_becomes_one() -> None:
     hello = dataclasses.replace(SCENARIOS["hello"], stacks=("flask-gthread", "flask-granian"))
-    (cell,) = climbing(scenarios={"hello": hello}).cells
+    (cell,) = climbing(scenarios={"hello": hello}).blocks
     assert cell.pairs == (
         ("flask-gthread", "flask-granian"), ("flask-gthread", "fastapi-uvicorn"),
     )  # fmt: skip
@@ -329,7 +332,7 @@ def test_a_total_that_is_no_comparison_of_the_scenarios_own_becomes_one() -> Non
 
 
 def test_what_a_scenario_does_not_use_is_not_measured_for_it() -> None:
-    (hello,) = climbing(chosen_scenarios=["hello"]).cells
+    (hello,) = climbing(chosen_scenarios=["hello"]).blocks
     assert {step.kind for step in hello.ladder} == {"server", "framework", "handlers"}
     assert not {name for name in hello.stacks if "httpx" in name or "pydantic" in name}
 
@@ -338,8 +341,8 @@ def test_chosen_stacks_and_a_ladder_contradict_each_other() -> None:
     with pytest.raises(BadInput, match="leave out --stack, or --ladder"):
         climbing(chosen_stacks=["flask-gthread"])
     # The profile only proposes it.
-    todo = make(steps=LADDER, profile=plan.PROFILES["full"], chosen_stacks=["flask-gthread"])
-    assert all(cell.ladder == () for cell in todo.cells)
+    todo = make(steps=LADDER, profile=PROFILES["full"], chosen_stacks=["flask-gthread"])
+    assert all(cell.ladder == () for cell in todo.blocks)
 
 
 def test_a_ladder_of_a_scenario_that_has_none_is_refused_by_naming_those_that_have_one() -> None:
@@ -348,9 +351,11 @@ def test_a_ladder_of_a_scenario_that_has_none_is_refused_by_naming_those_that_ha
     with pytest.raises(BadInput, match="scenario 'bare' has no ladder; these have one: weather"):
         climbing(scenarios=scenarios, chosen_scenarios=["bare"])
     todo = climbing(scenarios=scenarios)
-    assert [bool(cell.ladder) for cell in todo.cells] == [False, True]
-    full = plan.PROFILES["full"]
-    (cell,) = make(scenarios=scenarios, chosen_scenarios=["bare"], profile=full, steps=LADDER).cells
+    assert [bool(cell.ladder) for cell in todo.blocks] == [False, True]
+    full = PROFILES["full"]
+    (cell,) = make(
+        scenarios=scenarios, chosen_scenarios=["bare"], profile=full, steps=LADDER
+    ).blocks
     assert cell.ladder == ()
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis, Comparison, GateResult, Placement, Verdict
-from harness.planning import plan
+from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.report import (
     formats,
@@ -616,7 +616,7 @@ def test_of_a_run_that_was_cut_off_only_what_a_later_round_left_out_had_stopped(
 
 def test_time_under_load_counts_each_scenarios_own_rounds() -> None:
     analysis = analyses.analysis(scenarios=["hello", "weather"], fewer={"hello": 5})
-    hello, weather = analysis.run.plan.cells
+    hello, weather = analysis.run.plan.blocks
     seconds = 5 * hello.seconds_per_round + 8 * weather.seconds_per_round
     assert formats.duration(seconds) in " ".join(sentences.method(analysis))
     assert [row.rounds for row in tables.effort_rows(analysis)] == [5, 8]
@@ -774,7 +774,7 @@ def with_verdicts(
     analysis: Analysis, verdict: Verdict, only: tuple[str, str] | None = None
 ) -> Analysis:
     """The same with another verdict on its steps, or on one pair."""
-    steps = analysis.run.plan.cells[0].steps if only is None else (only,)
+    steps = analysis.run.plan.blocks[0].steps if only is None else (only,)
     return replace(
         analysis,
         comparisons=tuple(
@@ -1078,8 +1078,8 @@ def test_servers_are_called_unequal_only_where_both_ran(whole: Analysis) -> None
 def test_what_is_said_of_servers_is_true_of_the_stacks(
     whole: Analysis, one: str, other: str, said: str
 ) -> None:
-    stacks = load_stacks(plan.STACKS_FILE)
-    cells = tuple(replace(cell, stacks=(one, other)) for cell in whole.run.plan.cells)
+    stacks = load_stacks(STACKS_FILE)
+    cells = tuple(replace(cell, stacks=(one, other)) for cell in whole.run.plan.blocks)
     run = replace(
         whole.run, plan=replace(whole.run.plan, stacks=(stacks[one], stacks[other]), cells=cells)
     )
@@ -1092,7 +1092,7 @@ def test_method_tells_seed_cores_and_time(whole: Analysis) -> None:
     assert str(whole.run.plan.seed) in words
     assert "servers on core 0; load, PostgreSQL and upstream on core 1" in words
     assert "slices of 0.1 to 1 s" in words
-    seconds = 8 * sum(cell.seconds_per_round for cell in whole.run.plan.cells)
+    seconds = 8 * sum(cell.seconds_per_round for cell in whole.run.plan.blocks)
     assert formats.duration(seconds).replace(formats.NBSP, " ") in words
 
 
@@ -1144,7 +1144,7 @@ def test_a_percentile_that_too_few_samples_support_is_not_drawn(whole: Analysis)
 
 def test_throughput_axes_begin_at_zero_and_hold_every_valid_interval(whole: Analysis) -> None:
     panels = CHARTS["throughput"](whole).axes
-    for panel, cell in zip(panels, whole.run.plan.cells, strict=True):
+    for panel, cell in zip(panels, whole.run.plan.blocks, strict=True):
         low, high = panel.get_xlim()
         assert low == 0
         ends = [c.throughput_rps.high for c in whole.cells if c.scenario == cell.scenario.name]

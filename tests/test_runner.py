@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.measuring import blocks, by_load
-from harness.models import CellPlan, Measures, Placement, Plan, Stack
+from harness.models import BlockPlan, Measures, Placement, Plan, Stack
 from tests.runs import hello_plan
 
 
@@ -21,7 +21,7 @@ class StartedError(Exception):
 
 
 def environment_of_servers(
-    monkeypatch: pytest.MonkeyPatch, todo: Plan, cells: Sequence[CellPlan] = ()
+    monkeypatch: pytest.MonkeyPatch, todo: Plan, cells: Sequence[BlockPlan] = ()
 ) -> dict[str, str]:
     """The variables that a round starts its servers with."""
     seen: dict[str, str] = {}
@@ -40,14 +40,14 @@ def environment_of_servers(
     monkeypatch.setattr(by_load, "serving", serving)
     where = Placement(servers=(0,), load=(1,), services=(1,))
     bench = blocks.Bench(todo, where, Path(), Path(), around, listener)
-    with pytest.raises(StartedError), by_load.ByLoad(bench, unused).round(1, cells or todo.cells):
+    with pytest.raises(StartedError), by_load.ByLoad(bench, unused).round(1, cells or todo.blocks):
         pass
     return seen
 
 
 def asking(todo: Plan, endpoint: str) -> Plan:
     """The plan with a second scenario, which asks another endpoint."""
-    (cell,) = todo.cells
+    (cell,) = todo.blocks
     other = replace(cell, scenario=replace(cell.scenario, name="other", endpoints=(endpoint,)))
     return replace(todo, cells=(cell, other))
 
@@ -85,5 +85,5 @@ def test_a_round_without_the_scenario_that_asks_for_them_has_the_same_servers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     todo = asking(hello_plan(), "POST /predict")
-    seen = environment_of_servers(monkeypatch, todo, todo.cells[:1])
+    seen = environment_of_servers(monkeypatch, todo, todo.blocks[:1])
     assert seen["TWIN_CLASSIFIER"] == "on"

@@ -11,10 +11,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+from harness.measuring.precision import Precision
 
 from harness.analysis import analyse as analysis
 from harness.analysis import stats
-from harness.measuring.precision import Precision
 from harness.models import (
     Analysis,
     CellRound,
@@ -27,7 +27,7 @@ from harness.models import (
     Usage,
     Verdict,
 )
-from harness.store.store import Samples
+from harness.store import Samples
 from tests.runs import FakeRun, hello_plan
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]  # thousands of runs
@@ -59,7 +59,7 @@ class Simulated:
         )
 
     def _cell(self, number: int, label: str, level: float) -> CellRound:
-        cell = self.plan.cells[0]
+        cell = self.plan.blocks[0]
         level += self.generator.normal(0, PROCESS_LUCK)
         rates = np.exp(level + self.generator.normal(0, SLICE_LUCK, CYCLES))
         users = cell.load.users
@@ -99,7 +99,7 @@ class Simulated:
 
     def analysed(self, blocks: Sequence[tuple[CellRound, ...]]) -> Analysis:
         """What the report would say."""
-        name = self.plan.cells[0].scenario.name
+        name = self.plan.blocks[0].scenario.name
         rounds = tuple(
             Round(number, (name,), "", {}, cells, ()) for number, cells in enumerate(blocks, 1)
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness import report
+from harness import report, store
 from harness.analysis.analyse import analyse
 from harness.channel.messages import Turn
 from harness.errors import ServerFailed
@@ -22,7 +22,6 @@ from harness.measuring.blocks import Bench
 from harness.models import Analysis, Failure, Placement, Usage
 from harness.report import sentences
 from harness.report.captions import captions
-from harness.store import store
 from tests.runs import A_STACK, FakeRun, hello_plan
 
 BASELINE = "flask-gthread"
@@ -31,7 +30,7 @@ USED = Usage(cpu_s=0.7, pss_bytes=70 << 20, threads=3, context_switches=300)
 
 
 def started() -> FakeRun:
-    fake = FakeRun(hello_plan(scenario="startup", users=None, cycles=30), FIGURES)
+    fake = FakeRun(hello_plan(scenario="startup", users=(), cycles=30), FIGURES)
     for label in FIGURES:  # as by_starts leaves it: nobody but the server worked
         fake.change(label, lambda cell: replace(cell, load_cpu_s=()))
     return fake
@@ -104,12 +103,12 @@ def starter(monkeypatch: pytest.MonkeyPatch, folder: Path, outcome: Any) -> by_s
     monkeypatch.setattr(by_starts, "serving", serving)
     monkeypatch.setattr(by_starts, "_come_to_rest", lambda server: None)
     monkeypatch.setattr(by_starts, "lifetime", lambda pids: USED)
-    todo = hello_plan(scenario="startup", users=None)
+    todo = hello_plan(scenario="startup", users=())
     (folder / "samples").mkdir()
     around: Any = SimpleNamespace(environment={}, check=lambda: None)
     unused: Any = None
     bench = Bench(todo, Placement((0,), (1,), (1,)), folder, folder, around, unused)
-    return by_starts._Starter(bench, todo.cells[0], 1)
+    return by_starts._Starter(bench, todo.blocks[0], 1)
 
 
 def test_a_start_is_one_sample_from_spawn_to_the_first_answer(

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import store
 from harness.analysis.analyse import analyse
 from harness.errors import BadInput, ResultsUnwritable, UnknownName
 from harness.models import RunRecord
-from harness.store import store
 from tests.runs import FakeRun, hello_plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -55,7 +55,7 @@ def climbed(tmp_path: Path) -> tuple[Path, RunRecord]:
 
 def test_a_ladder_is_written_and_read_again(tmp_path: Path) -> None:
     folder, record = climbed(tmp_path)
-    assert len(record.plan.cells[0].ladder) == 4
+    assert len(record.plan.blocks[0].ladder) == 4
     assert store.read_run(folder) == record
 
 
@@ -65,7 +65,7 @@ def test_a_run_from_before_there_were_ladders_has_none(tmp_path: Path) -> None:
     (cell,) = value["plan"]["cells"]
     del cell["ladder"], cell["scenario"]["ladder"]
     (folder / "run.json").write_text(json.dumps(value))
-    (read,) = store.read_run(folder).plan.cells
+    (read,) = store.read_run(folder).plan.blocks
     assert (read.ladder, read.scenario.ladder, read.steps) == ((), (), ())
 
 
@@ -154,7 +154,7 @@ def test_reading_samples_does_not_import_what_it_has_no_use_for(folder: Path, ru
     cell = run.record.rounds[0].cells[0]
     write(folder, cell.samples_file, run.read(cell))
     code = (
-        "import sys; from pathlib import Path; from harness.store import store; "
+        "import sys; from pathlib import Path; from harness import store; "
         f"run = Path({str(folder)!r}); record = store.read_run(run); "
         "store.read_samples(run, record.rounds[0].cells[0]); "
         "print(*sys.modules.keys() & {'pandas', 'pyarrow.dataset'})"

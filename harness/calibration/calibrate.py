@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness import store
 from harness.analysis.analyse import analyse
 from harness.calibration import ceiling, noise
 from harness.machine import disturbances, environment, placement
 from harness.machine import facts as machine
 from harness.measuring import runner
 from harness.measuring.blocks import Listener
+from harness.measuring.pacing import EveryRound, WithinTime
 from harness.models import Analysis, Calibration, Finding, Plan
-from harness.store import store
 
 #: Of the time, for the load process's own limit; but not less or more than makes sense.
 _CEILING_SHARE = 0.05
@@ -62,7 +63,7 @@ def calibrate(
     )
     left_s = within_s - (time.monotonic() - begun) - _AFTER_S
     # Without an earlier calibration: this one is to stand on its own.
-    record = runner.run(todo, folder, listener, within_s=left_s)
+    record = runner.run(todo, folder, listener, pacing=WithinTime(EveryRound(), left_s))
     listener.preparing("computing")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     calibration = file = None

@@ -12,12 +12,12 @@ from harness.channel.messages import Contender, Played, Turn
 from harness.errors import LoadFailed, ServerFailed
 from harness.measuring.crew import Crew, Order, crew
 from harness.models import Load, Placement
-from harness.planning import plan
+from harness.planning.files import PROJECT
 from harness.processes import children as processes
 from harness.processes.children import Child
 
 CONNECTIONS = (16, 64)
-_SCENARIO = plan.PROJECT / "scenarios" / "hello.py"
+_SCENARIO = PROJECT / "scenarios" / "hello.py"
 _LABEL = "no-op"
 _READY_WITHIN_S = 30.0
 _TIMEOUT_S = 10.0
@@ -41,7 +41,7 @@ def measure(where: Placement, *, seconds: float) -> dict[str, float]:
         processes.kept_to(sorted({*where.load, *where.services})),
         processes.scratch_folder("ceiling") as folder,
         no_op_server(where.servers, folder) as server,
-        crew(size=1, cores=where.load[:1], logs=folder, folder=plan.PROJECT) as load,
+        crew(size=1, cores=where.load[:1], logs=folder, folder=PROJECT) as load,
     ):
         return {
             str(connections): rate_rps(
@@ -74,7 +74,7 @@ def no_op_server(cores: Sequence[int], folder: Path) -> Iterator[NoOpServer]:
         log=folder / "no-op.log",
         cores=cores,
         piped=True,
-        folder=plan.PROJECT,
+        folder=PROJECT,
     )
     try:
         yield NoOpServer(child)

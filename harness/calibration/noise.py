@@ -7,11 +7,11 @@ difference that is smaller than that could be this machine's own.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from harness.errors import BadInput
-from harness.models import ROUNDS_FOR_A_VERDICT, Analysis, Plan, Profile, Scenario, Stack
-from harness.planning import plan
+from harness.models import ROUNDS_FOR_A_VERDICT, Analysis, Plan, Profile
+from harness.planning.options import RunOptions
+from harness.planning.plan import Catalogue, make_plan
 
 SCENARIO = "hello"
 PROFILE = "calibrate"
@@ -27,31 +27,25 @@ _CELL_SHARE = 1 / 40
 _START_S = 1.0
 
 
-def aa_plan(
-    scenarios: Mapping[str, Scenario],
-    stacks: Mapping[str, Stack],
-    *,
-    stack: str,
-    seconds: float,
-    seed: int,
-) -> Plan:
+def aa_plan(catalogue: Catalogue, *, stack: str, seconds: float, seed: int) -> Plan:
     """The same stack twice, with as many rounds as could fit at the very most.
 
     Raises:
-        UnknownName: no such stack.
-        BadInput: no sensible time.
+        UnknownName: There is no such stack.
+        BadInput: The time is too short or too long.
     """
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:  # nor is nan
         raise BadInput(f"--seconds {seconds:g}: give {MIN_SECONDS} to {MAX_SECONDS:,} seconds")
     cell_s = min(_CELL_S, seconds * _CELL_SHARE)
     most = int(seconds / (2 * cell_s + _START_S))
-    return plan.make_plan(
-        scenarios=scenarios,
-        stacks=stacks,
-        profile=Profile(PROFILE, rounds=max(ROUNDS_FOR_A_VERDICT, most), cell_s=cell_s),
-        seed=seed,
-        chosen_scenarios=[SCENARIO],
-        chosen_stacks=[stack, stack],
+    return make_plan(
+        catalogue,
+        RunOptions(
+            profile=Profile(PROFILE, rounds=max(ROUNDS_FOR_A_VERDICT, most), cell_s=cell_s),
+            seed=seed,
+            scenarios=(SCENARIO,),
+            stacks=(stack, stack),
+        ),
     )
 
 

@@ -19,7 +19,8 @@ import click
 from harness import __version__
 from harness.errors import BadInput, EnvironmentFailed, Interrupted, TwinbenchError
 from harness.models import Arrivals
-from harness.planning.plan import DEFAULT_PROFILE, PROFILES, PROJECT, STACKS_FILE
+from harness.planning.files import PROJECT, STACKS_FILE
+from harness.planning.options import DEFAULT_PROFILE, PROFILES, UPSTREAM_LATENCY
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,13 +187,12 @@ def run(
 
     from rich.console import Console
 
+    from harness import store
     from harness.cli import progress
     from harness.machine import environment
     from harness.measuring import runner
     from harness.planning import plan
-    from harness.planning.ladder import load_ladder
-    from harness.planning.stacks import load_stacks
-    from harness.store import store
+    from harness.planning.options import RunOptions
 
     console = Console(stderr=True)
     if resume is not None:
@@ -206,21 +206,21 @@ def run(
         _finish(folder, console, as_json=as_json)
         return
     todo = plan.make_plan(
-        scenarios=plan.load_scenarios(),
-        stacks=load_stacks(stacks_file),
-        profile=PROFILES[profile],
-        seed=secrets.randbelow(1_000_000) if seed is None else seed,
-        chosen_scenarios=scenarios,
-        chosen_stacks=stacks,
-        users=users,
-        rate_rps=rate,
-        arrivals=Arrivals(arrivals) if arrivals else None,
-        rounds=rounds,
-        slice_s=slice_s,
-        generators=generators,
-        precision=precision,
-        ladder=ladder,
-        steps=load_ladder(plan.LADDER_FILE),
+        plan.load_catalogue(stacks_file),
+        RunOptions(
+            profile=PROFILES[profile],
+            seed=secrets.randbelow(1_000_000) if seed is None else seed,
+            scenarios=scenarios,
+            stacks=stacks,
+            users=(users,) if users is not None else (),
+            rates_rps=(rate,) if rate is not None else (),
+            arrivals=Arrivals(arrivals) if arrivals else None,
+            rounds=rounds,
+            slice_s=slice_s,
+            generators=generators,
+            precision=precision,
+            ladder=ladder,
+        ),
     )
     calibration = store.read_calibration(out, environment.fingerprint())
     folder = store.create_run(out, todo.profile, datetime.now(UTC))
@@ -232,7 +232,11 @@ def run(
 
 def _told(todo: Plan) -> str:
     """What is going to be measured, in one line."""
-    counts = (len(todo.cells), "scenario"), (len(todo.stacks), "stack"), (todo.rounds, "round")
+    counts = (
+        (len({block.scenario.name for block in todo.blocks}), "scenario"),
+        (len(todo.stacks), "stack"),
+        (todo.rounds, "round"),
+    )
     told = ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts)
     return f"{told}, seed {todo.seed}"
 
@@ -248,8 +252,8 @@ def _only(option: str, allowed: set[str]) -> None:
 @contextmanager
 def _kept(folder: Path, *, empty_too: bool = False, resumable: bool = True) -> Iterator[None]:
     """Whatever ends the block early: say how to go on with what was measured."""
+    from harness import store
     from harness.processes.interrupts import interrupts
-    from harness.store import store
 
     try:
         yield
@@ -286,7 +290,7 @@ def report(run_name: str | None, out: Path, as_json: bool) -> None:
     Example:
       twinbench report results/20260101-120000-quick
     """
-    from harness.store import store
+    from harness import store
 
     folder = store.find_run(out, run_name)
     analysis = _derive(folder)
@@ -297,9 +301,8 @@ def report(run_name: str | None, out: Path, as_json: bool) -> None:
 
 def _derive(folder: Path) -> Analysis:
     """Raw data -> tables, charts and page."""
-    from harness import report
+    from harness import report, store
     from harness.analysis.analyse import analyse
-    from harness.store import store
 
     record = store.read_run(folder)
     if not record.rounds:
@@ -313,8 +316,8 @@ def _derive(folder: Path) -> Analysis:
 def _show(analysis: Analysis, folder: Path, *, as_json: bool) -> None:
     from rich.console import Console
 
+    from harness import store
     from harness.report import tables
-    from harness.store import store
 
     page = folder / "report" / "index.html"
     if as_json:
@@ -352,9 +355,9 @@ def list_(what: str, stacks_file: Path, out: Path, as_json: bool) -> None:
     Example:
       twinbench list stacks
     """
-    from harness.planning import plan
+    from harness import store
+    from harness.planning.scenarios import load_scenarios
     from harness.planning.stacks import load_stacks
-    from harness.store import store
 
     rows: list[dict[str, Any]]
     if what == "stacks":
@@ -367,7 +370,7 @@ def list_(what: str, stacks_file: Path, out: Path, as_json: bool) -> None:
         rows = [
             {"name": scenario.name, "kind": str(scenario.kind), "question": scenario.question,
              "stacks": list(scenario.stacks)}
-            for scenario in plan.load_scenarios().values()
+            for scenario in load_scenarios().values()
         ]  # fmt: skip
     else:
         rows = [{"name": name} for name in store.list_runs(out)]
@@ -513,7 +516,6 @@ def _find_stack(name: str, stacks_file: Path) -> Stack:
 def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
     """Stacks with their services, outside any run: label -> URL."""
     from harness.machine import placement
-    from harness.planning import plan
     from harness.processes import children as processes
     from harness.serving import services
     from harness.serving.servers import serving
@@ -522,7 +524,7 @@ def _stacks_up(stacks: list[Stack]) -> Iterator[dict[str, str]]:
     with (
         processes.scratch_folder("logs") as logs,
         services.running(
-            upstream_latency=plan.UPSTREAM_LATENCY,
+            upstream_latency=UPSTREAM_LATENCY,
             seed=0,
             cores=cores,
             logs=logs,
@@ -573,17 +575,15 @@ def calibrate(seconds: float, stack: str, stacks_file: Path, out: Path, as_json:
 
     from rich.console import Console
 
+    from harness import store
     from harness.calibration import calibrate as calibration
     from harness.calibration import noise
     from harness.cli import progress
     from harness.planning import plan
-    from harness.planning.stacks import load_stacks
-    from harness.store import store
 
     console = Console(stderr=True)
     todo = noise.aa_plan(
-        plan.load_scenarios(),
-        load_stacks(stacks_file),
+        plan.load_catalogue(stacks_file),
         stack=stack,
         seconds=seconds,
         seed=secrets.randbelow(1_000_000),

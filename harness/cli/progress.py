@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.models import ROUNDS_FOR_A_VERDICT, CellPlan, Plan
+from harness.models import ROUNDS_FOR_A_VERDICT, BlockPlan, Plan
 
 #: Starting servers for a round, before the first one has shown how long it takes here.
 _GUESSED_START_S = 4.0
@@ -46,9 +46,9 @@ class Progress:
         self._status = "starting"
         self._rps: dict[str, float] = {}
         self._load_s = plan.rounds * sum(
-            len(cell.stacks) * cell.cycles * cell.slice_s for cell in plan.cells
+            len(block.stacks) * block.cycles * block.slice_s for block in plan.blocks
         )
-        per_round = sum(cell.seconds_per_round for cell in plan.cells) + _GUESSED_START_S
+        per_round = sum(block.seconds_per_round for block in plan.blocks) + _GUESSED_START_S
         left = max(0.0, 1 - had_s / self._load_s) if self._load_s else 0.0
         self._guessed_s = plan.rounds * per_round * left
         self._load_s *= left
@@ -65,12 +65,12 @@ class Progress:
         self._round = number
         self._rounds_begun += 1
 
-    def scenario_started(self, cell: CellPlan) -> None:
-        """A scenario's warm-up begins."""
+    def block_started(self, block: BlockPlan) -> None:
+        """A block's warm-up begins."""
         self._status = ""
-        self._scenario = cell.scenario.name
-        self._starts = cell.counts_starts
-        self._rps = dict.fromkeys(cell.stacks, 0.0)
+        self._scenario = block.scenario.name
+        self._starts = block.counts_starts
+        self._rps = dict.fromkeys(block.stacks, 0.0)
 
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         """One stack had one turn."""

@@ -23,10 +23,10 @@ import gevent  # noqa: E402
 from locust.env import Environment  # noqa: E402
 from locust.util.load_locustfile import load_locustfile  # noqa: E402
 
+from harness import store  # noqa: E402
 from harness.channel.messages import Block, Played, Turn  # noqa: E402
 from harness.load.users import ScenarioUser, Seat, seated  # noqa: E402
 from harness.models import Slice  # noqa: E402
-from harness.store import store  # noqa: E402
 
 _SPAWN_WITHIN_S = 10.0
 _answers = os.fdopen(os.dup(1), "w")

@@ -23,13 +23,13 @@ from typing import IO, Any
 
 from apps import contract
 from apps.contract import Sample
+from harness import store
 from harness.channel.messages import Block, Played, Turn
 from harness.checking import parity
 from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
 from harness.models import Failure, Slice
-from harness.store import store
 
 #: Status, headers and body of the reply to a sample.
 Ask = Callable[[Sample], tuple[int, Mapping[str, str], bytes]]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.channel.messages import Played, Turn
-from harness.models import BlockUsage, CellPlan, CellRound, Measures, Placement, Plan, Slice, Usage
-from harness.planning import plan
+from harness.models import BlockPlan, BlockUsage, CellRound, Measures, Placement, Plan, Slice, Usage
+from harness.planning.plan import turns as drawn_turns
 from harness.serving.services import Services
 
 #: A request without an answer has failed; a stack that can't drain within this is overloaded.
@@ -32,8 +32,8 @@ class Listener(Protocol):
     def round_started(self, number: int) -> None:
         """A round begins."""
 
-    def scenario_started(self, cell: CellPlan) -> None:
-        """A scenario's warm-up begins."""
+    def block_started(self, block: BlockPlan) -> None:
+        """A block's warm-up begins."""
 
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         """One stack had one turn of so many seconds."""
@@ -59,7 +59,7 @@ class Bench:
         They depend on what is measured in that way at any time: a round that is gone on with
         has the same as one that was not cut off.
         """
-        scenarios = [cell.scenario for cell in self.plan.cells]
+        scenarios = [block.scenario for block in self.plan.blocks]
         asked = {e for one in scenarios if one.measures is measures for e in one.endpoints}
         return {
             **self.services.environment,
@@ -70,13 +70,13 @@ class Bench:
             "TWIN_CLASSIFIER": "on" if "POST /predict" in asked else "off",
         }
 
-    def samples_file(self, cell: CellPlan, label: str, number: int) -> str:
+    def samples_file(self, block: BlockPlan, label: str, number: int) -> str:
         """Where a cell's samples of a round go, relative to the run's folder."""
-        return f"samples/{cell.scenario.name}.{label}.{cell.load.label}.r{number:02}.parquet"
+        return f"samples/{block.scenario.name}.{label}.{block.load.label}.r{number:02}.parquet"
 
-    def samples_path(self, cell: CellPlan, label: str, number: int) -> Path:
+    def samples_path(self, block: BlockPlan, label: str, number: int) -> Path:
         """The same, as every process can open it."""
-        return (self.folder / self.samples_file(cell, label, number)).resolve()
+        return (self.folder / self.samples_file(block, label, number)).resolve()
 
     @property
     def roles(self) -> dict[str, list[int]]:
@@ -95,14 +95,14 @@ class Blocks(Protocol):
     def ready_s(self) -> Mapping[str, float]:
         """Stack -> seconds from spawn to the first good answer, of servers that stay up."""
 
-    def measure(self, cell: CellPlan) -> tuple[list[CellRound], BlockUsage]:
+    def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """One scenario of the round: warm-up, then all stacks in turns; who used what."""
 
 
 class Way(Protocol):
     """How the scenarios that measure one kind of thing are measured, as long as a run goes on."""
 
-    def round(self, number: int, cells: Sequence[CellPlan]) -> AbstractContextManager[Blocks]:
+    def round(self, number: int, blocks: Sequence[BlockPlan]) -> AbstractContextManager[Blocks]:
         """Fresh processes for a round; gone when the block ends."""
 
 
@@ -129,15 +129,15 @@ class Metering(Protocol):
         """Stack or role -> what it used since the metering began, and what it holds now."""
 
 
-def warm_up(players: Players, cell: CellPlan) -> None:
+def warm_up(players: Players, block: BlockPlan) -> None:
     """A first turn of each stack that does not count."""
-    for label in cell.stacks:
-        players.play(Turn(label, cycle=-1, seconds=cell.warmup_s, settle_s=0.0))
+    for label in block.stacks:
+        players.play(Turn(label, cycle=-1, seconds=block.warmup_s, settle_s=0.0))
 
 
 def play_block(
     bench: Bench,
-    cell: CellPlan,
+    block: BlockPlan,
     number: int,
     players: Players,
     metering: Callable[[], Metering],
@@ -147,7 +147,7 @@ def play_block(
 
     Args:
         bench: what stands ready.
-        cell: the scenario.
+        block: what is measured.
         number: of the round.
         players: play the slices.
         metering: made now, since pools, workers and backends have grown in the warm-up: only now
@@ -156,7 +156,7 @@ def play_block(
     """
     players.measure()
     meter = metering()
-    turns = _take_turns(bench, cell, number, players, meter)
+    turns = _take_turns(bench, block, number, players, meter)
     used = meter.usage()
     played = players.finish()
     bench.services.check()
@@ -166,17 +166,16 @@ def play_block(
         cells.append(
             CellRound(
                 round=number,
-                scenario=cell.scenario.name,
+                scenario=block.scenario.name,
                 stack=one.label,
-                load=cell.load.label,
-                samples_file=bench.samples_file(cell, one.label, number),
+                load=block.load.label,
+                samples_file=bench.samples_file(block, one.label, number),
                 requests=one.requests,
                 errors=one.errors,
                 slices=one.slices,
                 server=dataclasses.replace(used[one.label], cpu_s=cpu_s[one.label]),
                 load_cpu_s=tuple(cpu_s[role] for role in loads),
-                postgres_cpu_s=cpu_s.get(POSTGRES),
-                upstream_cpu_s=cpu_s.get(UPSTREAM),
+                services_cpu_s={role.strip(): cpu_s.get(role) for role in (POSTGRES, UPSTREAM)},
                 wall_s=sum(piece.end_ns - piece.begin_ns for piece in one.slices) / 1e9,
                 starved=one.starved,
                 parity=one.parity,
@@ -185,7 +184,8 @@ def play_block(
         )
     usage = BlockUsage(
         round=number,
-        scenario=cell.scenario.name,
+        scenario=block.scenario.name,
+        load=block.load.label,
         wall_s=turns.wall_s,
         idle_core_share=turns.idle_core_share(used, [one for one in used if one[0] != " "]),
         roles={role.strip(): used[role] for role in used if role[0] == " "},
@@ -194,18 +194,18 @@ def play_block(
 
 
 def _take_turns(
-    bench: Bench, cell: CellPlan, number: int, players: Players, meter: Metering
+    bench: Bench, block: BlockPlan, number: int, players: Players, meter: Metering
 ) -> _Turns:
     """All slices of a block, everybody's CPU clock read around each."""
-    result = _Turns(list(cell.stacks))
+    result = _Turns(list(block.stacks))
     begun = time.perf_counter()
-    for cycle, order in enumerate(plan.turns(bench.plan, cell, number)):
+    for cycle, order in enumerate(drawn_turns(bench.plan, block, number)):
         for label in order:
             before = meter.cpu_seconds()
-            piece, samples = players.play(Turn(label, cycle, cell.slice_s, cell.settle_s))
+            piece, samples = players.play(Turn(label, cycle, block.slice_s, block.settle_s))
             result.add(label, piece, before, meter.cpu_seconds())
             seconds = (piece.end_ns - piece.begin_ns) / 1e9
-            bench.listener.slice_done(label, samples / seconds, cell.slice_s)
+            bench.listener.slice_done(label, samples / seconds, block.slice_s)
     result.wall_s = time.perf_counter() - begun
     return result
 

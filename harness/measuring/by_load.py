@@ -12,8 +12,8 @@ from harness.channel.messages import Contender
 from harness.checking import parity
 from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
 from harness.measuring.crew import Crew, Order
-from harness.models import BlockUsage, CellPlan, CellRound, Measures
-from harness.planning import plan
+from harness.models import BlockPlan, BlockUsage, CellRound, Measures
+from harness.planning.files import PROJECT
 from harness.processes.children import Child
 from harness.processes.meter import Meter
 from harness.serving.servers import Server, serving
@@ -27,10 +27,12 @@ class ByLoad:
     crew: Crew
 
     @contextmanager
-    def round(self, number: int, cells: Sequence[CellPlan]) -> Iterator[LoadedBlocks]:
+    def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[LoadedBlocks]:
         """Every stack that one of the scenarios needs, until all answer; then pinned."""
         bench, where = self.bench, self.bench.placement
-        stacks = [one for one in bench.plan.stacks if any(one.label in c.stacks for c in cells)]
+        stacks = [
+            one for one in bench.plan.stacks if any(one.label in block.stacks for block in blocks)
+        ]
         bench.listener.preparing(f"round {number}: starting {len(stacks)} servers")
         with serving(
             stacks,
@@ -39,7 +41,7 @@ class ByLoad:
             cores=where.servers,
             start_cores=sorted({*where.servers, *where.load, *where.services}),
             logs=bench.logs,
-            folder=plan.PROJECT,
+            folder=PROJECT,
             check=bench.services.check,
         ) as up:
             yield LoadedBlocks(bench, self.crew, number, up)
@@ -59,26 +61,26 @@ class LoadedBlocks:
         """Stack -> seconds from spawn to the first good answer."""
         return {label: round(server.ready_s, 3) for label, server in self.up.items()}
 
-    def measure(self, cell: CellPlan) -> tuple[list[CellRound], BlockUsage]:
+    def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """Parity, warm-up, turns, parity."""
-        before = self._spot_check(cell, "before")
+        before = self._spot_check(block, "before")
         self.crew.seat(
             Order(
-                scenario_file=str(plan.PROJECT / cell.scenario.file),
+                scenario_file=str(PROJECT / block.scenario.file),
                 contenders=tuple(
                     Contender(
                         label,
                         self.up[label].url,
-                        str(self.bench.samples_path(cell, label, self.number)),
+                        str(self.bench.samples_path(block, label, self.number)),
                     )
-                    for label in cell.stacks
+                    for label in block.stacks
                 ),
-                load=cell.load,
+                load=block.load,
                 timeout_s=TIMEOUT_S,
-                seed=f"{self.bench.plan.seed} requests {self.number} {cell.scenario.name}",
+                seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
             )
         )
-        warm_up(self.crew, cell)
+        warm_up(self.crew, block)
         trees = {label: server.child.tree() for label, server in self.up.items()}
         loads = [f" load {member + 1}" for member in range(self.bench.plan.generators)]
 
@@ -86,8 +88,8 @@ class LoadedBlocks:
             members = dict(zip(loads, self.crew.trees, strict=True))
             return Meter(trees | members | self.bench.roles)
 
-        measured, usage = play_block(self.bench, cell, self.number, self.crew, metering, loads)
-        after = self._spot_check(cell, "after")
+        measured, usage = play_block(self.bench, block, self.number, self.crew, metering, loads)
+        after = self._spot_check(block, "after")
         return [
             dataclasses.replace(
                 one,
@@ -97,12 +99,14 @@ class LoadedBlocks:
             for one in measured
         ], usage
 
-    def _spot_check(self, cell: CellPlan, when: str) -> dict[str, tuple[str, ...]]:
+    def _spot_check(self, block: BlockPlan, when: str) -> dict[str, tuple[str, ...]]:
         """Whether the stacks still answer as the contract says: label -> what differs."""
-        seed = f"{self.bench.plan.seed} parity {self.number} {cell.scenario.name} {when}"
-        urls = {label: self.up[label].url for label in cell.stacks}
-        breaks = {name for label in cell.stacks for name in self.up[label].stack.breaks}
-        found = parity.spot_check(urls, cell.scenario.endpoints, secrets.token_hex(6), seed, breaks)
+        seed = f"{self.bench.plan.seed} parity {self.number} {block.key} {when}"
+        urls = {label: self.up[label].url for label in block.stacks}
+        breaks = {name for label in block.stacks for name in self.up[label].stack.breaks}
+        found = parity.spot_check(
+            urls, block.scenario.endpoints, secrets.token_hex(6), seed, breaks
+        )
         return {label: tuple(f"{when}: {one}" for one in found[label]) for label in found}
 
 

@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from apps import contract
+from harness import store
 from harness.channel.messages import Played, Turn
 from harness.errors import ServerFailed
 from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
 from harness.measuring.blocks import POSTGRES, Bench, play_block
-from harness.models import BlockUsage, CellPlan, CellRound, Failure, Measures, Slice, Usage
-from harness.planning import plan
+from harness.models import BlockPlan, BlockUsage, CellRound, Failure, Measures, Slice, Usage
+from harness.planning.files import PROJECT
 from harness.processes.children import Child
 from harness.processes.meter import Meter, cpu_seconds, lifetime
 from harness.serving.servers import Server, serving
-from harness.store import store
 
 #: A server is at rest when its processes have used less than 5 % of a core for 0.2 s: the first
 #: answer may come from the first of several workers, while the others still import.
@@ -42,7 +42,7 @@ class ByStarts:
     warm: set[str] = field(default_factory=set)  # stacks that were started before in this run
 
     @contextmanager
-    def round(self, number: int, cells: Sequence[CellPlan]) -> Iterator[StartBlocks]:
+    def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[StartBlocks]:
         """Each slice starts a server of its own."""
         yield StartBlocks(self.bench, self.warm, number)
 
@@ -60,15 +60,15 @@ class StartBlocks:
         """No server stays up."""
         return {}
 
-    def measure(self, cell: CellPlan) -> tuple[list[CellRound], BlockUsage]:
+    def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """Starts in turns."""
-        starter = _Starter(self.bench, cell, self.number)
-        for label in cell.stacks:
+        starter = _Starter(self.bench, block, self.number)
+        for label in block.stacks:
             if label not in self.warm:
                 starter.play(Turn(label, cycle=-1, seconds=0.0, settle_s=0.0))
                 self.warm.add(label)
         measured, usage = play_block(
-            self.bench, cell, self.number, starter, lambda: _StartMeter(self.bench, starter)
+            self.bench, block, self.number, starter, lambda: _StartMeter(self.bench, starter)
         )
         return [replace(one, died=starter.failed.get(one.stack, "")) for one in measured], usage
 
@@ -76,8 +76,8 @@ class StartBlocks:
 class _Starter:
     """Plays a slice by starting a server, and stopping it when it has come to rest."""
 
-    def __init__(self, bench: Bench, cell: CellPlan, number: int) -> None:
-        self._bench, self._cell, self._number = bench, cell, number
+    def __init__(self, bench: Bench, block: BlockPlan, number: int) -> None:
+        self._bench, self._block, self._number = bench, block, number
         self._stacks = {stack.label: stack for stack in bench.plan.stacks}
         (healthz,) = contract.tested(["GET /healthz"])
         self._request = Request(healthz, "localhost")
@@ -86,7 +86,7 @@ class _Starter:
 
     def measure(self) -> None:
         """Forget what was played so far."""
-        labels = self._cell.stacks
+        labels = self._block.stacks
         self._recorders = {label: Recorder() for label in labels}
         self._slices: dict[str, list[Slice]] = {label: [] for label in labels}
         #: What the servers of a stack used, all of them together.
@@ -108,7 +108,7 @@ class _Starter:
                 cores=bench.placement.servers,
                 start_cores=bench.placement.servers,
                 logs=bench.logs,
-                folder=plan.PROJECT,
+                folder=PROJECT,
                 check=bench.services.check,
             ) as up:
                 server = up[stack.label]
@@ -146,7 +146,7 @@ class _Starter:
         """Write the samples; what came of each stack."""
         played = []
         for label, recorder in self._recorders.items():
-            path = self._bench.samples_path(self._cell, label, self._number)
+            path = self._bench.samples_path(self._block, label, self._number)
             store.write_samples(path, recorder.columns(self._origin_ns))
             played.append(
                 Played(

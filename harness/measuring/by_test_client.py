@@ -15,8 +15,8 @@ from harness.channel.messages import Contender, Played, Turn
 from harness.channel.pipe import LoadProcess
 from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
 from harness.measuring.crew import Crew, Order
-from harness.models import BlockUsage, CellPlan, CellRound, Measures, Slice, Stack
-from harness.planning import plan
+from harness.models import BlockPlan, BlockUsage, CellRound, Measures, Slice, Stack
+from harness.planning.files import PROJECT
 from harness.processes import children as processes
 from harness.processes.children import Child
 from harness.processes.meter import Meter
@@ -30,7 +30,7 @@ class ByTestClient:
     bench: Bench
 
     @contextmanager
-    def round(self, number: int, cells: Sequence[CellPlan]) -> Iterator[ClientBlocks]:
+    def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[ClientBlocks]:
         """Each block starts processes of its own."""
         yield ClientBlocks(self.bench, number)
 
@@ -47,19 +47,19 @@ class ClientBlocks:
         """No server stays up."""
         return {}
 
-    def measure(self, cell: CellPlan) -> tuple[list[CellRound], BlockUsage]:
+    def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """Fresh processes, warm-up, turns; they hold their own replies against the contract."""
         stacks = {one.label: one for one in self.bench.plan.stacks}
         children: dict[str, Child] = {}
         try:
-            for label in cell.stacks:
-                children[label] = self._spawn(stacks[label], cell)
+            for label in block.stacks:
+                children[label] = self._spawn(stacks[label], block)
             clients = _Clients(children)
-            clients.seat(self.bench, cell, self.number)
-            warm_up(clients, cell)
+            clients.seat(self.bench, block, self.number)
+            warm_up(clients, block)
             return play_block(
                 self.bench,
-                cell,
+                block,
                 self.number,
                 clients,
                 lambda: Meter(
@@ -69,14 +69,14 @@ class ClientBlocks:
         finally:
             processes.stop(children.values())
 
-    def _spawn(self, stack: Stack, cell: CellPlan) -> Child:
+    def _spawn(self, stack: Stack, block: BlockPlan) -> Child:
         return Child(
             stack.label,
             [
                 *(sys.executable, "-m", "harness.load.in_process"),
-                *(stack.app, *cell.scenario.endpoints),
+                *(stack.app, *block.scenario.endpoints),
             ],
-            log=self.bench.logs / f"{stack.label}-{cell.scenario.name}.log",
+            log=self.bench.logs / f"{stack.label}-{block.scenario.name}.log",
             environment={
                 **processes.clean_environment(),
                 **self.bench.environment(Measures.TEST_CLIENT),
@@ -84,7 +84,7 @@ class ClientBlocks:
             },
             cores=self.bench.placement.servers,
             piped=True,
-            folder=plan.PROJECT,
+            folder=PROJECT,
         )
 
 
@@ -100,15 +100,15 @@ class _Clients:
             member.answer(READY_WITHIN_S)  # its application is built, and its replies are held
         self._crews = {label: Crew([member]) for label, member in members.items()}
 
-    def seat(self, bench: Bench, cell: CellPlan, number: int) -> None:
+    def seat(self, bench: Bench, block: BlockPlan, number: int) -> None:
         """Tell each what to play; all times have one beginning."""
         origin_ns = time.perf_counter_ns()
         for label, one in self._crews.items():
-            samples_file = str(bench.samples_path(cell, label, number))
+            samples_file = str(bench.samples_path(block, label, number))
             order = Order(
-                scenario_file=str(plan.PROJECT / cell.scenario.file),
+                scenario_file=str(PROJECT / block.scenario.file),
                 contenders=(Contender(label, "", samples_file),),
-                load=cell.load,
+                load=block.load,
                 timeout_s=TIMEOUT_S,
                 seed="",  # it draws nothing: the requests of a test suite have an order
             )

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from harness import store
 from harness.channel.messages import Block, Contender, Played, Turn
 from harness.channel.pipe import LoadProcess
 from harness.models import Load, Slice
 from harness.processes import children as processes
 from harness.processes.children import Child
-from harness.store import store
 
 #: Beyond what an order should take: starting users, writing samples, a machine that stalls.
 _PATIENCE_S = 60.0

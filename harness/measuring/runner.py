@@ -1,16 +1,15 @@
-"""Plan -> run: the loop that measures. It draws nothing and computes nothing."""
+"""Plan -> run: the loop that measures. It decides nothing, computes nothing and draws nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness import store
 from harness.errors import BadInput, Interrupted, TwinbenchError
 from harness.machine import environment, placement
 from harness.measuring.blocks import Bench, Listener, Way
@@ -18,51 +17,51 @@ from harness.measuring.by_load import ByLoad
 from harness.measuring.by_starts import ByStarts
 from harness.measuring.by_test_client import ByTestClient
 from harness.measuring.crew import crew
-from harness.measuring.precision import Precision
+from harness.measuring.pacing import Pacing, pacing_of
 from harness.models import (
-    ROUNDS_FOR_A_VERDICT,
+    BlockKey,
+    BlockPlan,
     Calibration,
-    CellPlan,
+    Decision,
     Measures,
     Placement,
     Plan,
     RunRecord,
 )
-from harness.planning import plan
-from harness.processes import children as processes
+from harness.planning.files import PROJECT
+from harness.processes import children
 from harness.serving import services
-from harness.store import store
 
 
 def run(
-    todo: Plan,
+    plan: Plan,
     folder: Path,
     listener: Listener,
     *,
     calibration: Calibration | None = None,
-    within_s: float = math.inf,
+    pacing: Pacing | None = None,
 ) -> RunRecord:
     """Measure a plan into a folder that `store.create_run` made.
 
     Whatever ends it early, what was measured until then is in the folder.
 
     Args:
-        todo: what to measure.
-        folder: where to keep it.
-        listener: is told how far it is.
-        calibration: what is known of this machine, for the verdicts.
-        within_s: no round begins that would likely end later, but for those that a verdict needs.
+        plan: What to measure.
+        folder: Where to keep it.
+        listener: Is told how far the run is.
+        calibration: What is known of this machine, for the verdicts.
+        pacing: Decides round by round what to measure; None: as the plan asks for.
 
     Raises:
-        EnvironmentFailed: a server, a service or the load process did not do its part.
-        Interrupted: by the user.
+        EnvironmentFailed: A server, a service or the load process did not do its part.
+        Interrupted: By the user.
     """
     record = RunRecord(
         run_id=folder.name,
         schema=store.SCHEMA,
-        plan=todo,
-        environment=environment.describe(plan.PROJECT),
-        placement=placement.place_here(todo.generators),
+        plan=plan,
+        environment=environment.describe(PROJECT),
+        placement=placement.place_here(plan.generators),
         command=environment.command_line(),
         started=_now(),
         ended=None,
@@ -70,22 +69,22 @@ def run(
         calibration=calibration,
     )
     with store.writing(folder):
-        return _measure(record, folder, listener, within_s)
+        return _measure(record, folder, listener, pacing)
 
 
-def resume(folder: Path, listener: Listener) -> RunRecord:
+def resume(folder: Path, listener: Listener, *, pacing: Pacing | None = None) -> RunRecord:
     """Go on with a run that was cut off; what is in its journal is not measured again.
 
     Raises:
-        BadInput: it is complete, is being measured, or was measured on something else than this.
-        EnvironmentFailed, Interrupted: as `run`.
+        BadInput: The run is complete, is being measured, or was measured on something else than
+            this machine and this software.
+        EnvironmentFailed, Interrupted: As `run`.
     """
     with store.writing(folder):
         record = store.recover(folder)
         if record.ended:
             raise BadInput(f"{folder} is complete: 'twinbench report {folder}' draws it again")
-        here = environment.describe(plan.PROJECT)
-        changed = environment.differences(record.environment, here)
+        changed = environment.differences(record.environment, environment.describe(PROJECT))
         if placement.place_here(record.plan.generators) != record.placement:
             changed.append("usable cores")
         if changed:
@@ -94,37 +93,26 @@ def resume(folder: Path, listener: Listener) -> RunRecord:
                 "its rounds can't be compared with those of today; begin a new run"
             )
         notes = (*record.notes, f"resumed at {_now()}")
-        return _measure(dataclasses.replace(record, notes=notes), folder, listener)
+        return _measure(dataclasses.replace(record, notes=notes), folder, listener, pacing)
 
 
 def _measure(
-    record: RunRecord, folder: Path, listener: Listener, within_s: float = math.inf
+    record: RunRecord, folder: Path, listener: Listener, pacing: Pacing | None
 ) -> RunRecord:
-    """All that the journal does not have yet."""
-    begun = time.monotonic()
-    todo = record.plan
-    environment.check_limits(record.environment, todo)
+    """Everything that the journal does not have yet."""
+    environment.check_limits(record.environment, record.plan)
     store.write_run(folder, record)
-    precision = Precision(todo, lambda cell: store.read_samples(folder, cell))
-    done = {one.number: one for one in record.rounds}
-    for one in record.rounds:
-        precision.add(one.cells)
+    pacing = pacing or pacing_of(record.plan, lambda cell: store.read_samples(folder, cell))
     try:
-        with _rounds(todo, record.placement, folder, listener) as rounds:
-            for number in range(1, todo.rounds + 1):
-                elapsed_s = time.monotonic() - begun
-                if number > ROUNDS_FOR_A_VERDICT and elapsed_s * number / (number - 1) > within_s:
-                    break
-                if number in done and done[number].complete:
-                    continue
-                had = [block.scenario for block in done[number].blocks] if number in done else []
-                cells = [
-                    cell
-                    for cell in plan.scenario_order(todo, number)
-                    if cell.scenario.name not in had and not precision.reached(cell)
-                ]
-                if cells:
-                    rounds.measure(number, cells, had, precision)
+        with _rounds(record.plan, record.placement, folder, listener) as rounds:
+            for interrupted in unfinished(record):
+                rounds.measure(interrupted, record)
+                record = _as_it_stands(record, folder)
+            while decision := pacing.next(record):
+                rounds.journal.decision(decision)
+                record = _as_it_stands(record, folder)
+                rounds.measure(decision, record)
+                record = _as_it_stands(record, folder)
     except (TwinbenchError, Interrupted) as error:
         note = f"ended early: {str(error).splitlines()[0]}"
         store.write_run(folder, dataclasses.replace(record, notes=(*record.notes, note)))
@@ -133,34 +121,46 @@ def _measure(
     return store.read_run(folder)
 
 
+def unfinished(record: RunRecord) -> list[Decision]:
+    """The decisions whose rounds were not measured to their end."""
+    complete = {finished.number for finished in record.rounds if finished.complete}
+    return [made for made in record.decisions if made.round not in complete]
+
+
+def _as_it_stands(record: RunRecord, folder: Path) -> RunRecord:
+    """The record with what the journal has by now."""
+    read = store.read_run(folder)
+    return dataclasses.replace(record, rounds=read.rounds, decisions=read.decisions)
+
+
 @contextlib.contextmanager
-def _rounds(todo: Plan, where: Placement, folder: Path, listener: Listener) -> Iterator[_Rounds]:
+def _rounds(plan: Plan, where: Placement, folder: Path, listener: Listener) -> Iterator[_Rounds]:
     """All that lives as long as a run: services, load processes, journal."""
-    measured = {cell.scenario.measures for cell in todo.cells}
+    measured = {block.scenario.measures for block in plan.blocks}
     with contextlib.ExitStack() as stack:
-        stack.enter_context(processes.kept_to(sorted({*where.load, *where.services})))
-        # A failure's message shows the end of a log, so that it need not stay.
-        logs = stack.enter_context(processes.scratch_folder("logs"))
+        stack.enter_context(children.kept_to(sorted({*where.load, *where.services})))
+        # A failure's message shows the end of a log, so that the log itself need not stay.
+        logs = stack.enter_context(children.scratch_folder("logs"))
         journal = stack.enter_context(contextlib.closing(store.Journal(folder)))
         listener.preparing("starting PostgreSQL and the upstream")
         load = stack.enter_context(
             crew(
-                size=todo.generators if Measures.REQUESTS in measured else 0,
+                size=plan.generators if Measures.REQUESTS in measured else 0,
                 cores=where.load,
                 logs=logs,
-                folder=plan.PROJECT,
+                folder=PROJECT,
             )
         )
         around = stack.enter_context(
             services.running(
-                upstream_latency=todo.upstream_latency,
-                seed=todo.seed,
+                upstream_latency=plan.upstream_latency,
+                seed=plan.seed,
                 cores=where.services,
                 logs=logs,
-                folder=plan.PROJECT,
+                folder=PROJECT,
             )
         )
-        bench = Bench(todo, where, folder, logs, around, listener)
+        bench = Bench(plan, where, folder, logs, around, listener)
         ways: dict[Measures, Way] = {
             # First what has its cores to itself: servers that wait for their turns come after.
             Measures.STARTS: ByStarts(bench),
@@ -178,34 +178,40 @@ class _Rounds:
     journal: store.Journal
     listener: Listener
 
-    def measure(
-        self, number: int, cells: Sequence[CellPlan], had: Sequence[str], precision: Precision
-    ) -> None:
-        """Fresh processes; each scenario in the journal when it is done.
-
-        Args:
-            number: from 1.
-            cells: what to measure, in drawn order.
-            had: scenarios of this round that were measured before it was cut off.
-            precision: is shown what was measured.
-        """
-        started, order = _now(), list(had)
+    def measure(self, decision: Decision, record: RunRecord) -> None:
+        """What was decided and is not in the journal yet: fresh processes, then block by block."""
+        planned = {block.key: block for block in record.blocks}
+        done = _measured(record, decision.round)
+        todo = [planned[key] for key in decision.blocks if key not in done]
+        started, order = _now(), list(done)
         ready_s: dict[str, float] = {}
-        self.listener.round_started(number)
+        self.listener.round_started(decision.round)
         for measures, way in self.ways.items():
-            here = [cell for cell in cells if cell.scenario.measures is measures]
-            if not here:
-                continue
-            with way.round(number, here) as blocks:
-                for cell in here:
-                    self.listener.scenario_started(cell)
-                    measured, usage = blocks.measure(cell)
-                    self.journal.block(number, measured, usage)
-                    precision.add(measured)
-                    order.append(cell.scenario.name)
-                ready_s |= blocks.ready_s
-        self.journal.round(number, started, order, ready_s)
-        self.listener.round_ended(number)
+            blocks = [block for block in todo if block.scenario.measures is measures]
+            if blocks:
+                ready_s |= self._measure(way, decision.round, blocks)
+                order += [block.key for block in blocks]
+        self.journal.round(decision.round, started, order, ready_s)
+        self.listener.round_ended(decision.round)
+
+    def _measure(self, way: Way, number: int, blocks: Sequence[BlockPlan]) -> Mapping[str, float]:
+        """Some blocks of a round; stack -> seconds until it was ready."""
+        with way.round(number, blocks) as measuring:
+            for block in blocks:
+                self.listener.block_started(block)
+                cells, usage = measuring.measure(block)
+                self.journal.block(number, cells, usage)
+            return measuring.ready_s
+
+
+def _measured(record: RunRecord, number: int) -> list[BlockKey]:
+    """The blocks of a round that are in the journal, as measured."""
+    return [
+        usage.key
+        for finished in record.rounds
+        if finished.number == number
+        for usage in finished.blocks
+    ]
 
 
 def _now() -> str:

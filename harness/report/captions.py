@@ -290,7 +290,7 @@ def _ratio_title(analysis: Analysis) -> str:
     by_label = outline.stacks(analysis)
     pairs = {
         (baseline, candidate)
-        for plan in analysis.run.plan.cells
+        for plan in analysis.run.blocks
         for baseline, candidate in plan.pairs
         if baseline in by_label and candidate in by_label
     }

@@ -10,7 +10,7 @@ from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     Analysis,
     Arrivals,
-    CellPlan,
+    BlockPlan,
     CellSummary,
     Comparison,
     Kind,
@@ -81,7 +81,7 @@ class Climb:
 class Part:
     """One scenario under one load."""
 
-    plan: CellPlan
+    plan: BlockPlan
     cells: tuple[CellSummary, ...]
     pairs: tuple[Pair, ...]  # the ordinary ones; steps of a ladder are kept apart
     climbs: tuple[Climb, ...] = ()  # in the ladder's order; empty without a ladder
@@ -188,7 +188,7 @@ def parts(analysis: Analysis) -> tuple[Part, ...]:
                 if (step.before, step.after) in found
             ),
         )
-        for plan in analysis.run.plan.cells
+        for plan in analysis.run.blocks
         for found in [_pairs(analysis, plan)]
     )
 
@@ -198,7 +198,7 @@ def answering(analysis: Analysis) -> tuple[Part, ...]:
     return tuple(part for part in parts(analysis) if not part.counts_starts)
 
 
-def _pairs(analysis: Analysis, plan: CellPlan) -> dict[tuple[str, str], Pair]:
+def _pairs(analysis: Analysis, plan: BlockPlan) -> dict[tuple[str, str], Pair]:
     """Baseline and candidate -> their comparisons, steps among them."""
     found: dict[tuple[str, str], dict[str, Comparison]] = {}
     for comparison in analysis.comparisons:
@@ -304,7 +304,7 @@ def stopped_early(analysis: Analysis) -> tuple[Part, ...]:
         and (
             part.rounds < run.plan.rounds
             if run.ended is not None
-            else any(part.name not in one.order for one in whole)
+            else any(part.plan.key not in one.order for one in whole)
         )
     )
 

@@ -88,7 +88,7 @@ def page(analysis: Analysis, captions: Mapping[str, Caption], svgs: Mapping[str,
 def _summary(analysis: Analysis) -> str:
     """What the run consists of, in one line."""
     run = analysis.run
-    scenarios = formats.plural(len(run.plan.cells), "scenario")
+    scenarios = formats.plural(len({block.scenario.name for block in run.blocks}), "scenario")
     stacks = formats.plural(len(run.plan.stacks), "stack")
     return f"{scenarios}, {stacks}, {outline.rounds_words(analysis)} of fresh processes"
 

@@ -47,10 +47,7 @@ def usage_rows(analysis: Analysis) -> list[UsageRow]:
 def _of_part(analysis: Analysis, part: Part) -> Iterator[UsageRow]:
     for cell in part.cells:
         measured = [
-            one
-            for finished in analysis.run.rounds
-            for one in finished.cells
-            if (one.scenario, one.stack, one.load) == (part.name, cell.stack, cell.load)
+            one for finished in analysis.run.rounds for one in finished.cells if one.key == cell.key
         ]
         if measured:
             yield _of_stack(part, cell.stack, measured, valid=cell.valid)
@@ -58,7 +55,7 @@ def _of_part(analysis: Analysis, part: Part) -> Iterator[UsageRow]:
         block
         for finished in analysis.run.rounds
         for block in finished.blocks
-        if block.scenario == part.name and block.wall_s
+        if block.key == part.plan.key and block.wall_s
     ]
     roles = dict.fromkeys(role for block in blocks for role in block.roles)
     for role in sorted(roles, key=lambda name: name == "harness"):  # ourselves last

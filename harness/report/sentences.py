@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from harness.analysis.analyse import SAMPLES_BEYOND
+from harness.analysis.percentiles import SAMPLES_BEYOND
 from harness.analysis.stats import LARGEST_SAME, SMALLEST_BAND
 from harness.models import (
     Analysis,
@@ -602,7 +602,7 @@ def _method(analysis: Analysis) -> Iterator[str]:
             yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
         loads = [cell.load for cell in cells if cell.scenario.measures is Measures.REQUESTS]
         yield from _loads(loads, plan.generators)
-    measured = {cell.scenario.measures for cell in plan.cells}
+    measured = {cell.scenario.measures for cell in plan.blocks}
     yield from (words for measures, words in _MEASURED.items() if measures in measured)
     yield _placed(run.placement, _elsewhere(run.environment))
     yield from _allowed(run.environment)
@@ -940,7 +940,7 @@ def unequal(analysis: Analysis) -> tuple[str, ...]:
     """What could not be made equal between the servers of this run."""
     served = {
         label
-        for cell in analysis.run.plan.cells
+        for cell in analysis.run.blocks
         if cell.scenario.measures is not Measures.TEST_CLIENT
         for label in cell.stacks
     }

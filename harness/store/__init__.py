@@ -1,1 +1,47 @@
-"""Reads and writes results/, and is the only code that does."""
+"""Reads and writes results/, and is the only code that does.
+
+A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
+decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
+comparisons.csv and report/.
+"""
+
+from harness.store.atomic import replacing
+from harness.store.calibrations import read_calibration, write_calibration
+from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
+from harness.store.journal import Journal, count_rounds
+from harness.store.recovery import recover
+from harness.store.run_file import SCHEMA, read_run, write_run
+from harness.store.samples import has_samples, merge_samples, read_samples, write_samples
+from harness.store.tables import (
+    COMPARISON_COLUMNS,
+    SUMMARY_COLUMNS,
+    comparison_rows,
+    summary_rows,
+    write_tables,
+)
+
+__all__ = [
+    "COMPARISON_COLUMNS",
+    "SCHEMA",
+    "SUMMARY_COLUMNS",
+    "Journal",
+    "comparison_rows",
+    "count_rounds",
+    "create_run",
+    "find_run",
+    "has_samples",
+    "list_runs",
+    "merge_samples",
+    "read_calibration",
+    "read_run",
+    "read_samples",
+    "recover",
+    "remove_run",
+    "replacing",
+    "summary_rows",
+    "write_calibration",
+    "write_run",
+    "write_samples",
+    "write_tables",
+    "writing",
+]

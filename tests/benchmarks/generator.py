@@ -35,7 +35,7 @@ from harness.errors import EnvironmentFailed, Interrupted, LoadFailed, Twinbench
 from harness.machine import placement
 from harness.measuring.crew import Crew, Order, crew
 from harness.models import Arrivals, Estimate, Load, Placement
-from harness.planning import plan
+from harness.planning.files import PROJECT
 from harness.processes import children as processes
 from harness.processes.children import Child
 from harness.processes.interrupts import interrupts
@@ -90,7 +90,7 @@ class Locust:
             log=folder / f"locust-{kind}.log",
             cores=where.load,
             piped=True,
-            folder=plan.PROJECT,
+            folder=PROJECT,
         )
 
     def answer(self) -> dict[str, float]:
@@ -206,7 +206,7 @@ class Bench:
 
     def seat(self, users: int) -> None:
         contender = Contender("no-op", self.url, str(self.samples))
-        scenario = str(plan.PROJECT / "scenarios" / "hello.py")
+        scenario = str(PROJECT / "scenarios" / "hello.py")
         self.load.seat(Order(scenario, (contender,), Load(users), PATIENCE_S, "many"))
 
     def metering_share(self) -> float:
@@ -226,9 +226,9 @@ class Bench:
 
 def memory_mib(where: Placement, folder: Path, url: str) -> float:
     """Proportional set size of a load process whose many open connections were each used."""
-    with crew(size=1, cores=where.load, logs=folder, folder=plan.PROJECT) as load:
+    with crew(size=1, cores=where.load, logs=folder, folder=PROJECT) as load:
         contender = Contender("no-op", url, str(folder / "many"))
-        scenario = str(plan.PROJECT / "scenarios" / "hello.py")
+        scenario = str(PROJECT / "scenarios" / "hello.py")
         load.seat(Order(scenario, (contender,), Load(MANY), PATIENCE_S, "many"))
         load.play(Turn("no-op", 0, 2.0, 0.1))
         (pid,) = load.trees[0]
@@ -257,7 +257,7 @@ def standing(console: Console) -> Iterator[Bench]:
         folder = stack.enter_context(processes.scratch_folder("generator"))
         stack.enter_context(processes.kept_to(where.load))
         server = stack.enter_context(ceiling.no_op_server(where.servers, folder))
-        load = stack.enter_context(crew(size=1, cores=where.load, logs=folder, folder=plan.PROJECT))
+        load = stack.enter_context(crew(size=1, cores=where.load, logs=folder, folder=PROJECT))
         fast, plain = (Locust(kind, server.url, where, folder) for kind in ("fast", "plain"))
         stack.callback(lambda: processes.stop([fast.child, plain.child]))
         fast.answer()

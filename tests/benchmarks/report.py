@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness import store
 from harness.models import (
+    BlockPlan,
     BlockUsage,
-    CellPlan,
     CellRound,
     Load,
     Placement,
@@ -32,8 +33,9 @@ from harness.models import (
     Usage,
 )
 from harness.planning import plan
+from harness.planning.files import PROJECT, STACKS_FILE
+from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
-from harness.store import store
 
 ROUNDS = 6
 SMALL, LARGE = 1_000_000, 10_000_000
@@ -97,7 +99,7 @@ def _report(run: Path) -> tuple[float, float]:
     begun = time.perf_counter()
     child = subprocess.Popen(
         [sys.executable, "-m", "harness", "report", str(run)],
-        cwd=plan.PROJECT,
+        cwd=PROJECT,
         stdout=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(child.pid, 0)
@@ -129,24 +131,24 @@ def make_run(out: Path, samples: int, rate_rps: float | None) -> tuple[Path, int
     )
     store.write_run(run, record)
     journal = store.Journal(run)
-    cells = sum(len(cell.stacks) for cell in todo.cells)
+    cells = sum(len(cell.stacks) for cell in todo.blocks)
     made = 0
     for number in range(1, ROUNDS + 1):
-        for cell in todo.cells:
+        for cell in todo.blocks:
             measured = list(
                 _block(run, cell, number, round(samples * _OVERSHOOT / (cells * ROUNDS)))
             )
             made += sum(one.requests for one in measured)
             journal.block(number, measured, _usage(cell, number))
-        journal.round(number, record.started, [cell.scenario.name for cell in todo.cells], {})
+        journal.round(number, record.started, [cell.scenario.name for cell in todo.blocks], {})
     journal.close()
     return run, made
 
 
 def _plan(rate_rps: float | None) -> Plan:
     made = plan.make_plan(
-        scenarios=plan.load_scenarios(),
-        stacks=load_stacks(plan.STACKS_FILE),
+        scenarios=load_scenarios(),
+        stacks=load_stacks(STACKS_FILE),
         profile=Profile("synthetic", rounds=ROUNDS, cell_s=1.5),
         seed=1,
         rate_rps=rate_rps,
@@ -157,7 +159,7 @@ def _plan(rate_rps: float | None) -> Plan:
     return replace(made, cells=cells)
 
 
-def _block(run: Path, cell: CellPlan, number: int, samples: int) -> Iterator[CellRound]:
+def _block(run: Path, cell: BlockPlan, number: int, samples: int) -> Iterator[CellRound]:
     for place, label in enumerate(cell.stacks):
         generator = np.random.default_rng([number, place, *cell.scenario.name.encode()])
         file = f"samples/{cell.scenario.name}.{label}.r{number:02}.parquet"
@@ -224,7 +226,7 @@ def _samples(
     }, tuple(slices)
 
 
-def _usage(cell: CellPlan, number: int) -> BlockUsage:
+def _usage(cell: BlockPlan, number: int) -> BlockUsage:
     roles = {
         name: Usage(0.3, 40 << 20, 4, 1000)
         for name in ("postgres", "upstream", "load 1", "harness")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.planning import plan
+from harness.planning.files import PROJECT
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
@@ -49,7 +49,7 @@ def compose(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["docker", "compose", *arguments],
-        cwd=plan.PROJECT,
+        cwd=PROJECT,
         env=environment(results, **settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -152,7 +152,7 @@ def test_a_folder_of_somebody_else_is_named_with_what_to_do(results: Path) -> No
 def test_ctrl_c_leaves_no_container_and_keeps_what_was_measured(results: Path) -> None:
     process = subprocess.Popen(
         ["docker", "compose", "up", "--exit-code-from", "bench"],
-        cwd=plan.PROJECT,
+        cwd=PROJECT,
         env=environment(results, SCENARIOS="hello", ROUNDS="500"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -16,13 +16,12 @@ import psutil
 import pytest
 
 from harness.machine import placement
-from harness.planning import plan
+from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.serving import services
 from harness.serving.servers import Server, serving
 from harness.serving.services import Services
 
-PROJECT = plan.PROJECT
 _MARK = "TWINBENCH_TEST_MARK"
 
 
@@ -49,7 +48,7 @@ def around(logs: Path) -> Iterator[Services]:
 def servers(around: Services, logs: Path) -> Iterator[dict[str, Server]]:
     """Every stack of stacks.toml, by name."""
     cores = placement.usable_cores()
-    stacks = load_stacks(plan.STACKS_FILE).values()
+    stacks = load_stacks(STACKS_FILE).values()
     with serving(
         # Two workers show what five would, and each takes seconds to start.
         [replace(stack, workers="2") if stack.workers else stack for stack in stacks],

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import store
 from harness.calibration import noise
-from harness.planning import plan
-from harness.store import store
+from harness.planning.files import PROJECT
 from tests.integration.conftest import Command, wait_for
 
 #: Five rounds take long where other tests take the cores.
@@ -29,7 +29,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     """What it says in JSON, and its --out; measured once for all tests here."""
     out = tmp_path_factory.mktemp("results")
     command = [sys.executable, "-m", "harness", *map(str, SHORT), "--json", "--out", str(out)]
-    done = subprocess.run(command, cwd=plan.PROJECT, capture_output=True, text=True, timeout=170)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=170)
     assert done.returncode == 0, done.stderr
     assert "round 5 measured" in done.stderr
     return json.loads(done.stdout), out

@@ -24,7 +24,7 @@ from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
 from harness.models import Arrivals, Load
-from harness.planning import plan
+from harness.planning.files import PROJECT
 from tests.integration.conftest import Command
 from tests.known_servers import STALL_EVERY_S, STALL_S
 from tests.paced import SLOWED
@@ -39,7 +39,7 @@ ORIGIN_NS = time.perf_counter_ns()
 def server(kind: str) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.known_servers", kind],
-        cwd=plan.PROJECT, stdout=subprocess.PIPE, text=True,
+        cwd=PROJECT, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     try:

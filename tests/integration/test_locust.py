@@ -13,13 +13,14 @@ import pytest
 from apps import contract
 from harness.machine import placement
 from harness.models import Measures, Scenario
-from harness.planning import plan
+from harness.planning.files import PROJECT, STACKS_FILE
+from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
 from harness.serving import servers
 from harness.serving.services import Services
 from tests.socket_server import reply, says, serving
 
-SCENARIOS = [one for one in plan.load_scenarios().values() if one.measures is Measures.REQUESTS]
+SCENARIOS = [one for one in load_scenarios().values() if one.measures is Measures.REQUESTS]
 FILES = [one.file for one in SCENARIOS]
 
 
@@ -33,7 +34,7 @@ def locust(files: list[str], url: str, *, users: int = 2) -> tuple[int, dict[str
         [sys.executable, "-m", "locust", "-f", ",".join(files),
          "--headless", "--host", url, "--users", str(users), "--spawn-rate", str(users),
          "--run-time", f"{_SECONDS}s", "--json", "--loglevel", "ERROR"],
-        cwd=plan.PROJECT, capture_output=True, text=True, timeout=60,
+        cwd=PROJECT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     counts: dict[str, tuple[int, int]] = {}
     for one in json.loads(done.stdout):  # a row for each method
@@ -46,7 +47,7 @@ def locust(files: list[str], url: str, *, users: int = 2) -> tuple[int, dict[str
 def url(around: Services, logs: Path) -> Iterator[str]:
     """One stack, not all of them: those are started for another module, in another process."""
     cores = placement.usable_cores()
-    stack = load_stacks(plan.STACKS_FILE)["fastapi-uvicorn"]
+    stack = load_stacks(STACKS_FILE)["fastapi-uvicorn"]
     with servers.serving(
         [stack],
         workers=1,
@@ -54,7 +55,7 @@ def url(around: Services, logs: Path) -> Iterator[str]:
         cores=cores,
         start_cores=cores,
         logs=logs,
-        folder=plan.PROJECT,
+        folder=PROJECT,
     ) as up:
         yield up[stack.label].url
 
@@ -64,7 +65,7 @@ def asked() -> dict[str, list[list[str]]]:
     """Scenario file -> method, path and promised status of all that it sends."""
     done = subprocess.run(
         [sys.executable, "-c", ASKED, *FILES],
-        cwd=plan.PROJECT, capture_output=True, text=True, timeout=60, check=True,
+        cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     answer: dict[str, list[list[str]]] = json.loads(done.stdout)
     return answer

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness.store import store
+from harness import store
 from tests.integration.conftest import Command
 
 pytestmark = pytest.mark.alone  # a schedule is kept to the millisecond, or the cell is invalid

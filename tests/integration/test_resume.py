@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness import store
 from harness.planning import plan
-from harness.store import store
+from harness.planning.files import PROJECT
 from tests.integration.conftest import Command, journal_lines, wait_for
 
 ROUNDS = 2
@@ -64,7 +65,7 @@ def test_a_killed_run_goes_on_where_it_was(
     assert any(note.startswith("resumed at") for note in record.notes)
     for one in record.rounds:
         assert list(one.order) == [
-            c.scenario.name for c in plan.scenario_order(record.plan, one.number)
+            c.scenario.name for c in plan.block_order(record.plan, one.number)
         ]
         for cell in one.cells:
             name = Path(cell.samples_file).name
@@ -96,7 +97,7 @@ def test_a_complete_run_is_not_measured_again(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     folder = tmp_path / "reference"
-    shutil.copytree(plan.PROJECT / "results" / "reference", folder)
+    shutil.copytree(PROJECT / "results" / "reference", folder)
     journal = (folder / "journal.jsonl").read_bytes()
     code, _, err = twinbench("run", "--resume", folder).finish()
     assert code == 2

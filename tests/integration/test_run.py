@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harness.planning import plan
-from harness.store import store
+from harness import store
+from harness.planning.files import PROJECT
 from tests.integration.conftest import Command
 
 SCENARIOS = {"hello", "users-lookup", "weather"}
@@ -26,7 +26,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", *sorted(SCENARIOS), "--profile", "smoke", "--seed", "7",
          "--json", "--out", str(out)],
-        cwd=plan.PROJECT, capture_output=True, text=True, timeout=110,
+        cwd=PROJECT, capture_output=True, text=True, timeout=110,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from harness.store import store
+from harness import store
 from tests.integration.conftest import Command
 
 STATUSES = {"export": {200}, "errors": {400, 401, 404, 405, 422}, "live": {101}}

@@ -8,7 +8,7 @@ import pytest
 from apps import contract
 from harness.checking import parity
 from harness.machine import placement
-from harness.planning import plan
+from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.serving import services
 from harness.serving.servers import serving
@@ -28,11 +28,11 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
             seed=0,
             cores=cores,
             logs=tmp_path,
-            folder=plan.PROJECT,
+            folder=PROJECT,
             environ={"DATABASE_URL": address},
         ) as around:
             assert around.postgres is None
-            stack = load_stacks(plan.STACKS_FILE)["fastapi-uvicorn"]
+            stack = load_stacks(STACKS_FILE)["fastapi-uvicorn"]
             with serving(
                 [stack],
                 workers=1,
@@ -40,7 +40,7 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
                 cores=cores,
                 start_cores=cores,
                 logs=tmp_path,
-                folder=plan.PROJECT,
+                folder=PROJECT,
             ) as servers:
                 samples = [contract.lookup_user(1), contract.lookup_user(10_000)]
                 assert parity.check_stack(servers[stack.label].url, samples) == []

@@ -24,7 +24,7 @@ from apps import contract
 from apps.domain.cities import LATE_CITY
 from apps.settings import DEFAULT_JWT_SECRET, Settings
 from harness.checking import explore, parity
-from harness.planning import plan
+from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.serving.servers import Server
 from harness.serving.services import Services
@@ -34,10 +34,8 @@ from tests.integration.conftest import wait_for
 #: tests beside it would come to nothing.
 pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]
 
-STACKS = list(load_stacks(plan.STACKS_FILE))
-BREAKS = {
-    name: stack.breaks for name, stack in load_stacks(plan.STACKS_FILE).items() if stack.breaks
-}
+STACKS = list(load_stacks(STACKS_FILE))
+BREAKS = {name: stack.breaks for name, stack in load_stacks(STACKS_FILE).items() if stack.breaks}
 
 
 @pytest.fixture(scope="session")

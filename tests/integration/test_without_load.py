@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from harness.store import store
+from harness import store
 from tests.integration.conftest import Command
 
 

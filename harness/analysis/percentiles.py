@@ -1,0 +1,85 @@
+"""Percentiles over the pooled samples of some rounds, with intervals from resampled rounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis import stats
+from harness.models import Estimate, Plan
+
+QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
+#: Where the latency chart has its points; the tail gets as many as the middle.
+CURVE = tuple(
+    sorted({*QUANTILES.values(), *(1 - 10**-e for e in np.linspace(math.log10(2), 4, 60))})
+)
+#: A quantile is drawn only where at least this many samples lie beyond it.
+SAMPLES_BEYOND = 10
+RESAMPLES = 1000
+UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+
+def confidence_of(plan: Plan) -> float:
+    """Nominal confidence of the intervals, such that they hold the truth in 95 %."""
+    return stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
+
+
+class Pool:
+    """Times (ns) of some rounds together, and how they vary from round to round.
+
+    Made once and used for a cell's own figures and for all its comparisons: with millions of
+    samples, finding percentiles is what a report spends its time on.
+    """
+
+    def __init__(self, rounds: Sequence[npt.NDArray[np.int64]], plan: Plan) -> None:
+        self._rounds = len(rounds)
+        self._confidence = confidence_of(plan)
+        self._samples = sum(map(len, rounds))
+        if not self._samples:
+            return
+        found = np.quantile(np.concatenate(rounds), CURVE, overwrite_input=True)
+        self._ns = dict(zip(CURVE, found.tolist(), strict=True))
+        # The same seed draws the same rounds for every stack.
+        weights = stats.bootstrap_weights(len(rounds), RESAMPLES, plan.seed)
+        resampled = stats.LatencyHistogram(rounds).resampled(weights, list(QUANTILES.values()))
+        self._resampled_ns = dict(zip(QUANTILES, resampled.T, strict=True))
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Percentiles in ms; keys as in QUANTILES."""
+        if not self._samples:
+            return dict.fromkeys(QUANTILES, UNKNOWN)
+        return {
+            name: stats.resampling_interval(
+                self._ns[quantile] / 1e6, self._resampled_ns[name], self._rounds, self._confidence
+            )
+            for name, quantile in QUANTILES.items()
+        }
+
+    def curve_ms(self) -> list[tuple[float, float]]:
+        """Those points of CURVE beyond which enough samples lie."""
+        return [
+            (quantile, self._ns[quantile] / 1e6) for quantile in CURVE if self._reaches(quantile)
+        ]
+
+    @property
+    def supported(self) -> set[str]:
+        """The median, and those percentiles beyond which enough samples lie."""
+        return {"p50", *(name for name, quantile in QUANTILES.items() if self._reaches(quantile))}
+
+    def _reaches(self, quantile: float) -> bool:
+        return self._samples * (1 - quantile) >= SAMPLES_BEYOND
+
+    def ratio(self, base: Pool, name: str) -> Estimate:
+        """One of our percentiles ÷ the same of another stack in the same rounds."""
+        if not self._samples or not base._samples:
+            return UNKNOWN
+        quantile = QUANTILES[name]
+        return stats.resampling_interval(
+            self._ns[quantile] / base._ns[quantile],
+            self._resampled_ns[name] / base._resampled_ns[name],
+            self._rounds,
+            self._confidence,
+        )

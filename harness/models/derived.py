@@ -1,0 +1,152 @@
+"""What follows from a run's raw data: figures, intervals, gates and verdicts."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.models.measured import RunRecord
+from harness.models.plan import BlockKey, CellKey, Family
+
+
+class Verdict(enum.StrEnum):
+    """The candidate beside the baseline, in the words of docs/METHOD.md."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "same"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its 95 % interval; NaN limits where there are too few rounds for one."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePoint:
+    """Throughput in one slice."""
+
+    round: int
+    elapsed_s: (
+        float  # load time of this scenario so far, all stacks; pauses between rounds left out
+    )
+    throughput_rps: float
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate's figure beside its bound."""
+
+    gate: str
+    passed: bool
+    figure: str  # "errors 0.3 %"
+    bound: str  # "at most 0.1 %"
+
+    @property
+    def reason(self) -> str:
+        """As in the `reason` column."""
+        return f"{self.gate}: {self.figure} ({self.bound})"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleKept:
+    """Open load: what was due, what was sent when, and how long the server itself took."""
+
+    offered_rps: float  # what was due in the counting windows
+    achieved_rps: float  # right answers that came in the same windows
+    lag_p99_ms: float  # sent after it was due
+    late: int  # sent more than 1 ms after it was due
+    starved: int  # of these, for want of a free connection
+    never_sent: int
+    service_ms: Mapping[str, Estimate]  # from sending to the answer; keys as in latency_ms
+
+
+@dataclass(frozen=True, slots=True)
+class CellSummary:
+    """One cell over all its rounds: a row of summary.csv and what the charts need beside it."""
+
+    scenario: str
+    stack: str
+    twin: str
+    load: str
+    rounds: int
+    requests: int  # all that were sent in the slices, also outside the counting windows
+    errors: int
+    throughput_rps: Estimate  # NaN of starts
+    latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999; NaN of starts that are too few
+    cpu_us_per_request: Estimate  # the server's process tree
+    pss_mib: float  # largest of the rounds; NaN of a test client, whose process holds our own code
+    threads: int  # likewise
+    switches_per_request: float  # context switches of the server's process tree
+    schedule: ScheduleKept | None  # of open load
+    gates: tuple[GateResult, ...]
+    latency_curve_ms: tuple[
+        tuple[float, float], ...
+    ]  # (quantile in 0…1, latency), p50 … as far as samples allow
+    timeline: tuple[TimelinePoint, ...]
+
+    @property
+    def key(self) -> CellKey:
+        """The cell that this sums up."""
+        return CellKey(self.stack, self.scenario, self.load)
+
+    @property
+    def valid(self) -> bool:
+        """Whether every gate passed."""
+        return all(gate.passed for gate in self.gates)
+
+    @property
+    def reason(self) -> str:
+        """Why it is invalid; empty when it is valid."""
+        return "; ".join(gate.reason for gate in self.gates if not gate.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Candidate ÷ baseline for one metric: a row of comparisons.csv.
+
+    `metric` is throughput_rps, latency_p50_ms, latency_p99_ms or cpu_us_per_request. The verdict
+    speaks of the candidate: `faster` is more requests per second, or less time, or less CPU.
+    """
+
+    scenario: str
+    load: str
+    metric: str
+    baseline: str
+    candidate: str
+    ratio: float
+    ci_low: float
+    ci_high: float
+    rounds: int
+    noise_floor: float  # half width of the band around 1 that counts as noise: 0.03 is ±3 %
+    verdict: Verdict
+    family: Family  # the comparisons that the verdict was corrected with
+
+    @property
+    def block(self) -> BlockKey:
+        """The scenario and load that both stacks were measured with."""
+        return BlockKey(self.scenario, self.load)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All that follows from a run's raw data; the report is made from this alone."""
+
+    run: RunRecord
+    cells: tuple[CellSummary, ...]  # in the plan's order
+    comparisons: tuple[Comparison, ...]
+    noise_floor: float  # the band for throughput; other metrics: in their comparisons
+    idle_core_share: float  # largest share of a core that one idle stack used
+    harness_core_share: float  # largest share of a core that metering and turn-taking took
+
+    @property
+    def valid(self) -> bool:
+        """Whether there are cells, and every one passed its gates."""
+        return bool(self.cells) and all(cell.valid for cell in self.cells)

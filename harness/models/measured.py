@@ -1,0 +1,157 @@
+"""What a run measured, as its journal keeps it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.models.plan import BlockKey, BlockPlan, CellKey, Placement, Plan
+
+
+class Failure(enum.IntEnum):
+    """Why a request did not get the reply that the contract promises; 0: it did."""
+
+    NONE = 0
+    WRONG_STATUS = 1
+    WRONG_BODY = 2
+    CLOSED = 3
+    TIMEOUT = 4
+    MALFORMED = 5
+    REFUSED = 6
+    NEVER_SENT = 7  # it was due, but no connection was free until the end
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One turn of one stack. Times in ns since the block's slices began."""
+
+    cycle: int
+    begin_ns: int  # the first request goes out
+    from_ns: int  # counting begins: the load has settled, and every connection has had a reply
+    to_ns: int  # counting ends; the load goes on until what is in flight has been answered
+    end_ns: int  # the last reply has come
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the processes of a stack, a service, the load or the harness itself used."""
+
+    cpu_s: float
+    pss_bytes: int  # proportional set size, or resident size if the system has no PSS
+    threads: int
+    context_switches: int  # of all threads that lived from begin to end
+
+
+@dataclass(frozen=True, slots=True)
+class CellRound:
+    """One cell in one round; its samples are in `samples_file`."""
+
+    round: int  # from 1
+    scenario: str
+    stack: str
+    load: str
+    samples_file: str  # relative to the run's folder
+    requests: int  # all that were sent in the slices, settling and draining included; or starts
+    errors: int
+    slices: tuple[Slice, ...]
+    #: The stack's whole process tree. CPU time is that of this cell's slices; the rest is read at
+    #: the end of the block, in which a stack without a turn has next to nothing to do.
+    server: Usage
+    load_cpu_s: tuple[float, ...]  # of each load process in this cell's slices; empty without any
+    #: Service -> its CPU time in this cell's slices; None: we did not start it, so it is unknown.
+    services_cpu_s: Mapping[str, float | None]
+    wall_s: float  # begin to end of this cell's slices, added up
+    starved: int = 0  # open load: requests that waited for a free connection
+    died: str = ""  # which process of the stack ended while it was measured, or did not start
+    parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
+    error_examples: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> CellKey:
+        """The cell that this is one round of."""
+        return CellKey(self.stack, self.scenario, self.load)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockUsage:
+    """One block in one round, all stacks together: what everybody used from begin to end."""
+
+    round: int
+    scenario: str
+    load: str
+    wall_s: float  # begin of the first slice to end of the last
+    idle_core_share: Mapping[str, float]  # stack -> CPU time ÷ time, outside its own slices
+    roles: Mapping[str, Usage] = field(default_factory=dict)  # services, load processes, harness
+
+    @property
+    def key(self) -> BlockKey:
+        """The block that this is one round of."""
+        return BlockKey(self.scenario, self.load)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a round is to measure, as it was decided before the round began."""
+
+    round: int
+    blocks: tuple[BlockKey, ...]  # in the order in which they are measured
+    reason: str
+    added: tuple[BlockPlan, ...] = ()  # those of them that were not planned before
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Everything that one round measured."""
+
+    number: int  # from 1
+    order: tuple[BlockKey, ...]  # as measured
+    started: str  # ISO 8601, UTC
+    ready_s: Mapping[str, float]  # stack -> seconds from spawn to the first good reply
+    cells: tuple[CellRound, ...]
+    blocks: tuple[BlockUsage, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was measured to its end."""
+        return bool(self.order)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What A against A came to on one machine, and how much load the machine can send."""
+
+    machine: str  # environment.fingerprint: figures of one machine say nothing of another
+    made: str  # ISO 8601, UTC
+    rounds: int
+    #: Metric -> half width of the band in which A and A can't be told apart: 0.03 is ±3 %.
+    noise_floor: Mapping[str, float]
+    ceiling_rps: Mapping[str, float]  # connections -> requests/s of one load process, no-op server
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """run.json and journal.jsonl together: what a run planned and what it has so far."""
+
+    run_id: str
+    schema: int
+    plan: Plan
+    environment: Mapping[str, object]
+    placement: Placement
+    command: tuple[str, ...]
+    started: str
+    ended: str | None  # None: cut off
+    rounds: tuple[Round, ...]
+    decisions: tuple[Decision, ...] = ()
+    calibration: Calibration | None = None  # of this machine, as it stood when the run began
+    notes: tuple[str, ...] = ()
+
+    @property
+    def loaded_s(self) -> float:
+        """Seconds of slices that were measured so far."""
+        return sum(cell.wall_s for finished in self.rounds for cell in finished.cells)
+
+    @property
+    def blocks(self) -> tuple[BlockPlan, ...]:
+        """Every block that was planned: those of the plan, then those that were decided later."""
+        return (*self.plan.blocks, *(block for made in self.decisions for block in made.added))

@@ -1,0 +1,299 @@
+"""What a run is going to do: stacks, scenarios, loads, and the plan made of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+#: Fewer rounds give an interval, but no verdict.
+ROUNDS_FOR_A_VERDICT = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BlockKey:
+    """Names a scenario under a load: what all stacks of a block are measured with."""
+
+    scenario: str
+    load: str  # a Load's label: `closed-16`
+
+    def __str__(self) -> str:
+        return f"{self.scenario} ({self.load})"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CellKey:
+    """Names what one row of summary.csv is about: a stack in a scenario under a load."""
+
+    stack: str  # the stack's label
+    scenario: str
+    load: str  # a Load's label: `closed-16`
+
+    @property
+    def block(self) -> BlockKey:
+        """The cell's scenario and load, without its stack."""
+        return BlockKey(self.scenario, self.load)
+
+    def __str__(self) -> str:
+        return f"{self.stack} in {self.block}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A twin made runnable: twin + server + worker model + settings.
+
+    `label` names the stack within a run: it equals `name` unless the same stack takes part
+    twice (`fastapi-uvicorn`, `fastapi-uvicorn#2`), as in a comparison of A with A.
+    """
+
+    name: str
+    label: str
+    twin: str  # "flask" or "fastapi": decides the colour in the charts
+    app: str  # import string of the application factory
+    server: str  # a key of servers.COMMANDS
+    isolates: str  # one sentence that says what this stack shows
+    options: tuple[str, ...] = ()  # further arguments of the server's command line
+    settings: Mapping[str, str] = field(
+        default_factory=dict
+    )  # TWIN_* variables, in lower case and without the prefix
+    workers: str = ""  # "3", "n" or "2n+1", n being the servers' cores; empty: the plan's number
+    breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
+
+
+class Arrivals(enum.StrEnum):
+    """When the requests of open load are due."""
+
+    CONSTANT = "constant"  # one every 1/R seconds
+    POISSON = "poisson"  # independent of each other, as from many users; R a second on average
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Closed load, or open load if it has a rate.
+
+    Closed load: `users` connections, each of which sends when its last reply has come. Open load:
+    requests are due on a schedule, whether or not earlier ones have been answered; at most `users`
+    are in flight.
+    """
+
+    users: int
+    rate_rps: float | None = None
+    arrivals: Arrivals = Arrivals.POISSON
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are due on a schedule."""
+        return self.rate_rps is not None
+
+    @property
+    def label(self) -> str:
+        """As in the `load` column: `closed-16`, `open-poisson-500`."""
+        if self.rate_rps is None:
+            return f"closed-{self.users}"
+        return f"open-{self.arrivals}-{self.rate_rps:g}"
+
+
+class Kind(enum.StrEnum):
+    """What a scenario's requests spend their time on."""
+
+    FRAMEWORK = "framework"
+    IO = "I/O-bound"
+    CPU = "CPU-bound"
+    MIXED = "mixed"
+
+
+class Measures(enum.StrEnum):
+    """What a scenario's samples are."""
+
+    REQUESTS = "requests"  # to a server, or messages over its WebSockets
+    STARTS = "starts"  # of a server, from spawn to its first good reply
+    TEST_CLIENT = "test client"  # requests through the framework's own test client
+
+
+class StepKind(enum.StrEnum):
+    """What changes with a step of the ladder."""
+
+    SERVER = "server"
+    VALIDATION = "validation"
+    FRAMEWORK = "framework"
+    CLIENT = "client"
+    HANDLERS = "handlers"
+    DRIVER = "driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change on the way from Flask to FastAPI, from one rung (a stack) to the next."""
+
+    kind: StepKind
+    change: str  # a few words: "gunicorn → granian"
+    before: str  # the rung below the step
+    after: str  # the rung above it
+    beyond: bool = False  # whether it leads on from FastAPI as it is commonly run
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What the users do, as the scenario's Locust file declares it."""
+
+    name: str  # the file's name: users-lookup for scenarios/users_lookup.py
+    file: str  # relative to the project: scenarios/users_lookup.py
+    kind: Kind
+    question: str  # what it answers, as a reader would ask it
+    endpoints: tuple[str, ...]  # what it requests, named as in the contract: "GET /hello"
+    stacks: tuple[str, ...]  # default contenders; the first is the baseline
+    users: int  # default number of users
+    slice_s: float  # how long one stack is loaded before the next has its turn
+    settle_s: float  # the beginning of each slice, which is not counted
+    warmup_s: float  # uncounted load on fresh servers, until their rate is steady
+    core: bool = False  # whether a run that names no scenario measures it
+    measures: Measures = Measures.REQUESTS
+    ladder: tuple[StepKind, ...] = ()  # kinds of step that can matter; empty: no ladder
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How much is measured: rounds, and seconds that a cell is loaded in each."""
+
+    name: str
+    rounds: int
+    cell_s: float  # all slices of a cell in a round, settling included
+    scale: float = 1.0  # of the scenario's own slice and warm-up (smoke shortens them)
+    every_scenario: bool = False  # which scenarios a run measures that names none
+    ladder: bool = False  # whether the steps between the twins are measured too
+
+
+class Family(enum.StrEnum):
+    """Comparisons whose verdicts are corrected together (Holm).
+
+    A question that is asked beside the reader's own belongs to another family, so that asking it
+    does not weaken the answer to the first.
+    """
+
+    ANSWERS = "answers"  # what the reader came with: each scenario under its first load
+    LOADS = "loads"  # the same comparisons under further loads
+    LADDER = "ladder"  # where a difference comes from, step by step
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """Two stacks of a block that are compared, and the family that the comparison belongs to."""
+
+    baseline: str
+    candidate: str
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """A scenario under a load with its contenders, as one round measures it."""
+
+    scenario: Scenario
+    stacks: tuple[str, ...]  # labels; the first is the baseline
+    load: Load
+    slice_s: float
+    settle_s: float
+    cycles: int  # slices per stack and round
+    warmup_s: float
+    ladder: tuple[Step, ...] = ()  # steps that are measured too, from the lowest rung on
+    family: Family = Family.ANSWERS  # of the comparisons that are no steps
+
+    @property
+    def key(self) -> BlockKey:
+        """Its name within a run."""
+        return BlockKey(self.scenario.name, self.load.label)
+
+    @property
+    def cells(self) -> tuple[CellKey, ...]:
+        """A cell per stack, in the order of `stacks`."""
+        return tuple(self.cell(label) for label in self.stacks)
+
+    def cell(self, label: str) -> CellKey:
+        """The cell of a stack."""
+        return CellKey(label, self.scenario.name, self.load.label)
+
+    @property
+    def total(self) -> tuple[str, str] | None:
+        """The ladder's lowest rung, and the rung of FastAPI as it is commonly run."""
+        way = [step for step in self.ladder if not step.beyond]
+        return (way[0].before, way[-1].after) if way else None
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Baseline and candidate of each ordinary comparison; being a rung makes none."""
+        if not self.ladder:
+            baseline, *candidates = self.stacks
+            return tuple((baseline, candidate) for candidate in candidates)
+        baseline, *candidates = self.scenario.stacks
+        own = [(baseline, candidate) for candidate in candidates]
+        return tuple(dict.fromkeys((*own, *([self.total] if self.total else []))))
+
+    @property
+    def steps(self) -> tuple[tuple[str, str], ...]:
+        """Rung before and rung after of each step that is no ordinary comparison anyway."""
+        pairs = [(step.before, step.after) for step in self.ladder]
+        return tuple(pair for pair in pairs if pair not in self.pairs)
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """Every comparison of the block: the ordinary ones, then the ladder's steps."""
+        return (
+            *(Contrast(*pair, self.family) for pair in self.pairs),
+            *(Contrast(*pair, Family.LADDER) for pair in self.steps),
+        )
+
+    @property
+    def counts_starts(self) -> bool:
+        """Whether a sample is a start and not a request."""
+        return self.scenario.measures is Measures.STARTS
+
+    @property
+    def has_throughput(self) -> bool:
+        """Whether requests per second say anything: a schedule fixes them, and starts have none."""
+        return not (self.load.is_open or self.counts_starts)
+
+    @property
+    def headline(self) -> str:
+        """The metric that decides."""
+        return "throughput_rps" if self.has_throughput else "latency_p50_ms"
+
+    @property
+    def seconds_per_round(self) -> float:
+        """Seconds of load that one round of this block takes."""
+        return len(self.stacks) * (self.warmup_s + self.cycles * self.slice_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which role has which cores; empty tuples if processes can't be pinned."""
+
+    servers: tuple[int, ...]
+    load: tuple[int, ...]
+    services: tuple[int, ...]
+    note: str = ""  # for the report: why it is not the placement that one would wish for
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides what a run does; the same plan and seed give the same order."""
+
+    profile: str
+    seed: int
+    rounds: int
+    stacks: tuple[Stack, ...]
+    blocks: tuple[BlockPlan, ...]
+    workers: int  # worker processes of each server
+    upstream_latency: str  # "constant:50" or "lognormal:50:0.5", in ms
+    generators: int = 1  # load processes, each on a core of its own if there are enough
+    precision: float | None = None  # ± share below which an interval is narrow enough; None: any
+
+    def block(self, key: BlockKey) -> BlockPlan:
+        """The block with this key.
+
+        Raises:
+            KeyError: No block of the plan has this key.
+        """
+        for block in self.blocks:
+            if block.key == key:
+                return block
+        raise KeyError(key)

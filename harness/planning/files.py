@@ -1,0 +1,9 @@
+"""Where the project keeps what plans are made of."""
+
+from pathlib import Path
+
+#: The folder that holds apps, scenarios and harness.
+PROJECT = Path(__file__).resolve().parent.parent.parent
+STACKS_FILE = PROJECT / "apps" / "stacks.toml"
+LADDER_FILE = PROJECT / "apps" / "ladder.toml"
+SCENARIOS_FOLDER = PROJECT / "scenarios"

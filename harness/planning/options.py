@@ -1,0 +1,86 @@
+"""What the user of `twinbench run` may decide, as one validated record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.errors import BadInput
+from harness.models import Arrivals, Profile
+
+PROFILES: Mapping[str, Profile] = {
+    # For tests and a first look: two rounds give no verdict.
+    "smoke": Profile("smoke", rounds=2, cell_s=0.3, scale=0.3),
+    # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
+    "quick": Profile("quick", rounds=6, cell_s=2.4),
+    "full": Profile("full", rounds=16, cell_s=4.0, every_scenario=True, ladder=True),
+}
+DEFAULT_PROFILE = "quick"
+UPSTREAM_LATENCY = "constant:50"
+#: A slice must leave something to count after settling.
+_MIN_SLICE_S = 0.02
+_MAX_SLICE_S = 60.0
+_MAX_ROUNDS = 10_000
+MAX_USERS = 10_000
+_MAX_RATE = 1_000_000
+_MAX_GENERATORS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What decides a plan, beside the stacks, scenarios and ladder that there are.
+
+    Messages name the options of `twinbench run`.
+
+    Raises:
+        BadInput: A value makes no sense.
+    """
+
+    profile: Profile = PROFILES[DEFAULT_PROFILE]
+    seed: int = 0  # decides every order
+    scenarios: tuple[str, ...] = ()  # empty: the core ones, or all if the profile says so
+    stacks: tuple[str, ...] = ()  # the first is the baseline; empty: each scenario's own
+    users: tuple[int, ...] = ()  # closed load: one load each; open load: the most connections
+    rates_rps: tuple[float, ...] = ()  # open load, one load each; empty: closed load
+    arrivals: Arrivals | None = None  # None: Poisson
+    rounds: int | None = None  # None: the profile's
+    slice_s: float | None = None  # None: the scenario's
+    generators: int = 1  # load processes
+    precision: float | None = None  # stop once intervals are narrower than ± this: 0.03 is ±3 %
+    ladder: bool | None = None  # None: as the profile says, unless stacks are chosen
+    workers: int = 1  # worker processes of each server
+    upstream_latency: str = UPSTREAM_LATENCY
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        for users in self.users:
+            if not 1 <= users <= MAX_USERS:
+                raise BadInput(f"--users {users}: give between 1 and {MAX_USERS:,} users")
+        for rate_rps in self.rates_rps:
+            if not 1 <= rate_rps <= _MAX_RATE:  # nor is nan
+                raise BadInput(f"--rate {rate_rps:g}: give 1 to {_MAX_RATE:,} requests a second")
+        for option, values in (("--users", self.users), ("--rate", self.rates_rps)):
+            if repeated := _repeated(values):
+                raise BadInput(f"{option}: {repeated:g} is given twice; give each load once")
+        if self.rates_rps and len(self.users) > 1:
+            raise BadInput("--users: with --rate, give one number, the most connections")
+        if self.arrivals is not None and not self.rates_rps:
+            raise BadInput(f"--arrivals {self.arrivals} is for open load: give a --rate too")
+        if not 1 <= self.generators <= _MAX_GENERATORS:
+            raise BadInput(
+                f"--generators {self.generators}: give 1 to {_MAX_GENERATORS} load processes"
+            )
+        if self.precision is not None and not 0.001 <= self.precision <= 0.5:
+            raise BadInput(f"--precision {self.precision:.2%}: give 0.1% to 50%")
+        if self.rounds is not None and not 1 <= self.rounds <= _MAX_ROUNDS:
+            raise BadInput(
+                f"--rounds {self.rounds}: give 1 to {_MAX_ROUNDS:,} rounds (5 for a verdict)"
+            )
+        if self.slice_s is not None and not _MIN_SLICE_S <= self.slice_s <= _MAX_SLICE_S:
+            raise BadInput(f"--slice {self.slice_s}: give {_MIN_SLICE_S} to {_MAX_SLICE_S} seconds")
+        if self.seed < 0:
+            raise BadInput(f"--seed {self.seed}: give a whole number from 0 on")
+
+
+def _repeated(values: Sequence[float]) -> float | None:
+    return next((value for value in values if list(values).count(value) > 1), None)

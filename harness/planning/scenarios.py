@@ -1,0 +1,108 @@
+"""Scenario files -> Scenario records, read from their source: importing Locust patches too much."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput
+from harness.models import Kind, Measures, Scenario, StepKind
+from harness.planning.files import PROJECT, SCENARIOS_FOLDER
+from harness.planning.ladder import ALWAYS
+
+_DECLARED = ("question", "kind", "endpoints", "stacks", "users", "slice_s", "settle_s", "warmup_s")
+_OPTIONAL = ("core", "measures", "ladder")
+
+
+def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
+    """Every scenario's declaration, read from its source without importing Locust.
+
+    Raises:
+        BadInput: a scenario file does not declare what it must.
+    """
+    scenarios = [
+        _read_scenario(path) for path in sorted(folder.glob("*.py")) if path.name[0] != "_"
+    ]
+    order = list(Kind)
+    scenarios.sort(key=lambda scenario: order.index(scenario.kind))
+    return {scenario.name: scenario for scenario in scenarios}
+
+
+def _read_scenario(path: Path) -> Scenario:
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadInput(f"{path}: can't be read as Python: {error}") from error
+    classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
+    if len(classes) != 1:
+        raise BadInput(f"{path}: a scenario file has one user class, this has {len(classes)}")
+    values: dict[str, Any] = {}
+    for node in classes[0].body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in _DECLARED + _OPTIONAL:
+                try:
+                    values[name] = ast.literal_eval(node.value)
+                except ValueError:
+                    raise BadInput(f"{path}:{node.lineno}: '{name}' must be a literal") from None
+    missing = [name for name in _DECLARED if name not in values]
+    if missing:
+        raise BadInput(f"{path}: the class lacks {', '.join(missing)}")
+    for name, choice in (("kind", Kind), ("measures", Measures)):
+        if name in values:
+            try:
+                values[name] = choice(values[name])
+            except ValueError:
+                known = ", ".join(f"'{one}'" for one in choice)
+                raise BadInput(f"{path}: {name} '{values[name]}' is not one of: {known}") from None
+    problem = _wrong_value(values)
+    if problem:
+        raise BadInput(f"{path}: {problem}")
+    values["stacks"] = tuple(values["stacks"])
+    values["endpoints"] = tuple(values["endpoints"])
+    values["ladder"] = tuple(map(StepKind, values.get("ladder", ())))
+    # Relative where it can be: run.json is meant to be read elsewhere.
+    file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
+    return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
+
+
+def _wrong_value(values: Mapping[str, Any]) -> str:
+    """What of a declaration makes no sense; empty when all does."""
+    stacks, endpoints = values["stacks"], values["endpoints"]
+    numbers = [values[k] for k in ("slice_s", "settle_s", "warmup_s")]
+    if not isinstance(values["question"], str) or not values["question"]:
+        return "'question' must be text"
+    if not _are_texts(stacks) or len(set(stacks)) < len(stacks):
+        return "'stacks' must be different names, at least one"
+    if not _are_texts(endpoints):
+        return "'endpoints' must be what it asks, such as ('GET /hello',)"
+    if values.get("measures") is Measures.STARTS and list(endpoints) != ["GET /healthz"]:
+        return "'endpoints' of starts must be ('GET /healthz',), which says that a server is ready"
+    if not isinstance(values["users"], int) or values["users"] < 1:
+        return "'users' must be a whole number from 1 on"
+    if not all(isinstance(number, int | float) for number in numbers):
+        return "'slice_s', 'settle_s' and 'warmup_s' must be numbers of seconds"
+    if not 0 <= values["settle_s"] < values["slice_s"] or values["warmup_s"] < 0:
+        return "'settle_s' must be shorter than 'slice_s', and nothing negative"
+    return _wrong_ladder(values.get("ladder", ()))
+
+
+def _are_texts(value: Any) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and bool(value)
+        and all(isinstance(one, str) for one in value)
+    )
+
+
+def _wrong_ladder(kinds: Any) -> str:
+    if not isinstance(kinds, tuple | list):
+        return "'ladder' must be kinds of step, such as ('server', 'framework', 'handlers')"
+    if any(kind not in list(StepKind) for kind in kinds) or len(set(kinds)) < len(kinds):
+        return f"'ladder' must be different ones of: {', '.join(StepKind)}"
+    missing = [kind for kind in ALWAYS if kind not in kinds]
+    if kinds and missing:
+        return f"'ladder' lacks {', '.join(missing)}: every request has them"
+    return ""

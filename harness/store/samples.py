@@ -1,0 +1,104 @@
+"""Samples as Parquet: a file for each cell and round, a row for each request or start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import BadInput
+from harness.models import CellRound, RunRecord
+from harness.models.samples import Samples
+from harness.store.atomic import replacing
+
+COLUMNS = ("slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure")
+#: What the analysis needs of them.
+_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure")
+
+
+def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write the samples of one cell and round.
+
+    Args:
+        path: The file; it appears whole or not at all.
+        columns: Name -> one value per sample, for every name in COLUMNS.
+
+    Raises:
+        ResultsUnwritable: The file can't be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({name: columns[name] for name in COLUMNS})
+    with replacing(path) as file:
+        pq.write_table(
+            table,
+            file,
+            compression="zstd",
+            use_dictionary=["status", "size", "failure"],
+            column_encoding={
+                "slice": "DELTA_BINARY_PACKED",
+                "intended_ns": "DELTA_BINARY_PACKED",
+                "start_ns": "DELTA_BINARY_PACKED",
+                "latency_ns": "DELTA_BINARY_PACKED",
+            },
+        )
+
+
+def read_samples(run: Path, cell: CellRound) -> Samples:
+    """Read what `write_samples` wrote.
+
+    Raises:
+        BadInput: The file is missing, damaged, or has another number of samples than the journal.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = run / cell.samples_file
+    if not path.resolve().is_relative_to(run.resolve()):
+        raise BadInput(f"{path} lies outside the run: its journal is damaged")
+    try:
+        # Not read_table, which imports all of pyarrow.dataset first: half a second.
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=list(_READ))
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing: without the raw samples nothing can be made") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise BadInput(f"{path} is damaged ({error})") from error
+    if table.num_rows != cell.requests or any(column.null_count for column in table.columns):
+        raise BadInput(
+            f"{path} is damaged: {table.num_rows:,} samples, the journal has {cell.requests:,}"
+        )
+
+    def column(name: str) -> npt.NDArray[Any]:
+        # Not to_numpy, which imports all of pandas first: another half a second.
+        return np.from_dlpack(table[name].combine_chunks())
+
+    return Samples(
+        slice=column("slice"),
+        intended_ns=column("intended_ns"),
+        start_ns=column("start_ns"),
+        latency_ns=column("latency_ns"),
+        failure=column("failure"),
+    )
+
+
+def has_samples(run: Path, record: RunRecord) -> bool:
+    """Whether the raw samples are there (a reference run may leave them out)."""
+    cells = [cell for finished in record.rounds for cell in finished.cells]
+    return all((run / cell.samples_file).is_file() for cell in cells)
+
+
+def merge_samples(parts: Sequence[Path], path: Path) -> None:
+    """One file from several that hold shares of the same slices, which are taken away."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.concat_tables([pq.read_table(part) for part in parts])
+    table = table.sort_by([("slice", "ascending"), ("intended_ns", "ascending")])
+    write_samples(path, {name: table[name].to_numpy() for name in COLUMNS})
+    for part in parts:
+        part.unlink()
