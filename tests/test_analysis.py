@@ -4,11 +4,21 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from harness.measuring.precision import Precision
 
-from harness.analysis.analyse import QUANTILES, SAMPLES_BEYOND, analyse
-from harness.models import Analysis, Calibration, Comparison, Failure, Kind, Placement, Verdict
-from harness.store import Samples
+from harness.analysis.analyse import analyse
+from harness.analysis.percentiles import QUANTILES, SAMPLES_BEYOND
+from harness.measuring.pacing import UntilPrecise
+from harness.models import (
+    Analysis,
+    Calibration,
+    Comparison,
+    Failure,
+    Family,
+    Kind,
+    Placement,
+    Samples,
+    Verdict,
+)
 from tests.runs import FakeRun, closed_load, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
@@ -132,9 +142,9 @@ def test_a_noisy_machine_calls_nothing_the_same_beyond_ten_percent() -> None:
 
 def test_users_that_are_not_kept_busy_make_a_cell_invalid() -> None:
     run = FakeRun(hello_plan(), drifting(2.0))
-    cell = run.record.plan.blocks[0]
-    plan = replace(run.record.plan, cells=(replace(cell, load=replace(cell.load, users=5)),))
-    run.record = replace(run.record, plan=plan)
+    run.record = replace(run.record, plan=hello_plan(users=(5,)))
+    for label in (A, B):
+        run.change(label, lambda cell: replace(cell, load="closed-5"))
     assert "Little's law" in analysed(run).cells[0].reason
 
 
@@ -231,9 +241,9 @@ def test_without_io_a_single_failure_makes_a_cell_invalid() -> None:
 def test_with_io_a_request_in_a_thousand_may_fail() -> None:
     run = FakeRun(hello_plan(), drifting(2.0))
     run.spoil(B, 0.001)
-    cell = run.record.plan.blocks[0]
-    scenario = replace(cell.scenario, kind=Kind.IO)
-    plan = replace(run.record.plan, cells=(replace(cell, scenario=scenario),))
+    block = run.record.plan.blocks[0]
+    scenario = replace(block.scenario, kind=Kind.IO)
+    plan = replace(run.record.plan, blocks=(replace(block, scenario=scenario),))
     run.record = replace(run.record, plan=plan)
     analysis = analysed(run)
     assert analysis.cells[1].errors
@@ -242,7 +252,7 @@ def test_with_io_a_request_in_a_thousand_may_fail() -> None:
 
 def test_services_that_can_not_be_metered_are_unknown_and_not_idle() -> None:
     run = FakeRun(hello_plan(), {A: [1000.0] * 5, B: [1000.0] * 5})
-    run.change(A, lambda cell: replace(cell, postgres_cpu_s=None, upstream_cpu_s=None))
+    run.change(A, lambda cell: replace(cell, services_cpu_s={"postgres": None, "upstream": None}))
     figures = {
         cell.stack: gate.figure
         for cell in analyse(run.record, run.read).cells
@@ -364,10 +374,8 @@ def test_a_step_that_is_wide_keeps_a_scenario_going() -> None:
     def reached(noisy: list[float]) -> bool:
         plan = hello_plan(ladder=True, precision=0.05)
         run = FakeRun(plan, {**dict.fromkeys(RUNGS, STEADY), "fastapi-def": noisy})
-        rule = Precision(plan, run.read)
-        for one in run.record.rounds:
-            rule.add(one.cells)
-        return rule.reached(plan.cells[0])
+        more = replace(run.record, plan=replace(plan, rounds=plan.rounds + 1))
+        return UntilPrecise(0.05, run.read).next(more) is None
 
     assert reached(STEADY)
     assert not reached([700.0, 1400.0] * 3)
@@ -445,7 +453,8 @@ def test_requests_that_were_never_sent_are_failures_and_have_no_lag() -> None:
 def test_a_stall_shows_in_open_load_and_hides_in_closed_load() -> None:
     """The server stops for 300 ms of each second; the same requests, due or sent on answer."""
     run = FakeRun(hello_plan(rate_rps=500), {A: [2.0] * 6})
-    due, slices = run.samples["samples/flask-gthread.1.parquet"], run.record.rounds[0].cells[0]
+    slices = run.record.rounds[0].cells[0]
+    due = run.read(slices)
     begin = np.array([piece.begin_ns for piece in slices.slices])[due.slice]
     since = due.intended_ns - begin
     stalled = (since >= 300_000_000) & (since < 600_000_000)
@@ -507,3 +516,54 @@ def test_a_ratio_of_percentiles_over_some_of_the_rounds_is_of_those_rounds() -> 
     median = analysed(FakeRun(hello_plan(), rates)).comparisons[1]
     assert median.rounds == 5
     assert median.ratio == pytest.approx(0.5, rel=0.01)
+
+
+# ----------------------------------------------------------------------- two loads
+
+
+def at_two_loads(candidate: list[float]) -> FakeRun:
+    """hello with 4 and with 64 users: the second load serves half of what the first does."""
+    run = FakeRun(hello_plan(users=(4, 64)), {A: [1000.0] * 6, B: candidate})
+    slower = FakeRun(hello_plan(users=(64,)), {A: [500.0] * 6, B: [x / 2 for x in candidate]})
+    heavy = {(cell.key, cell.round): cell for made in slower.record.rounds for cell in made.cells}
+    run.samples |= slower.samples
+    run.record = replace(
+        run.record,
+        rounds=tuple(
+            replace(
+                made, cells=tuple(heavy.get((cell.key, cell.round), cell) for cell in made.cells)
+            )
+            for made in run.record.rounds
+        ),
+    )
+    return run
+
+
+def test_two_loads_of_a_scenario_are_two_cells_with_figures_of_their_own() -> None:
+    analysis = analysed(at_two_loads([2000.0] * 6))
+    assert {str(cell.key): round(cell.throughput_rps.value) for cell in analysis.cells} == {
+        f"{A} in hello (closed-4)": 1000,
+        f"{B} in hello (closed-4)": 2000,
+        f"{A} in hello (closed-64)": 500,
+        f"{B} in hello (closed-64)": 1000,
+    }
+    assert {cell.rounds for cell in analysis.cells} == {6}
+    assert [str(c.block) for c in analysis.comparisons if c.metric == "throughput_rps"] == [
+        "hello (closed-4)", "hello (closed-64)",
+    ]  # fmt: skip
+
+
+def test_a_further_load_does_not_weaken_the_answer_to_the_first() -> None:
+    # So narrowly significant that a correction for two comparisons would undo it.
+    candidate = [1000.0 * x for x in (1.02, 1.19, 1.08, 1.01, 1.17, 1.03)]
+    alone = throughput(analysed(FakeRun(hello_plan(), {A: [1000.0] * 6, B: candidate})))
+    assert alone.verdict is Verdict.FASTER
+    analysis = analysed(at_two_loads(candidate))
+    both = [c for c in analysis.comparisons if c.metric == "throughput_rps"]
+    assert [c.family for c in both] == [Family.ANSWERS, Family.LOADS]
+    assert both[0].verdict is Verdict.FASTER
+    in_one_family = at_two_loads(candidate)
+    plan = in_one_family.record.plan
+    blocks = tuple(replace(block, family=Family.ANSWERS) for block in plan.blocks)
+    in_one_family.record = replace(in_one_family.record, plan=replace(plan, blocks=blocks))
+    assert throughput(analysed(in_one_family)).verdict is Verdict.INCONCLUSIVE

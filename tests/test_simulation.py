@@ -11,23 +11,24 @@ from functools import cache
 
 import numpy as np
 import pytest
-from harness.measuring.precision import Precision
 
-from harness.analysis import analyse as analysis
-from harness.analysis import stats
+from harness.analysis import percentiles, stats
+from harness.analysis.analyse import analyse
+from harness.measuring.pacing import UntilPrecise
 from harness.models import (
     Analysis,
     CellRound,
     Comparison,
+    Decision,
     Estimate,
     Plan,
     Round,
     RunRecord,
+    Samples,
     Slice,
     Usage,
     Verdict,
 )
-from harness.store import Samples
 from tests.runs import FakeRun, hello_plan
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]  # thousands of runs
@@ -88,8 +89,7 @@ class Simulated:
             ),
             server=Usage(0.001, 50 << 20, 1, 1),
             load_cpu_s=(0.1,),
-            postgres_cpu_s=0.0,
-            upstream_cpu_s=0.0,
+            services_cpu_s={"postgres": 0.0, "upstream": 0.0},
             wall_s=float(CYCLES),
         )
 
@@ -97,13 +97,20 @@ class Simulated:
         """As store.read_samples does."""
         return self.samples[cell.samples_file]
 
+    def record(self, blocks: Sequence[tuple[CellRound, ...]]) -> RunRecord:
+        """The run when so many rounds are complete."""
+        key = self.plan.blocks[0].key
+        numbered = list(enumerate(blocks, 1))
+        return replace(
+            _record(),
+            plan=self.plan,
+            rounds=tuple(Round(number, (key,), "", {}, cells, ()) for number, cells in numbered),
+            decisions=tuple(Decision(number, (key,), "simulated") for number, _ in numbered),
+        )
+
     def analysed(self, blocks: Sequence[tuple[CellRound, ...]]) -> Analysis:
         """What the report would say."""
-        name = self.plan.blocks[0].scenario.name
-        rounds = tuple(
-            Round(number, (name,), "", {}, cells, ()) for number, cells in enumerate(blocks, 1)
-        )
-        return analysis.analyse(replace(_record(), plan=self.plan, rounds=rounds), self.read)
+        return analyse(self.record(blocks), self.read)
 
 
 @cache
@@ -119,8 +126,8 @@ def _record() -> RunRecord:
 @pytest.fixture(autouse=True)
 def _no_percentiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here only throughput is looked at; its intervals resample nothing."""
-    monkeypatch.setattr(analysis, "RESAMPLES", 2)
-    monkeypatch.setattr(analysis, "CURVE", tuple(analysis.QUANTILES.values()))
+    monkeypatch.setattr(percentiles, "RESAMPLES", 2)
+    monkeypatch.setattr(percentiles, "CURVE", tuple(percentiles.QUANTILES.values()))
 
 
 def runs(truth: float, count: int, seed: int = 5) -> list[Analysis]:
@@ -176,11 +183,10 @@ def stopped(precision: float, most: int, count: int) -> list[tuple[int, Comparis
     found = []
     for _ in range(count):
         run = Simulated(plan, 1.0, generator)
-        rule = Precision(plan, run.read)
+        pacing = UntilPrecise(precision, run.read)
         blocks: list[tuple[CellRound, ...]] = []
-        while len(blocks) < most and not rule.reached(plan.cells[0]):
+        while pacing.next(run.record(blocks)):
             blocks.append(run.block(len(blocks) + 1))
-            rule.add(blocks[-1])
         found.append((len(blocks), throughput(run.analysed(blocks))))
     return found
 
@@ -209,11 +215,11 @@ def test_stopping_by_the_width_of_an_ordinary_interval_would_cover_too_little(
 def test_a_baseline_that_serves_nothing_is_never_precise_enough() -> None:
     plan = _plan(30, 0.05)
     run = Simulated(plan, 1.0, np.random.default_rng(1))
-    rule = Precision(plan, run.read)
+    blocks = []
     for number in range(1, 8):
         block = run.block(number)
         dead = run.samples[block[0].samples_file]
         failed = np.full(len(dead.failure), 4, dtype=np.int8)
         run.samples[block[0].samples_file] = replace(dead, failure=failed)
-        rule.add(block)
-    assert not rule.reached(plan.cells[0])
+        blocks.append(block)
+    assert UntilPrecise(0.05, run.read).next(run.record(blocks))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from harness import store
 from harness.analysis.analyse import analyse
 from harness.errors import BadInput, ResultsUnwritable, UnknownName
-from harness.models import RunRecord
+from harness.models import RunRecord, Samples
+from harness.planning.files import PROJECT
 from tests.runs import FakeRun, hello_plan
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -34,7 +35,8 @@ def folder(tmp_path: Path, run: FakeRun) -> Path:
     folder = store.create_run(tmp_path, "quick", NOW)
     store.write_run(folder, run.record)
     journal = store.Journal(folder)
-    for one in run.record.rounds:
+    for made, one in zip(run.record.decisions, run.record.rounds, strict=True):
+        journal.decision(made)
         journal.block(one.number, one.cells, one.blocks[0])
         journal.round(one.number, one.started, one.order, one.ready_s)
     journal.close()
@@ -59,22 +61,59 @@ def test_a_ladder_is_written_and_read_again(tmp_path: Path) -> None:
     assert store.read_run(folder) == record
 
 
-def test_a_run_from_before_there_were_ladders_has_none(tmp_path: Path) -> None:
-    folder, _ = climbed(tmp_path)
+def test_a_run_of_schema_2_opens_with_the_same_content(folder: Path, run: FakeRun) -> None:
+    as_schema_2(folder)
+    record = store.read_run(folder)
+    assert record == replace(run.record, schema=2, decisions=())
+    analysis, before = (analyse(each, run.read) for each in (record, run.record))
+    assert store.summary_rows(analysis) == store.summary_rows(before)
+    assert store.comparison_rows(analysis) == store.comparison_rows(before)
+
+
+def test_a_run_of_schema_2_is_not_resumed(folder: Path) -> None:
+    as_schema_2(folder)
+    with pytest.raises(BadInput, match=r"older version \(schema 2\): it can be reported but not"):
+        store.recover(folder)
+
+
+def test_the_reference_run_opens() -> None:
+    record = store.read_run(PROJECT / "results" / "reference")
+    assert record.rounds
+    assert {cell.key for finished in record.rounds for cell in finished.cells} == {
+        cell for block in record.blocks for cell in block.cells
+    }
+
+
+def as_schema_2(folder: Path) -> None:
+    """Rewrite a run as version 2 wrote it: one load per scenario, no ladder in a plan without."""
     value = json.loads((folder / "run.json").read_text())
-    (cell,) = value["plan"]["cells"]
-    del cell["ladder"], cell["scenario"]["ladder"]
+    blocks = value["plan"].pop("blocks")
+    for block in blocks:
+        del block["ladder"], block["family"]
+    value |= {"schema": 2, "plan": {**value["plan"], "cells": blocks}}
     (folder / "run.json").write_text(json.dumps(value))
-    (read,) = store.read_run(folder).plan.blocks
-    assert (read.ladder, read.scenario.ladder, read.steps) == ((), (), ())
+    lines = []
+    for line in (folder / "journal.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["type"] == "decision":
+            continue
+        if entry["type"] == "block":
+            del entry["usage"]["load"]
+            for cell in entry["cells"]:
+                services = cell.pop("services_cpu_s")
+                cell |= {f"{name}_cpu_s": seconds for name, seconds in services.items()}
+        else:
+            entry["order"] = [key["scenario"] for key in entry["order"]]
+        lines.append(json.dumps(entry) + "\n")
+    (folder / "journal.jsonl").write_text("".join(lines))
 
 
 def test_a_ladder_with_a_rung_that_is_no_stack_of_the_run_is_damaged(tmp_path: Path) -> None:
     folder, _ = climbed(tmp_path)
     value = json.loads((folder / "run.json").read_text())
-    value["plan"]["cells"][0]["ladder"][1]["after"] = "elsewhere"
+    value["plan"]["blocks"][0]["ladder"][1]["after"] = "elsewhere"
     (folder / "run.json").write_text(json.dumps(value))
-    with pytest.raises(BadInput, match="elsewhere in hello is compared but no stack"):
+    with pytest.raises(BadInput, match=r"elsewhere in hello \(closed-4\) is compared but no stack"):
         store.read_run(folder)
 
 
@@ -120,7 +159,7 @@ def test_damage_in_the_middle_of_the_journal_is_not_passed_over(folder: Path) ->
 def test_another_schema_is_refused(folder: Path) -> None:
     value = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**value, "schema": 99}))
-    with pytest.raises(BadInput, match="schema 99, this version reads 2"):
+    with pytest.raises(BadInput, match="schema 99, this version reads 2 and 3"):
         store.read_run(folder)
 
 
@@ -145,8 +184,8 @@ def test_samples_survive_the_file(folder: Path, run: FakeRun) -> None:
 def test_a_cell_without_any_sample_is_read_as_that(folder: Path, run: FakeRun) -> None:
     cell = replace(run.record.rounds[0].cells[0], requests=0)
     samples = run.read(cell)
-    nothing = {name: getattr(samples, name)[:0] for name in store.Samples.__slots__}
-    write(folder, cell.samples_file, store.Samples(**nothing))
+    nothing = {name: getattr(samples, name)[:0] for name in Samples.__slots__}
+    write(folder, cell.samples_file, Samples(**nothing))
     assert len(store.read_samples(folder, cell).slice) == 0
 
 
@@ -163,7 +202,7 @@ def test_reading_samples_does_not_import_what_it_has_no_use_for(folder: Path, ru
     assert done.stdout.strip() == ""
 
 
-def write(folder: Path, name: str, samples: store.Samples) -> None:
+def write(folder: Path, name: str, samples: Samples) -> None:
     count = len(samples.start_ns)
     store.write_samples(
         folder / name,
@@ -251,7 +290,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
     def half() -> None:
         with store.replacing(path) as file:
-            file.write("ha")
+            file.write(b"ha")
             raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError):
@@ -263,7 +302,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', "{}"])
 def test_a_run_json_that_is_no_object_is_named(folder: Path, text: str) -> None:
     (folder / "run.json").write_text(text)
-    with pytest.raises(BadInput, match="this version reads 2"):
+    with pytest.raises(BadInput, match="this version reads 2 and 3"):
         store.read_run(folder)
 
 
@@ -271,7 +310,7 @@ def test_a_run_json_that_is_no_object_is_named(folder: Path, text: str) -> None:
 def test_a_line_that_is_none_of_a_journals_is_named(folder: Path, line: str) -> None:
     with (folder / "journal.jsonl").open("a") as file:
         file.write(line + "\n")
-    with pytest.raises(BadInput, match=r"journal\.jsonl:5: not a line of a journal"):
+    with pytest.raises(BadInput, match=r"journal\.jsonl:7: not a line of a journal"):
         store.read_run(folder)
 
 
@@ -284,7 +323,7 @@ def test_a_torn_last_line_is_left_out_also_with_a_line_end(folder: Path) -> None
 def test_a_cell_that_was_never_planned_is_not_passed_over(folder: Path) -> None:
     journal = folder / "journal.jsonl"
     journal.write_text(journal.read_text().replace('"stack": "flask-gthread"', '"stack": "other"'))
-    with pytest.raises(BadInput, match="other in hello was measured but not planned"):
+    with pytest.raises(BadInput, match=r"other in hello \(closed-4\) was measured but not planned"):
         store.read_run(folder)
 
 

@@ -104,7 +104,7 @@ def _measure(
     store.write_run(folder, record)
     pacing = pacing or pacing_of(record.plan, lambda cell: store.read_samples(folder, cell))
     try:
-        with _rounds(record.plan, record.placement, folder, listener) as rounds:
+        with ready_to_measure(record.plan, record.placement, folder, listener) as rounds:
             for interrupted in unfinished(record):
                 rounds.measure(interrupted, record)
                 record = _as_it_stands(record, folder)
@@ -134,7 +134,9 @@ def _as_it_stands(record: RunRecord, folder: Path) -> RunRecord:
 
 
 @contextlib.contextmanager
-def _rounds(plan: Plan, where: Placement, folder: Path, listener: Listener) -> Iterator[_Rounds]:
+def ready_to_measure(
+    plan: Plan, where: Placement, folder: Path, listener: Listener
+) -> Iterator[Rounds]:
     """All that lives as long as a run: services, load processes, journal."""
     measured = {block.scenario.measures for block in plan.blocks}
     with contextlib.ExitStack() as stack:
@@ -167,11 +169,11 @@ def _rounds(plan: Plan, where: Placement, folder: Path, listener: Listener) -> I
             Measures.TEST_CLIENT: ByTestClient(bench),
             Measures.REQUESTS: ByLoad(bench, load),
         }
-        yield _Rounds(ways, journal, listener)
+        yield Rounds(ways, journal, listener)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rounds:
+class Rounds:
     """How a round is measured."""
 
     ways: Mapping[Measures, Way]  # in the order in which a round takes them

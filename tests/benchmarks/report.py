@@ -179,8 +179,7 @@ def _block(run: Path, cell: BlockPlan, number: int, samples: int) -> Iterator[Ce
             # As much as lets the core serve as many as were served.
             server=Usage(min(requests * _CPU_S, 0.9 * wall_s), 70 << 20, 12, 2 * requests),
             load_cpu_s=(0.3 * wall_s,),
-            postgres_cpu_s=0.1 * wall_s,
-            upstream_cpu_s=0.1 * wall_s,
+            services_cpu_s={"postgres": 0.1 * wall_s, "upstream": 0.1 * wall_s},
             wall_s=wall_s,
         )
 

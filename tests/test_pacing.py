@@ -1,0 +1,244 @@
+"""What a round measures is decided from what was measured, and a kill forgets no decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import store
+from harness.errors import Interrupted
+from harness.machine import environment
+from harness.measuring import pacing, runner
+from harness.measuring.pacing import EveryRound, UntilPrecise, WithinTime
+from harness.models import (
+    BlockKey,
+    BlockPlan,
+    BlockUsage,
+    CellRound,
+    Decision,
+    Load,
+    Measures,
+    Plan,
+    RunRecord,
+    Usage,
+)
+from tests.runs import FakeRun, hello_plan
+
+A, B = "flask-gthread", "fastapi-uvicorn"
+
+
+def blank(plan: Plan) -> RunRecord:
+    """A run of which nothing is measured yet."""
+    return replace(FakeRun(plan, {A: []}).record, rounds=(), decisions=())
+
+
+def after(record: RunRecord, decision: Decision) -> RunRecord:
+    """The record as if the round had been measured as decided."""
+    measured = FakeRun(record.plan, {A: [1000.0] * decision.round, B: [2000.0] * decision.round})
+    return replace(
+        record,
+        rounds=(*record.rounds, measured.record.rounds[-1]),
+        decisions=(*record.decisions, decision),
+    )
+
+
+def test_every_block_is_measured_in_every_round_and_no_round_more() -> None:
+    record = blank(hello_plan(rounds=3, users=(4, 64)))
+    sizes = []
+    while decision := EveryRound().next(record):
+        assert set(decision.blocks) == {block.key for block in record.plan.blocks}
+        sizes.append(decision.round)
+        record = after(record, decision)
+    assert sizes == [1, 2, 3]
+
+
+def test_a_block_is_measured_no_further_once_it_is_precise() -> None:
+    plan = hello_plan(rounds=9, users=(4, 64), precision=0.05)
+    wide = FakeRun(plan, {A: [1000.0] * 6, B: [2000.0] * 6})
+    noisy = FakeRun(hello_plan(users=(64,)), {A: [900.0] * 6, B: [1000.0, 3000.0] * 3})
+    unsteady = {(cell.key, cell.round): cell for r in noisy.record.rounds for cell in r.cells}
+    wide.samples |= noisy.samples
+    rounds = tuple(
+        replace(r, cells=tuple(unsteady.get((c.key, c.round), c) for c in r.cells))
+        for r in wide.record.rounds
+    )
+    decision = UntilPrecise(0.05, wide.read).next(replace(wide.record, rounds=rounds))
+    assert decision is not None
+    assert decision.blocks == (BlockKey("hello", "closed-64"),)
+    assert decision.reason == "1 of 2 blocks are wider than ±5.0%"
+
+
+def test_rounds_that_would_end_too_late_do_not_begin_but_a_verdict_has_its_five() -> None:
+    now = [0.0]
+    bounded = WithinTime(EveryRound(), within_s=60, clock=lambda: now[0])
+    record = blank(hello_plan(rounds=50))
+    while decision := bounded.next(record):
+        record = after(record, decision)
+        now[0] += 9
+    assert len(record.rounds) == 6  # the seventh would have ended after 63 s
+    slow = WithinTime(EveryRound(), within_s=60, clock=lambda: now[0])
+    record = blank(hello_plan(rounds=50))
+    while decision := slow.next(record):
+        record = after(record, decision)
+        now[0] += 100
+    assert len(record.rounds) == 5
+
+
+# --------------------------------------------------------------------- a search, killed
+
+
+@dataclass
+class Bisection:
+    """Looks for the number of users at which the baseline serves 1,000 requests/s."""
+
+    read: pacing.ReadSamples
+    low: int = 1
+    high: int = 33
+
+    def next(self, record: RunRecord) -> Decision | None:
+        low, high = self.low, self.high
+        for finished in record.rounds:
+            for cell in finished.cells:
+                if cell.stack == A:
+                    users = int(cell.load.removeprefix("closed-"))
+                    low, high = (low, users) if served(cell) >= 1000 else (users, high)
+        if high - low <= 1:
+            return None
+        first = record.plan.blocks[0]
+        block = replace(first, load=Load((low + high) // 2))
+        planned = {known.key for known in record.blocks}
+        number = len(record.decisions) + 1
+        added = () if block.key in planned else (block,)
+        return Decision(number, (block.key,), f"between {low} and {high} users", added)
+
+
+def served(cell: CellRound) -> float:
+    """Requests in the one second of a made-up slice."""
+    return cell.requests
+
+
+@dataclass
+class MadeUp:
+    """In place of servers: a stack serves 55 requests/s for each user."""
+
+    folder: Path
+    killed_in: int = 0  # round
+    measured: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[Any]:
+        if number == self.killed_in:
+            raise Interrupted("interrupted (SIGKILL)")
+        yield SimpleNamespace(measure=lambda block: self._measure(number, block), ready_s={})
+
+    def _measure(self, number: int, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
+        self.measured.append(block.load.label)
+        cells = [self._cell(number, block, label) for label in block.stacks]
+        return cells, BlockUsage(number, block.scenario.name, block.load.label, 1.0, {})
+
+    def _cell(self, number: int, block: BlockPlan, label: str) -> CellRound:
+        count = 55 * block.load.users
+        file = f"samples/{label}.{block.load.label}.{number}.parquet"
+        nothing = np.zeros(count, dtype=np.int64)
+        types = {"slice": np.int32, "status": np.int16, "size": np.int32, "failure": np.int8}
+        names = ("slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure")
+        columns = {name: nothing.astype(types.get(name, np.int64)) for name in names}
+        store.write_samples(self.folder / file, columns)
+        return CellRound(
+            round=number,
+            scenario=block.scenario.name,
+            stack=label,
+            load=block.load.label,
+            samples_file=file,
+            requests=count,
+            errors=0,
+            slices=(),
+            server=Usage(0.1, 1, 1, 1),
+            load_cpu_s=(0.1,),
+            services_cpu_s={},
+            wall_s=1.0,
+        )
+
+
+@pytest.fixture
+def measuring(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let the runner measure made-up servers."""
+
+    def replaced(made_up: MadeUp) -> None:
+        @contextmanager
+        def rounds(plan: Plan, where: Any, folder: Path, listener: Any) -> Iterator[Any]:
+            with closing(store.Journal(folder)) as journal:
+                yield runner.Rounds({Measures.REQUESTS: made_up}, journal, listener)
+
+        monkeypatch.setattr(runner, "ready_to_measure", rounds)
+
+    monkeypatch.setattr(environment, "check_limits", lambda *_: None)
+    return replaced
+
+
+LISTENER: Any = SimpleNamespace(
+    round_started=lambda number: None,
+    block_started=lambda block: None,
+    round_ended=lambda number: None,
+    preparing=lambda what: None,
+)
+
+
+def new_folder(tmp_path: Path) -> Path:
+    return store.create_run(tmp_path, "search", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("killed_in", [1, 3, 5])
+def test_a_search_that_was_killed_ends_where_it_would_have_ended(
+    tmp_path: Path, measuring: Any, killed_in: int
+) -> None:
+    whole = new_folder(tmp_path)
+    measuring(MadeUp(whole))
+    search = Bisection(lambda cell: store.read_samples(whole, cell))
+    expected = runner.run(hello_plan(users=(4,)), whole, LISTENER, pacing=search)
+    loads = [key.load for made in expected.decisions for key in made.blocks]
+    assert loads[-1] in {"closed-18", "closed-19"}
+    assert len(loads) == 5
+
+    folder = new_folder(tmp_path)
+    measuring(MadeUp(folder, killed_in=killed_in))
+    search = Bisection(lambda cell: store.read_samples(folder, cell))
+    with pytest.raises(Interrupted):
+        runner.run(hello_plan(users=(4,)), folder, LISTENER, pacing=search)
+    cut_off = store.read_run(folder)
+    assert [made.round for made in runner.unfinished(cut_off)] == [killed_in]
+    resumed = MadeUp(folder)
+    measuring(resumed)
+    record = runner.resume(folder, LISTENER, pacing=search)
+    assert record.decisions == expected.decisions
+    assert resumed.measured == loads[killed_in - 1 :]
+    assert [r.order for r in record.rounds] == [r.order for r in expected.rounds]
+    assert {block.load.label for block in record.blocks} == {"closed-4", *loads}
+
+
+def test_a_round_whose_samples_were_torn_is_measured_again_and_no_other(
+    tmp_path: Path, measuring: Any
+) -> None:
+    folder = new_folder(tmp_path)
+    measuring(MadeUp(folder, killed_in=4))
+    search = Bisection(lambda cell: store.read_samples(folder, cell))
+    with pytest.raises(Interrupted):
+        runner.run(hello_plan(users=(4,)), folder, LISTENER, pacing=search)
+    torn = store.read_run(folder).rounds[1].cells[0]
+    path = folder / torn.samples_file
+    path.write_bytes(path.read_bytes()[:-9])
+    resumed = MadeUp(folder)
+    measuring(resumed)
+    record = runner.resume(folder, LISTENER, pacing=search)
+    assert resumed.measured[0] == torn.load
+    assert len(resumed.measured) == 3
+    assert [finished.complete for finished in record.rounds] == [True] * 5
+    assert any("set aside" in note for note in record.notes)
