@@ -18,9 +18,11 @@ from harness.machine import facts as machine
 from harness.measuring import runner
 from harness.models import (
     Analysis,
+    BlockKey,
     CellSummary,
     Comparison,
     Estimate,
+    Family,
     Finding,
     GateResult,
     Level,
@@ -42,7 +44,9 @@ INTERVALS = {
 
 
 def record(todo: Plan) -> RunRecord:
-    rounds = tuple(Round(number, ("hello",), "", {}, (), ()) for number in range(1, 7))
+    rounds = tuple(
+        Round(number, (BlockKey("hello", "closed-16"),), "", {}, (), ()) for number in range(1, 7)
+    )
     where = Placement((0,), (1,), (1,))
     return RunRecord("run", store.SCHEMA, todo, {}, where, ("twinbench",), "", "", rounds)
 
@@ -63,7 +67,7 @@ def analysed(run: RunRecord, *, valid: bool) -> Analysis:
     comparisons = tuple(
         Comparison(
             "hello", "closed-16", metric, baseline, candidate, math.sqrt(low * high), low, high,
-            6, 0.03, Verdict.INCONCLUSIVE,
+            6, 0.03, Verdict.INCONCLUSIVE, Family.ANSWERS,
         )
         for metric, (low, high) in INTERVALS.items()
     )  # fmt: skip
@@ -150,8 +154,8 @@ def test_the_plan_is_given_the_time_that_is_left_and_no_earlier_calibration(
     monkeypatch.setattr(runner, "run", run)
     calibrated(tmp_path)
     (options,) = asked
-    assert set(options) == {"within_s"}
-    assert 40 < options["within_s"] < 60
+    assert set(options) == {"pacing"}
+    assert 40 < options["pacing"].within_s < 60
 
 
 def told(findings: list[Finding]) -> str:

@@ -18,7 +18,7 @@ from apps.fastapi_twin import openapi
 from apps.settings import Settings
 from harness.checking import explore, generate
 from harness.checking.generate import MARKER, Request, StoredOnce
-from harness.planning.plan import PROJECT
+from harness.planning.files import PROJECT
 
 FEW = 300
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from apps import contract
 from harness.errors import StacksFileError
 from harness.models import Stack
-from harness.planning.plan import PROJECT, STACKS_FILE
+from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import SERVERS, load_stacks, worker_count
 from harness.serving.servers import COMMANDS
 

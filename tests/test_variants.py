@@ -22,7 +22,7 @@ from apps.domain import passwords
 from apps.fastapi_twin import database, handlers, upstream_client
 from apps.fastapi_twin.upstream_client import Reply
 from apps.settings import Settings
-from harness.planning.plan import STACKS_FILE
+from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
 
 SETTINGS = Settings("postgresql+psycopg://u@localhost/d", "http://127.0.0.1:1", classifier=False)
