@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install bench bench-generator bench-report compose test test-compose check report clean
+.PHONY: install bench bench-generator bench-report compose test test-all test-compose check report clean
 
 install: .venv/installed  ## the environment in .venv, from the lock file
 
@@ -19,10 +19,17 @@ bench-report: install  ## how long a report of 1 and 10 million samples takes, a
 compose:  ## `make bench` in containers; needs Docker and no Python
 	@tools/compose
 
-test: install  ## units, parity of the twins, a smoke run
-	$(BIN)/pytest -m busy
-	$(BIN)/pytest -m "not busy and not alone and not compose" -n 3
-	$(BIN)/pytest -m alone -n 0
+# Tests that keep all cores busy, tests that mostly wait for servers, and tests that need the machine
+# for themselves: run apart, so that none disturbs the others.
+test: install  ## units, parity of the twins, a smoke run, an interrupt (at most 5 minutes on 2 cores)
+	$(BIN)/pytest -m "busy and not thorough"
+	$(BIN)/pytest -m "not busy and not alone and not compose and not thorough" -n 3
+	$(BIN)/pytest -m "alone and not thorough" -n 0
+
+test-all: test  ## the rest as well: every scenario and stack, simulations, more interrupts
+	$(BIN)/pytest -m "busy and thorough"
+	$(BIN)/pytest -m "not busy and not alone and not compose and thorough" -n 3
+	$(BIN)/pytest -m "alone and thorough" -n 0
 
 test-compose: install  ## the containers: builds, runs, interrupts, takes everything down
 	$(BIN)/pytest -m compose -n 0 tests/compose

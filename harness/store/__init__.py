@@ -11,7 +11,13 @@ from harness.store.folders import create_run, find_run, list_runs, remove_run, w
 from harness.store.journal import Journal, count_rounds
 from harness.store.recovery import recover
 from harness.store.run_file import SCHEMA, read_run, write_run
-from harness.store.samples import has_samples, merge_samples, read_samples, write_samples
+from harness.store.samples import (
+    SAMPLE_COLUMNS,
+    has_samples,
+    merge_samples,
+    read_samples,
+    write_samples,
+)
 from harness.store.tables import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
@@ -22,6 +28,7 @@ from harness.store.tables import (
 
 __all__ = [
     "COMPARISON_COLUMNS",
+    "SAMPLE_COLUMNS",
     "SCHEMA",
     "SUMMARY_COLUMNS",
     "Journal",

@@ -14,7 +14,7 @@ from harness.models import CellRound, RunRecord
 from harness.models.samples import Samples
 from harness.store.atomic import replacing
 
-COLUMNS = ("slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure")
+SAMPLE_COLUMNS = ("slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure")
 #: What the analysis needs of them.
 _READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure")
 
@@ -24,7 +24,7 @@ def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
 
     Args:
         path: The file; it appears whole or not at all.
-        columns: Name -> one value per sample, for every name in COLUMNS.
+        columns: Name -> one value per sample, for every name in SAMPLE_COLUMNS.
 
     Raises:
         ResultsUnwritable: The file can't be written.
@@ -32,7 +32,7 @@ def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({name: columns[name] for name in COLUMNS})
+    table = pa.table({name: columns[name] for name in SAMPLE_COLUMNS})
     with replacing(path) as file:
         pq.write_table(
             table,
@@ -99,6 +99,6 @@ def merge_samples(parts: Sequence[Path], path: Path) -> None:
 
     table = pa.concat_tables([pq.read_table(part) for part in parts])
     table = table.sort_by([("slice", "ascending"), ("intended_ns", "ascending")])
-    write_samples(path, {name: table[name].to_numpy() for name in COLUMNS})
+    write_samples(path, {name: table[name].to_numpy() for name in SAMPLE_COLUMNS})
     for part in parts:
         part.unlink()

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,16 +35,31 @@ def killed_run(twinbench: Callable[..., Command], out: Path, lines: int) -> Path
 
 
 def blocks(folder: Path) -> list[tuple[int, str]]:
-    lines = (folder / "journal.jsonl").read_text().splitlines()
-    entries = [json.loads(line) for line in lines]
-    return [(e["round"], e["usage"]["scenario"]) for e in entries if e["type"] == "block"]
+    """Round and scenario of each block in the journal."""
+    return [
+        (entry["round"], entry["usage"]["scenario"])
+        for entry in entries(folder)
+        if entry["type"] == "block"
+    ]
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
 
 
 ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-native")}
 
 
-# In round 2, see the next test.
-@pytest.mark.parametrize("lines", [0, 1], ids=["at the start", "in round 1"])
+# A round writes a decision, two blocks and its end.
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(0, id="at the start", marks=pytest.mark.thorough),
+        pytest.param(2, id="in round 1", marks=pytest.mark.thorough),
+        pytest.param(4, id="between the rounds", marks=pytest.mark.thorough),
+        pytest.param(6, id="in round 2"),
+    ],
+)
 def test_a_killed_run_goes_on_where_it_was(
     twinbench: Callable[..., Command], tmp_path: Path, lines: int
 ) -> None:
@@ -52,6 +68,7 @@ def test_a_killed_run_goes_on_where_it_was(
     before = journal.read_bytes() if journal.exists() else b""
     had = {path.name: path.stat().st_mtime_ns for path in (folder / "samples").glob("*.parquet")}
     measured = blocks(folder) if before else []
+    assert len(entries(folder) if before else []) >= lines
     code, out, err = twinbench("run", "--resume", folder, "--json").finish()
     assert code == 0, err
     said = json.loads(out)
@@ -63,20 +80,40 @@ def test_a_killed_run_goes_on_where_it_was(
     record = store.read_run(folder)
     assert record.ended is not None
     assert any(note.startswith("resumed at") for note in record.notes)
-    for one in record.rounds:
-        assert list(one.order) == [
-            c.scenario.name for c in plan.block_order(record.plan, one.number)
-        ]
-        for cell in one.cells:
+    assert [made.round for made in record.decisions] == [1, 2]
+    for made, finished in zip(record.decisions, record.rounds, strict=True):
+        drawn = plan.block_order(record.plan, record.plan.blocks, finished.number)
+        assert finished.order == made.blocks == tuple(block.key for block in drawn)
+        for cell in finished.cells:
             name = Path(cell.samples_file).name
             if (cell.round, cell.scenario) in measured:
                 assert (folder / "samples" / name).stat().st_mtime_ns == had[name]
+    refused(twinbench, folder)
+
+
+def refused(twinbench: Callable[..., Command], folder: Path) -> None:
+    """A complete run is not measured again, and neither is one from elsewhere."""
+    journal = (folder / "journal.jsonl").read_bytes()
+    code, _, err = twinbench("run", "--resume", folder).finish()
+    assert code == 2
+    assert f"twinbench: {folder} is complete" in err
+    assert (folder / "journal.jsonl").read_bytes() == journal
+
+    # As on a machine with another processor.
+    run_json = json.loads((folder / "run.json").read_text())
+    run_json["ended"] = None
+    run_json["environment"]["cpu"] = "Z80"
+    (folder / "run.json").write_text(json.dumps(run_json))
+    code, _, err = twinbench("run", "--resume", folder).finish()
+    assert code == 2
+    assert re.search(r"was measured on something else \(.*\bcpu\b.* differ", err)
+    assert (folder / "journal.jsonl").read_bytes() == journal
 
 
 def test_what_is_torn_is_set_aside_and_measured_again(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    folder = killed_run(twinbench, tmp_path, 3)
+    folder = killed_run(twinbench, tmp_path, 6)
     journal = folder / "journal.jsonl"
     first = blocks(folder)[0]
     torn = next((folder / "samples").glob(f"{first[1]}.flask*.r01.parquet"))
@@ -93,26 +130,19 @@ def test_what_is_torn_is_set_aside_and_measured_again(
     assert (folder / "set-aside" / "journal.tail").read_text().startswith('{"type": "block"')
 
 
-def test_a_complete_run_is_not_measured_again(
+def test_a_run_of_an_older_version_is_reported_and_not_resumed(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "reference"
+    folder = tmp_path / "older"
     shutil.copytree(PROJECT / "results" / "reference", folder)
-    journal = (folder / "journal.jsonl").read_bytes()
-    code, _, err = twinbench("run", "--resume", folder).finish()
-    assert code == 2
-    assert f"twinbench: {folder} is complete" in err
-    assert (folder / "journal.jsonl").read_bytes() == journal
-
-    # As on a machine with another processor.
     run_json = json.loads((folder / "run.json").read_text())
-    run_json["ended"] = None
-    run_json["environment"]["cpu"] = "Z80"
-    (folder / "run.json").write_text(json.dumps(run_json))
+    assert run_json["schema"] == 2
+    (folder / "run.json").write_text(json.dumps({**run_json, "ended": None}))
+    before = (folder / "journal.jsonl").read_bytes()
     code, _, err = twinbench("run", "--resume", folder).finish()
     assert code == 2
-    assert re.search(r"was measured on something else \(.*\bcpu\b.* differ", err)
-    assert (folder / "journal.jsonl").read_bytes() == journal
+    assert "was begun by an older version (schema 2): it can be reported but not resumed" in err
+    assert (folder / "journal.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("extra", [("hello",), ("--rounds", 3), ("--seed", 1), ("--stack", "x")])
