@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from apps import contract
 from harness.errors import BadInput, UnknownName
 from harness.ladder import ALWAYS, climbed
 from harness.models import (
@@ -55,8 +56,16 @@ _OPEN_USERS = 1_000
 _OPEN_REQUESTS = 100
 _OPEN_SLICE_S = 0.5
 
-_DECLARED = ("question", "kind", "endpoints", "stacks", "users", "slice_s", "settle_s", "warmup_s")
-_OPTIONAL = ("core", "measures", "ladder")
+#: Fields of a Scenario that its class does not declare: they follow from its file and endpoints.
+_DERIVED = ("name", "file", "needs")
+_DECLARED = tuple(
+    field.name for field in dataclasses.fields(Scenario) if field.name not in _DERIVED
+)
+_REQUIRED = tuple(
+    field.name
+    for field in dataclasses.fields(Scenario)
+    if field.name in _DECLARED and field.default is dataclasses.MISSING
+)
 
 
 def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
@@ -85,12 +94,12 @@ def _read_scenario(path: Path) -> Scenario:
     for node in classes[0].body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in _DECLARED + _OPTIONAL:
+            if name in _DECLARED:
                 try:
                     values[name] = ast.literal_eval(node.value)
                 except ValueError:
                     raise BadInput(f"{path}:{node.lineno}: '{name}' must be a literal") from None
-    missing = [name for name in _DECLARED if name not in values]
+    missing = [name for name in _REQUIRED if name not in values]
     if missing:
         raise BadInput(f"{path}: the class lacks {', '.join(missing)}")
     for name, choice in (("kind", Kind), ("measures", Measures)):
@@ -106,6 +115,10 @@ def _read_scenario(path: Path) -> Scenario:
     values["stacks"] = tuple(values["stacks"])
     values["endpoints"] = tuple(values["endpoints"])
     values["ladder"] = tuple(map(StepKind, values.get("ladder", ())))
+    try:
+        values["needs"] = contract.needs(values["endpoints"])
+    except ValueError as error:
+        raise BadInput(f"{path}: 'endpoints' has names that are {error}") from None
     # Relative where it can be: run.json is meant to be read elsewhere.
     file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
     return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
@@ -129,6 +142,9 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
         return "'slice_s', 'settle_s' and 'warmup_s' must be numbers of seconds"
     if not 0 <= values["settle_s"] < values["slice_s"] or values["warmup_s"] < 0:
         return "'settle_s' must be shorter than 'slice_s', and nothing negative"
+    shortest_s = values.get("shortest_slice_s", 0)
+    if not isinstance(shortest_s, int | float) or not 0 <= shortest_s <= values["slice_s"]:
+        return "'shortest_slice_s' must be seconds, and no more than 'slice_s'"
     return _wrong_ladder(values.get("ladder", ()))
 
 
@@ -351,7 +367,7 @@ def _cell(
     own_s = scenario.slice_s
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
-    length_s = slice_s or own_s * profile.scale
+    length_s = slice_s or max(own_s * profile.scale, scenario.shortest_slice_s)
     least_cycles = _MIN_CYCLES
     if scenario.measures is Measures.STARTS:
         length_s, least_cycles = own_s, 1  # a start takes as long as it takes

@@ -83,7 +83,7 @@ def _account(given: Login, kept: Annotated[str | None, Depends(_kept)]) -> str:
     return given.email
 
 
-@router.post("/login", responses=responses(400, 401, 413, 415, 422))
+@router.post("/login", responses=responses(400, 401, 413, 415, 422, 503))
 async def login(
     email: Annotated[str, Depends(_account)], settings: Annotated[Settings, Depends(_settings)]
 ) -> Token:

@@ -48,7 +48,7 @@ class ItemPage(BaseModel):
     total: int
 
 
-@router.get("", response_model=ItemPage, responses=responses(422))
+@router.get("", response_model=ItemPage, responses=responses(422, 503))
 async def search(query: Annotated[ItemQuery, Query()], session: Session) -> dict[str, Any]:
     """Answer a page of the items that the query asks for, and how many there are."""
     wanted = Search(**query.model_dump())
@@ -56,7 +56,7 @@ async def search(query: Annotated[ItemQuery, Query()], session: Session) -> dict
     return {"items": items.all(), "total": await session.scalar(total_of(wanted))}
 
 
-@router.get("/{id}", response_model=StoredItem, responses=responses(404, 422))
+@router.get("/{id}", response_model=StoredItem, responses=responses(404, 422, 503))
 async def get(item_id: Annotated[Integer, Path(alias="id")], session: Session) -> Item:
     """Answer one item; that it is absent is for the domain to say."""
     item = await session.get(Item, item_id) if ID_MIN <= item_id <= ID_MAX else None

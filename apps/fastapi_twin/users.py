@@ -37,7 +37,7 @@ async def validate(user: NewUser) -> NewUser:
     "",
     status_code=201,
     response_model=StoredUser,
-    responses=responses(400, 409, 413, 415, 422),
+    responses=responses(400, 409, 413, 415, 422, 503),
 )
 async def create(new_user: NewUser, session: Session, response: Response) -> User:
     """Store a user."""
@@ -51,7 +51,7 @@ async def create(new_user: NewUser, session: Session, response: Response) -> Use
     return user
 
 
-@router.get("/{id}", response_model=StoredUser, responses=responses(404, 422))
+@router.get("/{id}", response_model=StoredUser, responses=responses(404, 422, 503))
 async def get(user_id: Annotated[Integer, Path(alias="id")], session: Session) -> User:
     """Answer one user by primary key."""
     user = await session.get(User, user_id) if ID_MIN <= user_id <= ID_MAX else None

@@ -225,15 +225,15 @@ def _replies(good: type[BaseModel] | None, *problems: int, status: int = 200) ->
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "health.healthz": spec.validate(resp=_replies(Health, 503)),
     "hello.hello": spec.validate(resp=_replies(Greeting)),
-    "weather.weather": spec.validate(resp=_replies(Weather, 404, 502, 504)),
+    "weather.weather": spec.validate(resp=_replies(Weather, 404, 502, 503, 504)),
     "users.validate": spec.validate(json=NewUser, resp=_replies(NewUser, 400, 413, 415, 422)),
     "users.create": spec.validate(
-        json=NewUser, resp=_replies(StoredUser, 400, 409, 413, 415, 422, status=201)
+        json=NewUser, resp=_replies(StoredUser, 400, 409, 413, 415, 422, 503, status=201)
     ),
-    "users.get": spec.validate(resp=_replies(StoredUser, 404, 422)),
-    "items.search": spec.validate(query=ItemQuery, resp=_replies(ItemPage, 422)),
-    "items.get": spec.validate(resp=_replies(StoredItem, 404, 422)),
-    "auth.login": spec.validate(json=Login, resp=_replies(Token, 400, 401, 413, 415, 422)),
+    "users.get": spec.validate(resp=_replies(StoredUser, 404, 422, 503)),
+    "items.search": spec.validate(query=ItemQuery, resp=_replies(ItemPage, 422, 503)),
+    "items.get": spec.validate(resp=_replies(StoredItem, 404, 422, 503)),
+    "auth.login": spec.validate(json=Login, resp=_replies(Token, 400, 401, 413, 415, 422, 503)),
     "auth.protected": spec.validate(resp=_replies(Identity, 401), security={"HTTPBearer": []}),
     "page.page": spec.validate(resp=_replies(None)),
     "export.export": spec.validate(query=ExportQuery, resp=_replies(Export, 422)),
