@@ -1,4 +1,4 @@
-"""The database session, by SQLAlchemy's asyncio extension; it ends with the request.
+"""The database session, from SQLAlchemy's asyncio extension; it ends with the request.
 
 A setting chooses the driver: `psycopg`, `asyncpg`, or `psycopg-sync`, which blocks the thread that
 awaits it. Blocking is right for a handler in a thread, and wrong for an `async def` handler.

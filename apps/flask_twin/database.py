@@ -1,4 +1,4 @@
-"""The database session, by Flask-SQLAlchemy; it ends with the request.
+"""The database session, from Flask-SQLAlchemy; it ends with the request.
 
 In a twin that was started without a database, the session raises a Problem when it connects.
 """
@@ -15,12 +15,12 @@ from apps.domain.models import Base
 from apps.problems import no_database
 from apps.settings import Settings
 
-# Without expiry on commit, a stored row is answered without a SELECT, as in the FastAPI twin.
+# Without expiry on commit, answering with a stored row needs no SELECT, as in the FastAPI twin.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give the application its engine."""
+    """Create the application's engine."""
     settings.variant("database_driver", {"psycopg": None}, "psycopg")  # the only driver it has
     options: dict[str, Any] = {"pool_size": settings.database_pool, "max_overflow": 0}
     if settings.database_url is None:
