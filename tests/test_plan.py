@@ -52,7 +52,7 @@ def test_a_scenario_names_the_steps_that_matter_in_it(name: str) -> None:
 
 
 def test_scenarios_ask_what_the_contract_has() -> None:
-    known = {f"{one.method} {one.path}" for one in contract.ENDPOINTS}
+    known = {endpoint.name for endpoint in contract.ENDPOINTS}
     known |= {f"WS {exchange.path}" for exchange in contract.exchanges()}
     for scenario in SCENARIOS.values():
         assert set(scenario.endpoints) <= known, scenario.name
