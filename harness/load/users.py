@@ -122,7 +122,7 @@ def _complaint(environment: Any) -> str:
     """What keeps Locust from running its scenarios; empty if nothing does."""
     scenarios = [user for user in environment.user_classes if issubclass(user, ScenarioUser)]
     for scenario in scenarios:
-        if scenario.measures != "requests":
+        if scenario.measures in _ONLY_BY_TWINBENCH:
             name = scenario.__module__.replace("_", "-")
             return (
                 f"scenario '{name}' measures {_ONLY_BY_TWINBENCH[scenario.measures]}, which Locust "
