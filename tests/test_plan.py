@@ -45,10 +45,29 @@ def test_a_scenario_names_the_steps_that_matter_in_it(name: str) -> None:
 
 
 def test_scenarios_ask_what_the_contract_has() -> None:
-    known = {f"{one.method} {one.path}" for one in contract.ENDPOINTS}
+    known = {endpoint.name for endpoint in contract.ENDPOINTS}
     known |= {f"WS {exchange.path}" for exchange in contract.exchanges()}
     for scenario in SCENARIOS.values():
         assert set(scenario.endpoints) <= known, scenario.name
+
+
+@pytest.mark.parametrize(
+    ("scenario", "needs"),
+    [
+        ("hello", ()),
+        ("users-validate", ()),
+        ("users-lookup", ("database",)),
+        ("weather", ("upstream",)),
+        ("predict", ("classifier",)),
+        ("crud-mix", ("database", "upstream")),
+        ("errors", ("database",)),
+        ("live", ()),
+        ("startup", ("database", "upstream")),
+        ("tests", ("database",)),
+    ],
+)
+def test_a_scenario_needs_what_its_endpoints_need(scenario: str, needs: tuple[str, ...]) -> None:
+    assert SCENARIOS[scenario].needs == needs
 
 
 def test_validation_is_a_step_only_where_the_flask_twin_has_both_kinds_of_it() -> None:
@@ -157,9 +176,31 @@ def test_settling_keeps_its_share_of_another_slice_length() -> None:
     assert longer.settle_s / longer.slice_s == pytest.approx(usual.settle_s / usual.slice_s)
 
 
+@pytest.mark.parametrize("load", [{}, {"rates_rps": (250.0,)}])
+@pytest.mark.parametrize(
+    ("shortest_s", "slice_s"), [(0.0, 0.3), (0.2, 0.3), (0.7, 0.7), (1.0, 1.0)]
+)
+def test_no_profile_makes_slices_shorter_than_the_shortest_that_the_scenario_declares(
+    load: dict[str, Any], shortest_s: float, slice_s: float
+) -> None:
+    hello = replace(SCENARIOS["hello"], slice_s=1.0, shortest_slice_s=shortest_s)
+    only_hello = replace(CATALOGUE, scenarios={"hello": hello})
+    smoke = make(only_hello, profile=PROFILES["smoke"], **load).blocks[0]
+    quick = make(only_hello, profile=PROFILES["quick"], **load).blocks[0]
+    assert (smoke.slice_s, quick.slice_s) == (slice_s, 1.0)
+    assert smoke.settle_s / smoke.slice_s == pytest.approx(quick.settle_s / quick.slice_s)
+    assert smoke.cycles >= 2
+
+
+def test_a_slice_that_is_asked_for_may_be_shorter_than_the_scenarios_shortest() -> None:
+    hello = replace(SCENARIOS["hello"], slice_s=1.0, shortest_slice_s=1.0)
+    only_hello = replace(CATALOGUE, scenarios={"hello": hello})
+    assert make(only_hello, slice_s=0.25).blocks[0].slice_s == 0.25
+
+
 def test_a_declaration_that_lacks_something_is_named(tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text("class Half:\n    users = 3\n")
-    with pytest.raises(BadInput, match="the class lacks question, kind, endpoints, stacks"):
+    with pytest.raises(BadInput, match="the class lacks kind, question, endpoints, stacks"):
         load_scenarios(tmp_path)
 
 
@@ -196,6 +237,13 @@ class Mine:
         (('endpoints = ("GET /hello",)', "endpoints = (1,)"), "'endpoints' must be"),
         (("users = 4", "users = 4\n    measures = 'starts'"), "'endpoints' of starts must be"),
         (('kind = "framework"', 'kind = "IO"'), "kind 'IO' is not one of"),
+        (
+            ('endpoints = ("GET /hello",)', 'endpoints = ("GET /hallo", "GET /hello")'),
+            "'endpoints' has names that are not in the contract: GET /hallo$",
+        ),
+        (("users = 4", "users = 4\n    shortest_slice_s = 0.2"), "no more than 'slice_s'"),
+        (("users = 4", "users = 4\n    shortest_slice_s = -1"), "'shortest_slice_s' must be"),
+        (("users = 4", "users = 4\n    shortest_slice_s = '1'"), "'shortest_slice_s' must be"),
         (("users = 4", "users = 4\n    ladder = 3"), "'ladder' must be kinds of step"),
         (("users = 4", "users = 4\n    ladder = ('colour',)"), "'ladder' must be different ones"),
         (("users = 4", "users = 4\n    ladder = ([],)"), "'ladder' must be different ones"),
