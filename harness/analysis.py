@@ -6,7 +6,7 @@ Reads samples through a function that it is given; starts nothing, writes nothin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,15 +15,19 @@ import numpy.typing as npt
 
 from harness import gates, stats
 from harness.models import (
+    OTHER_CORES,
+    SERVER_CORES,
     Analysis,
     Calibration,
     CellPlan,
     CellRound,
     CellSummary,
     Comparison,
+    CoreUsage,
     Estimate,
     Failure,
     GateResult,
+    Kind,
     Measures,
     Plan,
     RunRecord,
@@ -249,6 +253,9 @@ def _summarise(
     requests = sum(one.cell.requests for one in own)
     kept = _schedule_kept(own, run.plan)
     confidence = _confidence(run.plan)
+    cores = {
+        group: usages for group in (SERVER_CORES, OTHER_CORES) if (usages := _usages(own, group))
+    }
     return CellSummary(
         scenario=cell.scenario.name,
         stack=stack.label,
@@ -270,7 +277,15 @@ def _summarise(
         gates=_gates(run, cell, own, others, kept, latency["p50"].value),
         latency_curve_ms=tuple(pool.curve_ms()),
         timeline=() if starts else _timeline(own, figures),
+        foreign_share={group: gates.foreign_share(usages) for group, usages in cores.items()},
+        steal_share={group: gates.steal_share(usages) for group, usages in cores.items()},
     )
+
+
+def _usages(rounds: Sequence[_RoundFigures], group: str) -> list[CoreUsage]:
+    """What a group of cores did in each round; empty when that is unknown of one of them."""
+    usages = [one.cell.cores[group] for one in rounds if group in one.cell.cores]
+    return usages if len(usages) == len(rounds) else []
 
 
 def _pss_mib(cell: CellPlan, own: Sequence[_RoundFigures]) -> float:
@@ -416,7 +431,31 @@ def _gates(
             used["load"] = sum(load_cpu_s)
         if any(seconds is not None for seconds in used.values()):
             result.append(gates.service_cores_busy(used, wall_s, len(cores)))
+    result.extend(_core_gates(run, cell, figures))
     return tuple(result)
+
+
+def _core_gates(
+    run: RunRecord, cell: CellPlan, figures: Sequence[_RoundFigures]
+) -> Iterator[GateResult]:
+    """Who else was on the servers' cores; nothing where that is unknown."""
+    usages = _usages(figures, SERVER_CORES)
+    if not usages:
+        return
+    cores = len(run.placement.servers)
+    slices = sum(len(one.cell.slices) for one in figures)
+    unmetered = any(None in (one.cell.postgres_cpu_s, one.cell.upstream_cpu_s) for one in figures)
+    # A service that somebody else started can't be told from foreign load where requests use it.
+    if not (unmetered and cell.scenario.kind in (Kind.IO, Kind.MIXED)):
+        busiest = [
+            process
+            for one in run.rounds
+            for block in one.blocks
+            if block.scenario == cell.scenario.name
+            for process in block.busiest
+        ]
+        yield gates.foreign_load(usages, cores=cores, slices=slices, busiest=busiest)
+    yield gates.steal_time(usages, cores=cores, slices=slices)
 
 
 def _halves_beside_others(

@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +108,42 @@ def _watch(cores: Sequence[int], seconds: float) -> _Seen:
         busiest=_named(shares),
         steal_share=steal_s / total_s if after.steal_s is not None and total_s > 0 else None,
     )
+
+
+def others_cpu_seconds() -> dict[int, float]:
+    """Process id -> CPU seconds so far, of all processes that are neither ours nor our children's.
+
+    Takes some microseconds a process: to be called beside slices, not in them.
+    """
+    us = psutil.Process()
+    ours = {us.pid, *(child.pid for child in us.children(recursive=True))}
+    return {pid: cpu_seconds(pid) for pid in psutil.pids() if pid not in ours}
+
+
+def busiest_others(
+    before: Mapping[int, float], seconds: float, cores: Iterable[int]
+) -> tuple[BusyProcess, ...]:
+    """Processes that used most CPU time since an earlier look and may run on some cores.
+
+    Args:
+        before: what `others_cpu_seconds` returned.
+        seconds: how long ago that was.
+        cores: the cores of interest.
+    """
+    wanted = set(cores)
+    shares = {
+        pid: (used - before[pid]) / seconds
+        for pid in before
+        if (used := cpu_seconds(pid)) > before[pid] and _may_run_on(pid, wanted)
+    }
+    return _named(shares)
+
+
+def _may_run_on(pid: int, cores: set[int]) -> bool:
+    try:
+        return bool(os.sched_getaffinity(pid) & cores)
+    except OSError:  # it ended
+        return False
 
 
 @dataclass(frozen=True, slots=True)

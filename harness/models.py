@@ -261,6 +261,26 @@ class Usage:
     context_switches: int  # of all threads that lived from begin to end
 
 
+#: The servers' cores, and all others of a run, as CellRound.cores names them.
+SERVER_CORES, OTHER_CORES = "servers", "load and services"
+
+
+@dataclass(frozen=True, slots=True)
+class CoreUsage:
+    """What some cores did in a cell's slices of one round, all of these slices together."""
+
+    available_s: float  # cores × time
+    busy_s: float  # what the clocks of processes count, ours and others
+    own_s: float  # CPU time of our own processes that run there
+    interrupt_s: float  # in interrupts, for the most part our own traffic; see harness.foreign
+    steal_s: float  # taken by the host for other virtual machines
+
+    @property
+    def foreign_s(self) -> float:
+        """CPU time of processes that are not ours."""
+        return max(0.0, self.busy_s - self.own_s)
+
+
 @dataclass(frozen=True, slots=True)
 class CellRound:
     """One cell in one round, as the journal keeps it; the samples are in `samples_file`."""
@@ -284,6 +304,8 @@ class CellRound:
     died: str = ""  # which process of the stack ended while it was measured, or did not start
     parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
     error_examples: tuple[str, ...] = ()
+    #: Keys SERVER_CORES and OTHER_CORES; one is missing where the system does not tell.
+    cores: Mapping[str, CoreUsage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +317,9 @@ class BlockUsage:
     wall_s: float  # begin of the first slice to end of the last
     idle_core_share: Mapping[str, float]  # stack -> CPU time ÷ time, outside its own slices
     roles: Mapping[str, Usage] = field(default_factory=dict)  # postgres, upstream, load, harness
+    #: Processes of others that may have run on the servers' cores, busiest first; noted only where
+    #: they took more of these cores than the gate allows.
+    busiest: tuple[BusyProcess, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,11 +414,13 @@ class GateResult:
     passed: bool
     figure: str  # "errors 0.3 %"
     bound: str  # "at most 0.1 %"
+    remedy: str = ""  # what to do where it failed: "try a longer --slice"
 
     @property
     def reason(self) -> str:
         """As in the `reason` column."""
-        return f"{self.gate}: {self.figure} ({self.bound})"
+        limit = f"{self.bound}: {self.remedy}" if self.remedy else self.bound
+        return f"{self.gate}: {self.figure} ({limit})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,6 +459,10 @@ class CellSummary:
         tuple[float, float], ...
     ]  # (quantile in 0…1, latency), p50 … as far as samples allow
     timeline: tuple[TimelinePoint, ...]
+    #: Share of the cores SERVER_CORES and OTHER_CORES that processes of others used, and that the
+    #: host gave to other virtual machines; a key is missing where that is unknown.
+    foreign_share: Mapping[str, float] = field(default_factory=dict)
+    steal_share: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def valid(self) -> bool:

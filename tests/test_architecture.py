@@ -14,7 +14,7 @@ LAYERS = [
     {"errors", "models"},
     {"stats", "interrupts", "placement", "launch"},
     {"gates", "stacks", "ladder", "generate", "explore", "parity", "disturbances"},
-    {"plan", "analysis", "store", "processes", "meter"},
+    {"plan", "analysis", "store", "processes", "meter", "foreign"},
     {"servers", "environment", "load", "precision", "noise", "machine"},
     {"services", "progress", "report"},
     {"measuring"},
