@@ -35,9 +35,9 @@ MAX_CORES_GIVEN = 1.15
 MAX_FOREIGN_SHARE = 0.05
 #: Share of the servers' cores that the host may give to other virtual machines. SEE-MEASURED
 MAX_STEAL_SHARE = 0.1
-#: The kernel shows the time of cores in units of 10 ms. Each slice may be wrong by about one unit, and
-#: the errors of n slices, which are independent, come to √n units.
-CORE_CLOCK_UNIT_S = 0.01
+#: The kernel shows the time of cores in units of 10 ms. So a slice may be off by a unit at each end, and
+#: the errors of n slices, which are independent, come to √n times that.
+CORE_CLOCK_ERROR_S = 0.02
 #: There is no interval with fewer rounds.
 MIN_ROUNDS = 2
 
@@ -200,16 +200,16 @@ def foreign_load(
     if share > allowed:
         first = max(busiest, key=lambda process: process.core_share, default=None)
         figure += (
-            f"; the busiest was {first.name} (pid {first.pid})"
+            f" (the busiest: {first.name}, pid {first.pid})"
             if first
-            else "; none of them ran all the time or could be seen from here"
+            else " (none that can be seen from here ran all the time)"
         )
     return GateResult(
         "foreign load",
         share <= allowed,
         figure,
         f"at most {allowed:.0%}",
-        "end what else runs on this machine; 'twinbench doctor' names it",
+        "end what else runs on this machine, see 'twinbench doctor'",
     )
 
 
@@ -251,7 +251,7 @@ def steal_share(usages: Sequence[CoreUsage]) -> float:
 def clock_error(usages: Sequence[CoreUsage], slices: int) -> float:
     """What the coarse clocks of cores may add to a share: much of a short run, little of a long one."""
     available_s = sum(usage.available_s for usage in usages)
-    return CORE_CLOCK_UNIT_S * math.sqrt(slices) / available_s if available_s else 0.0
+    return CORE_CLOCK_ERROR_S * math.sqrt(slices) / available_s if available_s else 0.0
 
 
 def rounds(count: int) -> GateResult:

@@ -307,7 +307,7 @@ def test_a_cell_beside_foreign_load_is_invalid_and_names_the_busiest_process() -
     assert calm.valid
     assert calm.foreign_share == {SERVER_CORES: pytest.approx(0.01)}
     assert "foreign load: other processes used 40% of the servers' core" in beside.reason
-    assert "make (pid 4711)" in beside.reason
+    assert "the busiest: make, pid 4711" in beside.reason
 
 
 def test_a_cell_whose_core_was_stolen_is_invalid_for_that_alone() -> None:

@@ -153,8 +153,8 @@ class _Starter:
     def _add_cores(self, before: CoreSeconds | None, after: CoreSeconds | None) -> None:
         """One start more; after one that can't be read, the sum is unknown for good."""
         passed = after.since(before) if before and after else None
-        known = self.server_cores is not None and passed is not None
-        self.server_cores = self.server_cores + passed if known else None
+        if self.server_cores is not None:
+            self.server_cores = None if passed is None else self.server_cores + passed
 
     def _add(self, label: str, used: Usage) -> None:
         """One server more: what it used is added, of what it holds the largest is kept."""
