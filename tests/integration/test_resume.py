@@ -41,6 +41,7 @@ ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-nat
 
 
 # In round 2, see the next test.
+@pytest.mark.alone  # beside other tests, which are foreign load, cells would be invalid
 @pytest.mark.parametrize("lines", [0, 1], ids=["at the start", "in round 1"])
 def test_a_killed_run_goes_on_where_it_was(
     twinbench: Callable[..., Command], tmp_path: Path, lines: int
@@ -71,6 +72,7 @@ def test_a_killed_run_goes_on_where_it_was(
                 assert (folder / "samples" / name).stat().st_mtime_ns == had[name]
 
 
+@pytest.mark.alone  # as above
 def test_what_is_torn_is_set_aside_and_measured_again(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -12,6 +12,9 @@ import pytest
 from harness import plan, store
 from tests.integration.conftest import Command
 
+#: Beside other tests, which are foreign load, cells would be invalid.
+pytestmark = pytest.mark.alone
+
 SCENARIOS = {"hello", "users-lookup", "weather"}
 
 
