@@ -460,7 +460,8 @@ class CellSummary:
     ]  # (quantile in 0…1, latency), p50 … as far as samples allow
     timeline: tuple[TimelinePoint, ...]
     #: Share of the cores SERVER_CORES and OTHER_CORES that processes of others used, and that the
-    #: host gave to other virtual machines; a key is missing where that is unknown.
+    #: host gave to other virtual machines; a key is missing where that is unknown. Services that
+    #: twinbench did not start count as processes of others.
     foreign_share: Mapping[str, float] = field(default_factory=dict)
     steal_share: Mapping[str, float] = field(default_factory=dict)
 

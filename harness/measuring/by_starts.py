@@ -193,7 +193,6 @@ class _StartMeter:
         # and go between our looks, so that what it used is not known.
         self._roles = Meter({role: ids for role, ids in bench.roles.items() if role != POSTGRES})
         self._starter = starter
-        self._cores = bench.cores
 
     def cpu_seconds(self) -> dict[str, float]:
         """Stack or role -> CPU seconds."""
@@ -202,11 +201,12 @@ class _StartMeter:
         }
 
     def core_seconds(self) -> dict[str, CoreSeconds]:
-        """Group of cores -> reading; of the servers' cores, while servers were starting."""
-        others = {group: ids for group, ids in self._cores.items() if group != SERVER_CORES}
+        """Reading of the servers' cores while servers were starting.
+
+        The other cores are left out: what PostgreSQL used there is not known.
+        """
         server_cores = self._starter.server_cores
-        known = {} if server_cores is None else {SERVER_CORES: server_cores}
-        return foreign.read(others) | known
+        return {} if server_cores is None else {SERVER_CORES: server_cores}
 
     def usage(self) -> dict[str, Usage]:
         """Stack or role -> what it used, and held."""
