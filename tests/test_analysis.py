@@ -9,9 +9,12 @@ from harness.analysis.analyse import analyse
 from harness.analysis.percentiles import QUANTILES, SAMPLES_BEYOND
 from harness.measuring.pacing import UntilPrecise
 from harness.models import (
+    SERVER_CORES,
     Analysis,
+    BusyProcess,
     Calibration,
     Comparison,
+    CoreUsage,
     Failure,
     Family,
     Kind,
@@ -214,7 +217,7 @@ def test_a_stack_that_warms_up_while_the_other_does_not_is_not_settled() -> None
         fast = run.samples[cell.samples_file]
         run.samples[cell.samples_file] = first_half_then(slow, fast)
     reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
-    assert "settled: second ÷ first half 1.25" in reasons[B]
+    assert "settled: the second half of a round is 1.25" in reasons[B]
 
 
 def test_a_machine_that_slows_both_down_within_rounds_spoils_nothing() -> None:
@@ -235,7 +238,7 @@ def test_without_io_a_single_failure_makes_a_cell_invalid() -> None:
     run.spoil(B, 0.001)  # one request of a round, or none
     broken = next(cell for cell in analysed(run).cells if cell.stack == B)
     assert broken.errors
-    assert "none in a scenario without I/O" in broken.reason
+    assert "none may fail in a scenario without I/O" in broken.reason
 
 
 def test_with_io_a_request_in_a_thousand_may_fail() -> None:
@@ -260,7 +263,7 @@ def test_services_that_can_not_be_metered_are_unknown_and_not_idle() -> None:
         if gate.gate == "service cores busy"
     }
     assert figures == {
-        A: "10% of 1 core, PostgreSQL and upstream not known",
+        A: "10% of 1 core, not counting PostgreSQL and upstream, which can't be metered",
         B: "10% of 1 core",
     }
     # Where the load is not on these cores either, nothing is known, and nothing is judged.
@@ -270,6 +273,80 @@ def test_services_that_can_not_be_metered_are_unknown_and_not_idle() -> None:
     }
     assert "service cores busy" not in gates[A]
     assert "service cores busy" in gates[B]
+
+
+def on_the_servers_core(
+    run: FakeRun, label: str, *, foreign_s: float, steal_s: float = 0.0
+) -> None:
+    """Let the core be available for 1 s a round, of which the stack used 0.5 s."""
+    usage = CoreUsage(1.0, 0.5 + foreign_s, 0.5, interrupt_s=0.0, steal_s=steal_s)
+    run.change(label, lambda cell: replace(cell, cores={SERVER_CORES: usage}))
+
+
+def core_gates(analysis: Analysis) -> dict[str, list[str]]:
+    """Stack -> gates that judge the servers' cores."""
+    return {
+        cell.stack: [g.gate for g in cell.gates if g.gate in {"foreign load", "steal time"}]
+        for cell in analysis.cells
+    }
+
+
+def test_a_cell_beside_foreign_load_is_invalid_and_names_the_busiest_process() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 5, B: [1000.0] * 5})
+    on_the_servers_core(run, A, foreign_s=0.01)
+    on_the_servers_core(run, B, foreign_s=0.4)
+    rounds = [
+        replace(
+            one,
+            blocks=tuple(
+                replace(block, busiest=(BusyProcess(4711, "make", 0.4),)) for block in one.blocks
+            ),
+        )
+        for one in run.record.rounds
+    ]
+    run.record = replace(run.record, rounds=tuple(rounds))
+    calm, beside = analysed(run).cells
+    assert calm.valid
+    assert calm.foreign_share == {SERVER_CORES: pytest.approx(0.01)}
+    assert "foreign load: other processes used 40% of the servers' core" in beside.reason
+    assert "the busiest: make, pid 4711" in beside.reason
+
+
+def test_a_cell_whose_core_was_stolen_is_invalid_for_that_alone() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 5, B: [1000.0] * 5})
+    on_the_servers_core(run, A, foreign_s=0.0, steal_s=0.3)
+    (cell, _) = analysed(run).cells
+    assert cell.steal_share == {SERVER_CORES: pytest.approx(0.3)}
+    assert [gate.gate for gate in cell.gates if not gate.passed] == ["steal time"]
+
+
+def test_where_the_time_of_cores_is_unknown_nothing_is_said_of_it() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 5, B: [1000.0] * 5})
+    on_the_servers_core(run, B, foreign_s=0.0)
+    run.record = replace(  # one round of B without a reading
+        run.record,
+        rounds=(
+            replace(
+                run.record.rounds[0],
+                cells=tuple(replace(cell, cores={}) for cell in run.record.rounds[0].cells),
+            ),
+            *run.record.rounds[1:],
+        ),
+    )
+    analysis = analysed(run)
+    assert core_gates(analysis) == {A: [], B: []}
+    assert [cell.foreign_share for cell in analysis.cells] == [{}, {}]
+
+
+def test_services_of_somebody_else_are_not_taken_for_foreign_load() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 5, B: [1000.0] * 5})
+    on_the_servers_core(run, A, foreign_s=0.4)
+    on_the_servers_core(run, B, foreign_s=0.4)
+    run.change(A, lambda cell: replace(cell, services_cpu_s={"postgres": None, "upstream": None}))
+    (planned,) = run.record.plan.blocks
+    with_io = replace(planned, scenario=replace(planned.scenario, kind=Kind.IO))
+    run.record = replace(run.record, plan=replace(run.record.plan, blocks=(with_io,)))
+    assert core_gates(analysed(run)) == {A: ["steal time"], B: ["foreign load", "steal time"]}
 
 
 def test_a_stack_that_breaks_the_contract_is_invalid() -> None:
@@ -482,7 +559,7 @@ def test_the_halves_of_open_load_are_compared_by_latency() -> None:
 
     run.change(B, slower_later)
     reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
-    assert "settled: second ÷ first half 1.3" in reasons[B]
+    assert "settled: the second half of a round is 1.3" in reasons[B]
 
 
 # --------------------------------------------------------------------- percentiles

@@ -58,7 +58,7 @@ BUSY = (BusyProcess(4711, "make", 0.15), BusyProcess(4712, "cc1", 0.05))
         (disturbances.quota(math.inf, 2), FINE),
         (disturbances.quota(2.0, 2), FINE),
         (disturbances.quota(1.5, 2), DISTURBS),
-        (disturbances.quota(4.0, 64), FINE),  # a run does not use more by itself
+        (disturbances.quota(4.0, 64), FINE),  # a run uses no more unless it is told to
         (disturbances.frequency(()), FINE),
         (disturbances.frequency(("performance",)), FINE),
         (disturbances.frequency(("performance", "schedutil")), NOTE),
@@ -91,7 +91,7 @@ BUSY = (BusyProcess(4711, "make", 0.15), BusyProcess(4712, "cc1", 0.05))
     ],
     ids=lambda value: value.what if isinstance(value, Finding) else str(value),
 )
-def test_a_figure_is_judged_by_its_bounds_and_has_a_mend_when_it_needs_one(
+def test_a_figure_is_judged_by_its_bounds_and_has_a_remedy_unless_it_is_fine(
     finding: Finding, level: Level
 ) -> None:
     assert finding.level is level
@@ -113,45 +113,45 @@ def test_a_figure_is_judged_by_its_bounds_and_has_a_mend_when_it_needs_one(
     ],
     ids=lambda finding: finding.what,
 )
-def test_what_the_system_does_not_say_is_unknown_and_no_fault(finding: Finding) -> None:
+def test_a_figure_that_the_system_does_not_tell_is_unknown_and_no_fault(finding: Finding) -> None:
     assert finding.level is FINE
     assert finding.figure.startswith("unknown")
 
 
-def test_the_biggest_of_the_busy_processes_is_named_and_can_be_stopped_as_written() -> None:
+def test_the_busiest_process_is_named_and_the_remedy_pauses_it() -> None:
     finding = disturbances.other_work(0.3, BUSY, 2)
     assert "make (pid 4711) 0.15, cc1 (pid 4712) 0.05" in finding.figure
     assert "kill -STOP 4711" in finding.mend
 
 
-def test_work_that_can_not_be_seen_from_here_is_said_to_be_elsewhere() -> None:
+def test_work_of_unseen_processes_is_looked_for_outside_the_container() -> None:
     finding = disturbances.other_work(0.5, (), 2)
-    assert "can't be seen from here" in finding.figure
-    assert "on the host" in finding.mend
+    assert "none of them can be seen from here" in finding.figure
+    assert "outside this container" in finding.mend
 
 
-def test_a_quota_is_mended_with_as_many_whole_cores_as_a_run_uses() -> None:
+def test_the_remedy_for_a_quota_is_as_many_whole_cores_as_a_run_uses() -> None:
     assert "--cpuset-cores=0-3 " in disturbances.quota(2.5, 16).mend
     assert "--cpuset-cores=0-1 " in disturbances.quota(0.5, 2).mend
 
 
-def test_a_low_soft_limit_is_mended_by_the_hard_one_and_a_low_hard_one_by_the_system() -> None:
+def test_the_remedy_for_few_open_files_is_the_file_that_limits_them() -> None:
     assert "limits.conf" in disturbances.open_files(4_096).mend
 
 
-def test_on_a_calm_machine_all_is_fine() -> None:
+def test_every_finding_on_a_calm_machine_is_fine() -> None:
     findings = disturbances.judge(CALM, GOOD_RPS)
-    assert {one.level for one in findings} == {FINE}
-    assert len({one.what for one in findings}) == len(findings)
+    assert {finding.level for finding in findings} == {FINE}
+    assert len({finding.what for finding in findings}) == len(findings)
     assert disturbances.worst(findings) is FINE
 
 
-def test_one_thing_that_disturbs_is_enough() -> None:
+def test_the_most_serious_finding_decides() -> None:
     findings = disturbances.judge(replace(CALM, on_battery=True, hypervisor="KVM"), GOOD_RPS)
-    assert [one.what for one in findings if one.level is DISTURBS] == ["power"]
-    assert [one.what for one in findings if one.level is NOTE] == ["virtual machine"]
+    assert [finding.what for finding in findings if finding.level is DISTURBS] == ["power"]
+    assert [finding.what for finding in findings if finding.level is NOTE] == ["virtual machine"]
     assert disturbances.worst(findings) is DISTURBS
 
 
-def test_without_findings_nothing_is_wrong() -> None:
+def test_a_machine_without_findings_is_fine() -> None:
     assert disturbances.worst([]) is FINE

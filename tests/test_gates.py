@@ -3,7 +3,25 @@ import math
 import pytest
 
 from harness.analysis import gates
-from harness.models import GateResult, Kind
+from harness.models import BusyProcess, CoreUsage, GateResult, Kind
+
+MAKE = BusyProcess(4711, "make", 0.3)
+COMPILER = BusyProcess(4712, "cc1", 0.6)
+
+
+def core(
+    *, busy_s: float = 10.0, own_s: float = 10.0, steal_s: float = 0.0, available_s: float = 10.0
+) -> CoreUsage:
+    """One core in one round."""
+    return CoreUsage(available_s, busy_s, own_s, interrupt_s=0.0, steal_s=steal_s)
+
+
+def foreign(*usages: CoreUsage, slices: int = 0, busiest: tuple[BusyProcess, ...] = ()):
+    return gates.foreign_load(usages, cores=1, slices=slices, busiest=busiest)
+
+
+def steal(*usages: CoreUsage, slices: int = 0):
+    return gates.steal_time(usages, cores=1, slices=slices)
 
 
 @pytest.mark.parametrize(
@@ -26,14 +44,16 @@ from harness.models import GateResult, Kind
         (gates.little(50, 47.5), gates.little(50, 47.4)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
         (gates.possible(1149, 0.001, 1), gates.possible(1151, 0.001, 1)),
+        (foreign(core(own_s=9.51)), foreign(core(own_s=9.49))),
+        (steal(core(steal_s=0.99)), steal(core(steal_s=1.01))),
         (gates.rounds(2), gates.rounds(1)),
     ],
     ids=lambda gate: gate.gate,
 )
-def test_a_gate_shuts_just_beyond_its_bound(good: GateResult, bad: GateResult) -> None:
+def test_a_gate_fails_just_beyond_its_bound(good: GateResult, bad: GateResult) -> None:
     assert good.passed
     assert not bad.passed
-    assert bad.reason == f"{bad.gate}: {bad.figure} ({bad.bound})"
+    assert bad.reason.startswith(f"{bad.gate}: {bad.figure} ({bad.bound}")
 
 
 def test_a_reason_names_gate_figure_and_bound() -> None:
@@ -43,16 +63,27 @@ def test_a_reason_names_gate_figure_and_bound() -> None:
     )
 
 
-def test_the_services_gate_says_whose_share_it_does_not_know() -> None:
+def test_a_reason_says_what_to_do_and_a_bound_does_not() -> None:
+    gate = gates.possible(1200, 0.001, 1)
+    assert gate.bound == "at most 115%"
+    assert gate.reason == (
+        "throughput possible: the throughput implies 120% of 1 core "
+        "(at most 115%: try a longer --slice)"
+    )
+
+
+def test_the_services_gate_names_the_services_that_it_can_not_meter() -> None:
     gate = gates.service_cores_busy({"PostgreSQL": None, "upstream": None, "load": 0.5}, 1.0, 1)
     assert gate.passed
-    assert gate.figure == "50% of 1 core, PostgreSQL and upstream not known"
+    assert gate.figure == (
+        "50% of 1 core, not counting PostgreSQL and upstream, which can't be metered"
+    )
 
 
-def test_without_other_services_not_one_request_may_fail() -> None:
+def test_no_request_may_fail_in_a_scenario_that_uses_no_service() -> None:
     gate = gates.errors(1_000_000, 1, Kind.CPU)
     assert not gate.passed
-    assert gate.bound == "none in a scenario without I/O"
+    assert gate.bound == "none may fail in a scenario without I/O"
 
 
 def test_a_cell_without_any_request_is_no_measurement() -> None:
@@ -64,18 +95,18 @@ def test_a_schedule_of_which_nothing_was_sent_was_not_kept() -> None:
     assert not gates.schedule_lag(math.nan, math.nan, 0).passed
 
 
-def test_without_time_nothing_was_busy() -> None:
+def test_a_load_process_that_loaded_for_no_time_was_not_busy() -> None:
     assert gates.load_busy([0.0], 0.0).passed
     assert gates.load_busy([], 1.0).passed
 
 
-def test_the_busiest_load_process_decides_and_one_more_would_help() -> None:
+def test_the_busiest_load_process_decides_and_one_more_is_the_remedy() -> None:
     gate = gates.load_busy([0.2, 0.9], 1.0)
-    assert gate.figure == "90% of its core"
-    assert gate.bound.endswith("try --generators 3")
+    assert gate.figure == "the busiest load process used 90% of its core"
+    assert gate.remedy == "try --generators 3"
 
 
-def test_the_first_difference_is_told_and_how_many_more_there_are() -> None:
+def test_the_first_difference_is_quoted_and_the_others_are_counted() -> None:
     gate = gates.parity(["before: hello: status 404", "after: hello: status 404", "after: x"])
     assert gate.figure == "before: hello: status 404 (and 2 more)"
 
@@ -83,3 +114,55 @@ def test_the_first_difference_is_told_and_how_many_more_there_are() -> None:
 def test_requests_that_waited_for_a_connection_are_named_beside_the_lag() -> None:
     gate = gates.schedule_lag(7.0, 5.0, 1234)
     assert gate.figure == "p99 7.00 ms, 1,234 requests waited for a free connection"
+
+
+def test_throughput_is_not_judged_where_servers_may_use_any_core() -> None:
+    assert gates.possible(5000, 0.001, 0).passed
+
+
+# ----------------------------------------------------------------------- the servers' cores
+
+
+def test_foreign_load_is_named_with_its_share_and_the_busiest_process() -> None:
+    gate = foreign(core(own_s=5.2), busiest=(MAKE, COMPILER))
+    assert gate.reason == (
+        "foreign load: other processes used 48% of the servers' core while it was measured "
+        "(the busiest: cc1, pid 4712) (at most 5%: end what else runs on this machine, see "
+        "'twinbench doctor')"
+    )
+
+
+def test_foreign_load_that_no_process_explains_is_said_to_be_out_of_sight() -> None:
+    assert "none that can be seen from here" in foreign(core(own_s=5.0)).figure
+
+
+def test_a_passing_gate_blames_no_process() -> None:
+    assert "make" not in foreign(core(), busiest=(MAKE,)).figure
+
+
+def test_our_own_clocks_may_run_ahead_of_the_cores_without_a_negative_share() -> None:
+    assert gates.foreign_share([core(busy_s=9.9, own_s=10.0)]) == 0.0
+
+
+def test_errors_of_both_signs_cancel_before_a_share_is_cut_off_at_zero() -> None:
+    usages = [core(busy_s=10.4), core(busy_s=9.6), core(busy_s=10.0)]
+    assert gates.foreign_share(usages) == pytest.approx(0.0)
+
+
+def test_a_short_run_is_allowed_what_coarse_clocks_may_add() -> None:
+    short = core(available_s=0.7, busy_s=0.6, own_s=0.5)  # 14 % of 0.7 s
+    assert foreign(short, slices=20).passed
+    assert foreign(short, slices=20).bound == "at most 18%"
+    assert not foreign(core(own_s=8.6), slices=100).passed  # 14 % of 10 s
+
+
+def test_time_that_was_never_available_has_no_share() -> None:
+    assert gates.foreign_share([]) == gates.steal_share([]) == gates.clock_error([], 5) == 0.0
+
+
+def test_stolen_time_is_no_foreign_load() -> None:
+    stolen = core(busy_s=7.0, own_s=7.0, steal_s=3.0)
+    assert foreign(stolen).passed
+    assert (
+        steal(stolen).figure == "the host gave 30% of the servers' core to other virtual machines"
+    )

@@ -1,6 +1,9 @@
 import math
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,7 @@ def tree(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def test_where_no_file_is_there_nothing_is_known_and_nothing_fails(tmp_path: Path) -> None:
+def test_figures_without_a_file_are_unknown_and_nothing_fails(tmp_path: Path) -> None:
     found = machine.read(0.01, root=tmp_path)
     assert found.governors == ()
     assert found.boost is None
@@ -47,12 +50,46 @@ def test_a_busy_process_is_found_by_name_and_pid() -> None:
         finally:
             busy.kill()
     assert found.others_core_share is None or found.others_core_share > 0.1
-    named = {one.pid: one for one in found.busiest}
-    if busy.pid not in named:  # other tests keep other processes busier, and three are named
+    named = {process.pid: process for process in found.busiest}
+    if busy.pid not in named:  # processes of other tests are busier, and only three are named
         assert len(named) == 3
         return
     assert named[busy.pid].name.startswith("python")
     assert 0.02 <= named[busy.pid].core_share <= 1.5
+
+
+def spin(seconds: float) -> None:
+    """Use CPU time in this process."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+@pytest.mark.skipif(not placement.usable_cores(), reason="this system can't pin processes to cores")
+def test_only_busy_processes_of_others_that_may_run_on_the_cores_are_named() -> None:
+    first = placement.usable_cores()[0]
+    # Descendants of this process are ours, so the shell that starts this one ends at once.
+    loop = "import time\nend = time.time() + 20\nwhile time.time() < end: pass"
+    orphan = subprocess.run(
+        ["sh", "-c", f'taskset -c {first} "$0" -c "$1" >&- 2>&- & echo $!', sys.executable, loop],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
+    )
+    pid = int(orphan.stdout)
+    try:
+        time.sleep(0.2)  # until it is pinned
+        before = machine.others_cpu_seconds()
+        spin(0.2)
+        with_it = machine.busiest_others(before, 0.2, [first])
+        without_it = machine.busiest_others(before, 0.2, [first + 1])
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert pid in before
+    assert os.getpid() not in before
+    assert pid in {process.pid for process in with_it} or len(with_it) == 3
+    assert pid not in {process.pid for process in without_it}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +106,7 @@ def test_a_busy_process_is_found_by_name_and_pid() -> None:
             },
             0.5,
         ),
-        (  # a container that sees its own group as the outermost, under the host's name for it
+        (  # a container sees its own group as the outermost, under the name that the host gave it
             {
                 "proc/self/cgroup": "4:cpu,cpuacct:/docker/0123",
                 "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "200000",
@@ -87,13 +124,13 @@ def test_a_busy_process_is_found_by_name_and_pid() -> None:
         ),
     ],
 )
-def test_a_quota_is_read_from_control_groups_of_both_versions(
+def test_a_cpu_quota_is_read_from_control_groups_of_both_versions(
     tmp_path: Path, files: dict[str, str], cores: float
 ) -> None:
     assert machine.quota_cores(tree(tmp_path, files)) == cores
 
 
-def test_memory_of_a_group_counts_what_can_be_given_up_as_free(tmp_path: Path) -> None:
+def test_cached_pages_of_a_control_group_count_as_free_memory(tmp_path: Path) -> None:
     files = {
         "proc/self/cgroup": "0::/a",
         "sys/fs/cgroup/a/memory.max": "1000",
@@ -104,7 +141,7 @@ def test_memory_of_a_group_counts_what_can_be_given_up_as_free(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("limit", ["max", "9223372036854771712"])
-def test_a_group_without_a_limit_leaves_all_memory(tmp_path: Path, limit: str) -> None:
+def test_a_control_group_without_a_limit_leaves_all_memory(tmp_path: Path, limit: str) -> None:
     name = "memory.max" if limit == "max" else "memory.limit_in_bytes"
     used = "memory.current" if limit == "max" else "memory.usage_in_bytes"
     files = {
@@ -115,7 +152,7 @@ def test_a_group_without_a_limit_leaves_all_memory(tmp_path: Path, limit: str) -
     assert machine.memory_left_bytes(tree(tmp_path, files)) is None
 
 
-def test_governors_are_those_of_the_cores_that_we_may_use(tmp_path: Path) -> None:
+def test_only_governors_of_the_given_cores_are_read(tmp_path: Path) -> None:
     base = "sys/devices/system/cpu"
     files = {
         f"{base}/cpu0/cpufreq/scaling_governor": "powersave",
@@ -136,11 +173,13 @@ def test_governors_are_those_of_the_cores_that_we_may_use(tmp_path: Path) -> Non
         ("cpufreq/boost", "0", False),
     ],
 )
-def test_boost_is_read_from_either_driver(tmp_path: Path, name: str, text: str, on: bool) -> None:
+def test_boost_is_read_from_the_files_of_either_driver(
+    tmp_path: Path, name: str, text: str, on: bool
+) -> None:
     assert machine.boost(tree(tmp_path, {f"sys/devices/system/cpu/{name}": text})) is on
 
 
-def test_a_system_that_lives_on_its_battery_is_told_from_one_with_a_mouse(tmp_path: Path) -> None:
+def test_only_a_battery_that_powers_the_system_counts(tmp_path: Path) -> None:
     base = "sys/class/power_supply"
     mouse = {
         f"{base}/mouse/type": "Battery",
@@ -171,18 +210,18 @@ def test_a_system_that_lives_on_its_battery_is_told_from_one_with_a_mouse(tmp_pa
         ({"sys/hypervisor/type": "xen"}, "xen"),
     ],
 )
-def test_a_hypervisor_is_named_as_far_as_it_says(
+def test_a_hypervisor_is_named_as_far_as_the_system_tells(
     tmp_path: Path, files: dict[str, str], name: str
 ) -> None:
     assert machine.hypervisor(tree(tmp_path, files)) == name
 
 
-def test_a_range_of_ports_counts_both_its_ends(tmp_path: Path) -> None:
+def test_a_range_of_ports_includes_both_its_ends(tmp_path: Path) -> None:
     file = {"proc/sys/net/ipv4/ip_local_port_range": "32768\t60999"}
     assert machine.local_ports(tree(tmp_path, file)) == 28_232
 
 
-def test_a_file_that_holds_something_else_is_as_good_as_none(tmp_path: Path) -> None:
+def test_a_file_with_unexpected_content_counts_as_missing(tmp_path: Path) -> None:
     file = {"proc/sys/net/core/somaxconn": "many", "proc/sys/net/ipv4/ip_local_port_range": "?"}
     found = machine.read(0.01, root=tree(tmp_path, file))
     assert found.listen_backlog is None

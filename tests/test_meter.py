@@ -1,4 +1,4 @@
-"""What processes use, read from outside."""
+"""CPU time, memory, threads and context switches of processes, read from outside."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ input()
 """
 
 
-def test_cpu_memory_threads_and_context_switches_of_a_process_come_back() -> None:
+def test_a_meter_reports_cpu_time_memory_threads_and_context_switches() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as busy:
@@ -42,18 +42,18 @@ def test_cpu_memory_threads_and_context_switches_of_a_process_come_back() -> Non
     assert used["ourselves"].cpu_s < 0.2
 
 
-def test_a_process_that_is_gone_uses_nothing() -> None:
+def test_a_process_that_ended_uses_nothing() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    meter = Meter({"gone": [gone.pid], "nobody": []})
+    meter = Meter({"ended": [gone.pid], "without processes": []})
     for used in meter.usage().values():
         assert (used.cpu_s, used.pss_bytes, used.threads, used.context_switches) == (0, 0, 0, 0)
 
 
-def test_reading_the_clocks_costs_next_to_nothing() -> None:
+def test_reading_the_clocks_takes_little_of_a_slice() -> None:
     meter = Meter({"ourselves": [os.getpid()] * 50})
     before = time.process_time()
     for _ in range(100):
         meter.cpu_seconds()
-    # Twice a slice; a hundredth of a slice of 100 ms is 1 ms.
+    # They are read twice a slice, and 1 ms is a hundredth of a slice of 100 ms.
     assert (time.process_time() - before) / 100 < 0.0005

@@ -43,6 +43,19 @@ def folder(tmp_path: Path, run: FakeRun) -> Path:
     return folder
 
 
+def test_a_journal_without_the_time_of_cores_is_read_and_knows_nothing_of_it(folder: Path) -> None:
+    journal = folder / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    for line in lines:
+        for cell in line.get("cells", []):
+            del cell["cores"]
+        line.get("usage", {}).pop("busiest", None)
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rounds = store.read_run(folder).rounds
+    assert {len(cell.cores) for one in rounds for cell in one.cells} == {0}
+    assert {block.busiest for one in rounds for block in one.blocks} == {()}
+
+
 def test_what_was_written_is_read_again(folder: Path, run: FakeRun) -> None:
     assert store.read_run(folder) == run.record
 

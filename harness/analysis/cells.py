@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from harness.analysis import gates, stats
 from harness.analysis.figures import RoundFigures
 from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of
 from harness.models import (
+    OTHER_CORES,
+    SERVER_CORES,
     BlockPlan,
     CellSummary,
+    CoreUsage,
     GateResult,
+    Kind,
     Measures,
     Plan,
     RunRecord,
@@ -44,6 +48,9 @@ def summarise(
     requests = sum(one.cell.requests for one in own)
     kept = _schedule_kept(own, run.plan)
     confidence = confidence_of(run.plan)
+    cores = {
+        group: usages for group in (SERVER_CORES, OTHER_CORES) if (usages := _usages(own, group))
+    }
     return CellSummary(
         scenario=block.scenario.name,
         stack=stack.label,
@@ -65,7 +72,15 @@ def summarise(
         gates=_gates(run, block, own, others, kept, latency["p50"].value),
         latency_curve_ms=tuple(pool.curve_ms()),
         timeline=() if starts else _timeline(own, figures),
+        foreign_share={group: gates.foreign_share(usages) for group, usages in cores.items()},
+        steal_share={group: gates.steal_share(usages) for group, usages in cores.items()},
     )
+
+
+def _usages(rounds: Sequence[RoundFigures], group: str) -> list[CoreUsage]:
+    """What a group of cores did in each round; empty when that is unknown of one of them."""
+    usages = [figures.cell.cores[group] for figures in rounds if group in figures.cell.cores]
+    return usages if len(usages) == len(rounds) else []
 
 
 def _pss_mib(block: BlockPlan, own: Sequence[RoundFigures]) -> float:
@@ -148,7 +163,31 @@ def _gates(
             used["load"] = sum(load_cpu_s)
         if any(seconds is not None for seconds in used.values()):
             result.append(gates.service_cores_busy(used, wall_s, len(cores)))
+    result.extend(_core_gates(run, block, figures))
     return tuple(result)
+
+
+def _core_gates(
+    run: RunRecord, block: BlockPlan, figures: Sequence[RoundFigures]
+) -> Iterator[GateResult]:
+    """Judge who else was on the servers' cores; nothing where that is unknown."""
+    usages = _usages(figures, SERVER_CORES)
+    if not usages:
+        return
+    cores = len(run.placement.servers)
+    slices = sum(len(of_round.cell.slices) for of_round in figures)
+    unmetered = any(None in of_round.cell.services_cpu_s.values() for of_round in figures)
+    # A service that somebody else started can't be told from foreign load where requests use it.
+    if not (unmetered and block.scenario.kind in (Kind.IO, Kind.MIXED)):
+        busiest = [
+            process
+            for finished in run.rounds
+            for usage in finished.blocks
+            if usage.key == block.key
+            for process in usage.busiest
+        ]
+        yield gates.foreign_load(usages, cores=cores, slices=slices, busiest=busiest)
+    yield gates.steal_time(usages, cores=cores, slices=slices)
 
 
 def _halves_beside_others(

@@ -1,7 +1,8 @@
-"""When a cell is invalid, and says so: pure functions, each with its figure and its bound.
+"""Gates: when a cell is invalid, and why. Pure functions, each with a figure and a bound.
 
-A gate does not ask whether a result is nice, only whether the measurement was one: that the
-servers answered rightly, that the load side was not what was measured, that things had settled.
+A gate does not ask whether a result is good. It asks whether the measurement was sound: whether the
+servers gave the right answers, whether something other than the servers was measured, and whether
+the servers had settled.
 """
 
 from __future__ import annotations
@@ -10,72 +11,84 @@ import math
 from collections.abc import Mapping, Sequence
 
 from harness.analysis import stats
-from harness.models import GateResult, Kind
+from harness.models import BusyProcess, CoreUsage, GateResult, Kind
 
-#: More failures than this and the requests that were answered are no fair sample.
+#: With more failures than this, the answered requests are no fair sample.
 MAX_ERROR_SHARE = 0.001
-#: Above this a load process delays the replies that it measures.
+#: A load process that is busier than this delays the replies that it measures.
 MAX_LOAD_BUSY = 0.85
 #: A schedule that is kept this badly is another schedule: the larger of the two.
 MAX_LAG_MS = 1.0
 MAX_LAG_SHARE = 0.02
 #: Below this a stack is overloaded, and its latency says how long we waited and nothing else.
 MIN_ACHIEVED = 0.99
-#: The cores of load and services together: beyond, they wait for each other.
+#: Load and services that use more of their cores than this wait for each other.
 MAX_SERVICE_CORES_BUSY = 0.95
-#: |N − X·R| / N: users that were neither waiting for a reply nor sending.
+#: |N − X·R| / N: the share of users that neither waited for a reply nor sent a request.
 MAX_LITTLE_GAP = 0.05
-#: First against second half of the rounds.
+#: Difference between the first and the second half of a round.
 MAX_HALVES_RATIO = 0.05
-#: CPU time that the servers' cores gave. Over 1, since the slices' edges are in the CPU time and not
-#: in the throughput: in short runs they differ by up to 7 %.
+#: Share of the servers' cores that the measured throughput implies. The bound is above 1 because CPU
+#: time includes the edges of the slices and throughput does not: in short runs they differ by up to 7 %.
 MAX_CORES_GIVEN = 1.15
-#: Below this there is no interval at all.
+#: Share of the servers' cores that other processes may use. On a quiet virtual machine with two cores,
+#: rounds of the profile quick read between -1.6 and 1.7 %, and beside a busy loop between 38 and 53 %.
+#: A stack loses about as much throughput as others take, so 5 % is more than the verdicts' noise band.
+MAX_FOREIGN_SHARE = 0.05
+#: Share of the servers' cores that the host may give to other virtual machines. A little is usual on a
+#: shared host (0 to 1.1 % were measured), and slows all stacks alike, because they take turns. From a
+#: tenth on, the host decides which slices it hits.
+MAX_STEAL_SHARE = 0.1
+#: The kernel shows the time of cores in units of 10 ms. So a slice may be off by a unit at each end, and
+#: the errors of n slices, which are independent, come to √n times that.
+CORE_CLOCK_ERROR_S = 0.02
+#: There is no interval with fewer rounds.
 MIN_ROUNDS = 2
 
 
 def errors(
     requests: int, failed: int, kind: Kind, example: str = "", *, what: str = "requests"
 ) -> GateResult:
-    """Requests that did not get the promised reply, or starts that came to nothing.
+    """Judge requests that did not get the promised reply, or starts that failed.
 
-    Where a reply depends on nothing but the server itself, none may fail. Where it takes another
-    service, now and then one may.
+    No request may fail where a reply depends on the server alone. Where it depends on another
+    service too, a few may.
     """
     allowed = MAX_ERROR_SHARE if kind in (Kind.IO, Kind.MIXED) else 0.0
     share = failed / requests if requests else 1.0
     figure = f"{failed:,} of {requests:,} {what} failed"
     if example:
         figure += f" ({example})"
-    bound = f"at most {allowed:.1%}" if allowed else "none in a scenario without I/O"
+    bound = f"at most {allowed:.1%}" if allowed else "none may fail in a scenario without I/O"
     return GateResult("errors", share <= allowed, figure, bound)
 
 
 def parity(differences: Sequence[str]) -> GateResult:
-    """Whether the stack kept the contract, asked before and after each block of slices."""
-    figure = differences[0] if differences else "every reply as promised"
+    """Judge whether the stack kept the contract, which is checked before and after each block."""
+    figure = differences[0] if differences else "every checked reply kept the contract"
     if len(differences) > 1:
         figure += f" (and {len(differences) - 1} more)"
-    return GateResult("parity", not differences, figure, "no difference before or after")
+    return GateResult("parity", not differences, figure, "no difference before or after a block")
 
 
 def alive(died: Sequence[str]) -> GateResult:
-    """Whether the server's processes lived through all rounds.
+    """Judge whether the server's processes lived through all rounds.
 
-    A process that ends takes its CPU time with it, and its successor begins cold.
+    The CPU time of a process is lost when it ends, and its successor starts cold.
     """
     figure = died[0] if died else "no process ended"
     return GateResult("server alive", not died, figure, "none may end while it is measured")
 
 
 def load_busy(cpu_s: Sequence[float], wall_s: float) -> GateResult:
-    """CPU of the busiest load process while it loaded this cell."""
+    """Judge how busy the busiest load process was while it loaded this cell."""
     share = max(cpu_s, default=0.0) / wall_s if wall_s else 0.0
     return GateResult(
         "load process busy",
         share <= MAX_LOAD_BUSY,
-        f"{share:.0%} of its core",
-        f"at most {MAX_LOAD_BUSY:.0%}: try --generators {len(cpu_s) + 1}",
+        f"the busiest load process used {share:.0%} of its core",
+        f"at most {MAX_LOAD_BUSY:.0%}",
+        f"try --generators {len(cpu_s) + 1}",
     )
 
 
@@ -100,18 +113,18 @@ def kept_up(achieved_rps: float, offered_rps: float) -> GateResult:
 
 
 def service_cores_busy(cpu_s: Mapping[str, float | None], wall_s: float, cores: int) -> GateResult:
-    """CPU of what is on the services' cores while this stack had its turns.
+    """Judge how busy the services' cores were while this stack was loaded.
 
     Args:
-        cpu_s: who is there -> CPU seconds; None for a service that can't be metered.
-        wall_s: how long the turns were.
-        cores: how many there are.
+        cpu_s: role on these cores -> its CPU seconds; None for a service that can't be metered.
+        wall_s: how long the stack was loaded.
+        cores: number of these cores.
     """
     known_s = sum(seconds for seconds in cpu_s.values() if seconds is not None)
     share = known_s / (wall_s * cores) if wall_s and cores else 0.0
-    figure = f"{share:.0%} of {cores} core{'s' if cores != 1 else ''}"
-    if unknown := [who for who, seconds in cpu_s.items() if seconds is None]:
-        figure += f", {' and '.join(unknown)} not known"
+    figure = f"{share:.0%} of {_cores(cores)}"
+    if unknown := [role for role, seconds in cpu_s.items() if seconds is None]:
+        figure += f", not counting {' and '.join(unknown)}, which can't be metered"
     return GateResult(
         "service cores busy",
         share <= MAX_SERVICE_CORES_BUSY,
@@ -121,50 +134,138 @@ def service_cores_busy(cpu_s: Mapping[str, float | None], wall_s: float, cores: 
 
 
 def little(users: int, in_flight: float) -> GateResult:
-    """Little's law: in closed load, all users are in flight all the time (N = X·R).
+    """Judge Little's law: in closed load, every user always has a request in flight (N = X·R).
 
     Args:
         users: N.
-        in_flight: X·R, which is the average number of requests in flight.
+        in_flight: X·R, the average number of requests in flight.
     """
     gap = abs(users - in_flight) / users
     return GateResult(
         "Little's law",
         gap <= MAX_LITTLE_GAP,
         f"{in_flight:.1f} of {users} users in flight, {gap:.1%} off",
-        f"at most {MAX_LITTLE_GAP:.0%}",
+        f"at most {MAX_LITTLE_GAP:.0%} off",
     )
 
 
 def settled(halves: Sequence[float]) -> GateResult:
-    """Second ÷ first half of each round's throughput, beside the same of the other stacks.
+    """Judge whether the second half of each round was like the first.
 
-    Beside the others, since a machine that slows down in the meantime slows all of them, and
-    taking turns has taken care of that.
+    Args:
+        halves: per round, second ÷ first half of this stack, divided by the same of the other
+            stacks. A machine that slows down meanwhile slows all stacks, and taking turns
+            already makes up for that.
     """
     ok, mean = stats.settled(halves, tolerance=MAX_HALVES_RATIO)
     figure = (
-        "too few rounds to say"
+        "too few rounds to tell"
         if math.isnan(mean)
-        else f"second ÷ first half {mean:.3f} beside the others"
+        else f"the second half of a round is {mean:.3f} × the first, compared with the other stacks"
     )
-    return GateResult("settled", ok, figure, f"within {MAX_HALVES_RATIO:.0%} or its noise")
+    return GateResult(
+        "settled", ok, figure, f"within {MAX_HALVES_RATIO:.0%}, or within its own noise"
+    )
 
 
 def possible(throughput_rps: float, cpu_s_per_request: float, cores: int) -> GateResult:
-    """Throughput times CPU time per request: no more than the servers' cores can give.
+    """Judge whether the servers' cores can give the CPU time that the throughput implies.
 
-    More than that, and throughput was counted wrongly: in slices too short for the latency.
+    If they can't, throughput was counted wrongly: the slices are too short for the latency.
+
+    Args:
+        throughput_rps: measured requests per second.
+        cpu_s_per_request: CPU time of one request.
+        cores: number of the servers' cores; 0 where servers are not pinned, and nothing is judged.
     """
     busy = throughput_rps * cpu_s_per_request
     return GateResult(
         "throughput possible",
         not cores or busy <= cores * MAX_CORES_GIVEN,
-        f"needs {busy:.2f} of {cores} core{'s' if cores != 1 else ''}",
-        f"at most {MAX_CORES_GIVEN:.0%}: try a longer --slice",
+        f"the throughput implies {busy / max(1, cores):.0%} of {_cores(cores or 1)}",
+        f"at most {MAX_CORES_GIVEN:.0%}",
+        "try a longer --slice",
     )
 
 
+def foreign_load(
+    usages: Sequence[CoreUsage], *, cores: int, slices: int, busiest: Sequence[BusyProcess] = ()
+) -> GateResult:
+    """Judge how much of the servers' cores processes used that are not ours.
+
+    Args:
+        usages: what the servers' cores did, round by round.
+        cores: number of the servers' cores.
+        slices: number of slices in all these rounds, which decides how exact the figure is.
+        busiest: processes of others, to name the busiest.
+    """
+    share, allowed = foreign_share(usages), MAX_FOREIGN_SHARE + clock_error(usages, slices)
+    figure = f"other processes used {share:.0%} of {_servers_cores(cores)} while it was measured"
+    if share > allowed:
+        first = max(busiest, key=lambda process: process.core_share, default=None)
+        figure += (
+            f" (the busiest: {first.name}, pid {first.pid})"
+            if first
+            else " (none that can be seen from here ran all the time)"
+        )
+    return GateResult(
+        "foreign load",
+        share <= allowed,
+        figure,
+        f"at most {allowed:.0%}",
+        "end what else runs on this machine, see 'twinbench doctor'",
+    )
+
+
+def steal_time(usages: Sequence[CoreUsage], *, cores: int, slices: int) -> GateResult:
+    """Judge how much of the servers' cores the host gave to other virtual machines.
+
+    Args:
+        usages: what the servers' cores did, round by round.
+        cores: number of the servers' cores.
+        slices: number of slices in all these rounds, which decides how exact the figure is.
+    """
+    share, allowed = steal_share(usages), MAX_STEAL_SHARE + clock_error(usages, slices)
+    return GateResult(
+        "steal time",
+        share <= allowed,
+        f"the host gave {share:.0%} of {_servers_cores(cores)} to other virtual machines",
+        f"at most {allowed:.0%}",
+        "measure at a quieter hour, or on a machine with cores of its own",
+    )
+
+
+def foreign_share(usages: Sequence[CoreUsage]) -> float:
+    """Share of some cores that processes of others used, over all rounds.
+
+    Rounds are added up before a negative difference is taken for zero: the clocks' errors cancel
+    only in a sum of both signs.
+    """
+    available_s = sum(usage.available_s for usage in usages)
+    foreign_s = sum(usage.busy_s - usage.own_s for usage in usages)
+    return max(0.0, foreign_s / available_s) if available_s else 0.0
+
+
+def steal_share(usages: Sequence[CoreUsage]) -> float:
+    """Share of some cores that the host gave to other virtual machines, over all rounds."""
+    available_s = sum(usage.available_s for usage in usages)
+    return sum(usage.steal_s for usage in usages) / available_s if available_s else 0.0
+
+
+def clock_error(usages: Sequence[CoreUsage], slices: int) -> float:
+    """What the coarse clocks of cores may add to a share: much of a short run, little of a long one."""
+    available_s = sum(usage.available_s for usage in usages)
+    return CORE_CLOCK_ERROR_S * math.sqrt(slices) / available_s if available_s else 0.0
+
+
 def rounds(count: int) -> GateResult:
-    """How many rounds were finished."""
+    """Judge how many rounds were finished."""
     return GateResult("rounds", count >= MIN_ROUNDS, f"{count} measured", f"at least {MIN_ROUNDS}")
+
+
+def _servers_cores(count: int) -> str:
+    return "the servers' core" if count == 1 else "the servers' cores"
+
+
+def _cores(count: int) -> str:
+    return f"{count} core{'s' if count != 1 else ''}"

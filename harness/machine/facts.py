@@ -1,7 +1,7 @@
-"""Reading what of this machine could disturb a measurement; what it means: disturbances.py.
+"""Reads what about this machine could disturb a measurement; disturbances.py judges it.
 
-Every figure has its own small function, and where a file is missing it is unknown: containers
-hide some, other systems than Linux have none.
+Each figure has a small function of its own. A figure is unknown where its file is missing:
+containers hide some files, and systems other than Linux have none of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,24 +24,24 @@ from harness.processes.meter import cpu_seconds
 
 _ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"
-#: Processes that used less of a core than this are not worth a name; nor are more than a few.
+#: Processes are named if they used at least this share of a core, and only the busiest few.
 _WORTH_A_NAME = 0.02
 _NAMED = 3
 _CLOCK_READS = 20_000
-#: "No limit", as version 1 of control groups writes it: some number of this size.
+#: Version 1 of control groups writes "no limit" as a number of this size.
 _NO_LIMIT_BYTES = 1 << 60
 
 
 def read(seconds: float = 1.0, *, root: Path = _ROOT) -> Machine:
-    """Look at the machine for so many seconds.
+    """Read all figures of this machine.
 
     Args:
-        seconds: how long to watch what others do.
-        root: where /proc and /sys are.
+        seconds: how long to watch what other processes do.
+        root: folder that contains /proc and /sys.
     """
     cores = placement.usable_cores()
     before = psutil.swap_memory()
-    seen = _watch(cores, seconds)
+    watched = _watch(cores, seconds)
     after = psutil.swap_memory()
     swapped = (after.sin + after.sout) - (before.sin + before.sout)
     return Machine(
@@ -49,9 +49,9 @@ def read(seconds: float = 1.0, *, root: Path = _ROOT) -> Machine:
         physical_cores=_physical_cores(cores),
         can_pin=bool(cores),
         load_average=_load_average(),
-        others_core_share=seen.others_core_share,
-        busiest=seen.busiest,
-        steal_share=seen.steal_share,
+        others_core_share=watched.others_core_share,
+        busiest=watched.busiest,
+        steal_share=watched.steal_share,
         governors=governors(root, cores),
         boost=boost(root),
         quota_cores=quota_cores(root),
@@ -72,20 +72,20 @@ def read(seconds: float = 1.0, *, root: Path = _ROOT) -> Machine:
     )
 
 
-# ------------------------------------------------------------------------- others
+# ---------------------------------------------------------------- other processes
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What happened while we watched."""
+class _Watched:
+    """What other processes did during some seconds."""
 
     others_core_share: float | None
     busiest: tuple[BusyProcess, ...]
     steal_share: float | None
 
 
-def _watch(cores: Sequence[int], seconds: float) -> _Seen:
-    """What everybody but us used of these cores (of all, where we can't know)."""
+def _watch(cores: Sequence[int], seconds: float) -> _Watched:
+    """Watch what all other processes use of some cores (of all cores where none are given)."""
     own = os.getpid()
     pids = [pid for pid in psutil.pids() if pid != own]
     used_before = {pid: cpu_seconds(pid) for pid in pids}
@@ -100,14 +100,52 @@ def _watch(cores: Sequence[int], seconds: float) -> _Seen:
         if (used := cpu_seconds(pid)) > used_before[pid] > 0
     }
     if before is None or after is None:
-        return _Seen(None, _named(shares), None)
+        return _Watched(None, _named(shares), None)
     busy_s, total_s = after.busy_s - before.busy_s - own_s, after.total_s - before.total_s
     steal_s = (after.steal_s or 0.0) - (before.steal_s or 0.0)
-    return _Seen(
+    return _Watched(
         others_core_share=max(0.0, busy_s / wall_s),
         busiest=_named(shares),
         steal_share=steal_s / total_s if after.steal_s is not None and total_s > 0 else None,
     )
+
+
+def others_cpu_seconds() -> dict[int, float]:
+    """Process id -> CPU seconds so far, of all processes but this one and its descendants.
+
+    This takes some microseconds per process, so call it between slices and not within them.
+    """
+    this = psutil.Process()
+    ours = {this.pid, *(child.pid for child in this.children(recursive=True))}
+    return {pid: cpu_seconds(pid) for pid in psutil.pids() if pid not in ours}
+
+
+def busiest_others(
+    before: Mapping[int, float], seconds: float, cores: Iterable[int]
+) -> tuple[BusyProcess, ...]:
+    """Name the processes that used most CPU time in the last seconds and may run on some cores.
+
+    Processes that began in the meantime are not found.
+
+    Args:
+        before: what `others_cpu_seconds` returned.
+        seconds: how long ago it was called.
+        cores: the cores that a process must be allowed to run on.
+    """
+    wanted = set(cores)
+    shares = {
+        pid: (used - before[pid]) / seconds
+        for pid in before
+        if (used := cpu_seconds(pid)) > before[pid] and _may_run_on(pid, wanted)
+    }
+    return _named(shares)
+
+
+def _may_run_on(pid: int, cores: set[int]) -> bool:
+    try:
+        return bool(os.sched_getaffinity(pid) & cores)
+    except OSError:  # the process ended
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +156,33 @@ class _CoreTimes:
 
 
 def _core_times(cores: Iterable[int]) -> _CoreTimes | None:
-    """Since the system's start, all these cores together."""
+    """Times of some cores since the system started, added up; None where it does not tell."""
     try:
         each = psutil.cpu_times(percpu=True)
     except (OSError, RuntimeError):
         return None
     wanted = [each[core] for core in cores if core < len(each)] or each
-    busy = ("user", "nice", "system", "irq", "softirq")  # `guest` is in `user` already
-    have_steal = hasattr(wanted[0], "steal")
+    busy = ("user", "nice", "system", "irq", "softirq")  # `user` includes `guest`
+    total = (*busy, "idle", "iowait", "steal")
+    has_steal = hasattr(wanted[0], "steal")
     return _CoreTimes(
-        busy_s=sum(getattr(one, name, 0.0) for one in wanted for name in busy),
-        total_s=sum(
-            getattr(one, name, 0.0) for one in wanted for name in (*busy, "idle", "iowait", "steal")
-        ),
-        steal_s=sum(one.steal for one in wanted) if have_steal else None,
+        busy_s=sum(getattr(times, column, 0.0) for times in wanted for column in busy),
+        total_s=sum(getattr(times, column, 0.0) for times in wanted for column in total),
+        steal_s=sum(times.steal for times in wanted) if has_steal else None,
     )
 
 
 def _named(shares: dict[int, float]) -> tuple[BusyProcess, ...]:
-    """The largest, by name."""
+    """Name the processes with the largest shares of a core.
+
+    Args:
+        shares: process id -> share of a core.
+    """
     largest = sorted(shares.items(), key=lambda item: -item[1])[:_NAMED]
     found = []
     for pid, share in largest:
         if share >= _WORTH_A_NAME:
-            with contextlib.suppress(psutil.Error):  # it ended
+            with contextlib.suppress(psutil.Error):  # the process ended
                 found.append(BusyProcess(pid, psutil.Process(pid).name(), share))
     return tuple(found)
 
@@ -164,15 +205,15 @@ def _physical_cores(cores: Sequence[int]) -> int | None:
 
 
 def governors(root: Path, cores: Iterable[int]) -> tuple[str, ...]:
-    """The different governors of these cores."""
+    """Names of the frequency governors of some cores, each once."""
     found = {
         _text(root / _CPUS / f"cpu{core}" / "cpufreq" / "scaling_governor") for core in cores
     } - {None}
-    return tuple(sorted(str(one) for one in found))
+    return tuple(sorted(str(governor) for governor in found))
 
 
 def boost(root: Path) -> bool | None:
-    """Whether cores may run faster than their nominal clock."""
+    """Whether cores may run faster than their nominal clock rate; None where it is unknown."""
     no_turbo = _number(root / _CPUS / "intel_pstate" / "no_turbo")
     if no_turbo is not None:
         return not no_turbo
@@ -181,11 +222,11 @@ def boost(root: Path) -> bool | None:
 
 
 def on_battery(root: Path) -> bool | None:
-    """Whether a battery is what keeps it running; None without one."""
+    """Whether the machine runs on a battery; None where it has none."""
     if sys.platform != "linux":
         battery = psutil.sensors_battery()
         return None if battery is None else not battery.power_plugged
-    # A mouse has a battery, too: only what the system lives on counts.
+    # A mouse has a battery too: only batteries that power the system count.
     supplies = [
         path.parent
         for path in (root / "sys/class/power_supply").glob("*/type")
@@ -197,21 +238,21 @@ def on_battery(root: Path) -> bool | None:
 
 
 def hypervisor(root: Path) -> str | None:
-    """Whose guest this machine is; empty for nobody's, None where the system does not say."""
-    said = _text(root / "sys/hypervisor/type")
-    if said:
-        return said
+    """Name of the hypervisor; empty on bare metal, None where the system does not tell."""
+    name = _text(root / "sys/hypervisor/type")
+    if name:
+        return name
     info = _text(root / "proc/cpuinfo")
     if info is None:
         return None
     if "hypervisor" not in info.split():
         return ""
-    names = (_text(root / "sys/class/dmi/id" / name) for name in ("sys_vendor", "product_name"))
-    return " ".join(name for name in names if name) or "unnamed"
+    words = (_text(root / "sys/class/dmi/id" / file) for file in ("sys_vendor", "product_name"))
+    return " ".join(word for word in words if word) or "unnamed"
 
 
 def _clock_read_ns() -> float:
-    """What one look at the clock costs: the best of a few tries, free of interruptions."""
+    """Time that one reading of the clock takes: the best of five tries, to avoid interruptions."""
     read = time.perf_counter_ns
     best = math.inf
     for _ in range(5):
@@ -228,7 +269,7 @@ def _clock_read_ns() -> float:
 def quota_cores(root: Path) -> float | None:
     """CPU time that our control groups allow, in cores; infinite without a limit.
 
-    Limits of outer groups hold for inner ones, so the smallest counts.
+    The limits of outer groups apply to inner groups, so the smallest limit counts.
     """
     allowed = []
     for group in _groups(root, "cpu"):
@@ -240,12 +281,12 @@ def quota_cores(root: Path) -> float | None:
             allowed.append(quota / period_us if quota > 0 else math.inf)
     if allowed:
         return min(allowed)
-    # Version 2 writes no limit into its outermost group: no file is no limit there.
+    # The outermost group of version 2 has no such file, and no limit.
     return math.inf if (root / "proc/self/cgroup").exists() else None
 
 
 def limits(root: Path = _ROOT) -> dict[str, float | int | None]:
-    """What our control groups allow, as run.json has it; None without a limit."""
+    """Limits of our control groups for run.json; None without a limit."""
     cpu_cores = quota_cores(root)
     return {
         "cpu_cores": None if cpu_cores is None or math.isinf(cpu_cores) else cpu_cores,
@@ -254,7 +295,7 @@ def limits(root: Path = _ROOT) -> dict[str, float | int | None]:
 
 
 def memory_left_bytes(root: Path) -> int | None:
-    """Memory that our control groups still allow; None without a limit."""
+    """Memory that our control groups still allow us to take; None without a limit."""
     left = []
     for group, limit in _memory_limits(root):
         used = _number(group / "memory.current") or _number(group / "memory.usage_in_bytes")
@@ -264,7 +305,7 @@ def memory_left_bytes(root: Path) -> int | None:
 
 
 def _memory_limits(root: Path) -> Iterator[tuple[Path, int]]:
-    """Those of our control groups that limit memory, and to how many bytes."""
+    """Our control groups that limit memory, each with its limit in bytes."""
     for group in _groups(root, "memory"):
         limit = _number(group / "memory.max") or _number(group / "memory.limit_in_bytes")
         if limit and limit < _NO_LIMIT_BYTES:
@@ -272,14 +313,14 @@ def _memory_limits(root: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _cached_bytes(group: Path) -> int:
-    """File pages that count as used and are given up when they are needed."""
+    """Cached file pages, which count as used but are freed when memory is needed."""
     lines = (_text(group / "memory.stat") or "").splitlines()
     values = dict(line.split(maxsplit=1) for line in lines if " " in line)
     return int(values.get("total_inactive_file", values.get("inactive_file", 0)))
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """Our control group and all around it, of both versions."""
+    """Our control group and all groups that contain it, of both versions."""
     mount = root / "sys/fs/cgroup"
     for line in (_text(root / "proc/self/cgroup") or "").splitlines():
         _, controllers, path = line.split(":", 2)
@@ -291,8 +332,9 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
             continue
         inner = Path(path.lstrip("/"))
         for top in tops:
-            # In a container the path is often the host's: then only the outermost exists here.
-            yield from (top / one for one in (inner, *inner.parents) if (top / one).is_dir())
+            # In a container the path is often the host's: then only the outermost group exists.
+            groups = (top / folder for folder in (inner, *inner.parents))
+            yield from (group for group in groups if group.is_dir())
 
 
 def _files(limit: int) -> int:
@@ -300,7 +342,7 @@ def _files(limit: int) -> int:
 
 
 def local_ports(root: Path) -> int | None:
-    """How many ports there are for connections to others."""
+    """Number of local ports for outgoing connections."""
     words = (_text(root / "proc/sys/net/ipv4/ip_local_port_range") or "").split()
     return int(words[1]) - int(words[0]) + 1 if len(words) == 2 else None
 
@@ -313,7 +355,7 @@ def _text(path: Path) -> str | None:
 
 
 def _number(path: Path) -> int | None:
-    """A file that holds one whole number; None also for `max`."""
+    """Whole number in a file; None where there is no file or it holds something else."""
     text = _text(path)
     try:
         return None if text is None else int(text)

@@ -12,9 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.analysis import gates
 from harness.channel.messages import Played, Turn
-from harness.models import BlockPlan, BlockUsage, CellRound, Measures, Placement, Plan, Slice, Usage
+from harness.machine import facts
+from harness.models import (
+    OTHER_CORES,
+    SERVER_CORES,
+    BlockPlan,
+    BlockUsage,
+    BusyProcess,
+    CellRound,
+    CoreUsage,
+    Measures,
+    Placement,
+    Plan,
+    Slice,
+    Usage,
+)
 from harness.planning.plan import turns as drawn_turns
+from harness.processes import foreign
+from harness.processes.foreign import CoreSeconds
 from harness.serving.services import Services
 
 #: A request without an answer has failed; a stack that can't drain within this is overloaded.
@@ -79,6 +96,15 @@ class Bench:
         return (self.folder / self.samples_file(block, label, number)).resolve()
 
     @property
+    def cores(self) -> dict[str, list[int]]:
+        """Groups of cores whose time is accounted for; empty lists where nothing is pinned."""
+        where = self.placement
+        return {
+            SERVER_CORES: sorted(where.servers),
+            OTHER_CORES: sorted({*where.load, *where.services}),
+        }
+
+    @property
     def roles(self) -> dict[str, list[int]]:
         """Process ids of everybody who is there in every block and is ours, by name of role."""
         services = {POSTGRES: self.services.postgres, UPSTREAM: self.services.upstream}
@@ -125,6 +151,9 @@ class Metering(Protocol):
     def cpu_seconds(self) -> dict[str, float]:
         """Stack or role -> CPU seconds since it began."""
 
+    def core_seconds(self) -> dict[str, CoreSeconds]:
+        """Group of cores -> reading of their clocks; without those that can't be read."""
+
     def usage(self) -> dict[str, Usage]:
         """Stack or role -> what it used since the metering began, and what it holds now."""
 
@@ -156,6 +185,7 @@ def play_block(
     """
     players.measure()
     meter = metering()
+    others = facts.others_cpu_seconds()
     turns = _take_turns(bench, block, number, players, meter)
     used = meter.usage()
     played = players.finish()
@@ -180,6 +210,7 @@ def play_block(
                 starved=one.starved,
                 parity=one.parity,
                 error_examples=one.examples,
+                cores=turns.cores(one.label),
             )
         )
     usage = BlockUsage(
@@ -189,6 +220,7 @@ def play_block(
         wall_s=turns.wall_s,
         idle_core_share=turns.idle_core_share(used, [one for one in used if one[0] != " "]),
         roles={role.strip(): used[role] for role in used if role[0] == " "},
+        busiest=_busiest(bench, cells, others, turns.wall_s),
     )
     return cells, usage
 
@@ -197,28 +229,68 @@ def _take_turns(
     bench: Bench, block: BlockPlan, number: int, players: Players, meter: Metering
 ) -> _Turns:
     """All slices of a block, everybody's CPU clock read around each."""
-    result = _Turns(list(block.stacks))
+    result = _Turns(list(block.stacks), shared_cores=_share_cores(bench.cores))
     begun = time.perf_counter()
     for cycle, order in enumerate(drawn_turns(bench.plan, block, number)):
         for label in order:
-            before = meter.cpu_seconds()
+            before, cores_before = meter.cpu_seconds(), meter.core_seconds()
             piece, samples = players.play(Turn(label, cycle, block.slice_s, block.settle_s))
-            result.add(label, piece, before, meter.cpu_seconds())
+            cores_after, after = meter.core_seconds(), meter.cpu_seconds()
+            result.add(label, piece, before, after)
+            result.add_cores(label, cores_before, cores_after, before, after)
             seconds = (piece.end_ns - piece.begin_ns) / 1e9
             bench.listener.slice_done(label, samples / seconds, block.slice_s)
     result.wall_s = time.perf_counter() - begun
     return result
 
 
+def _busiest(
+    bench: Bench, cells: Iterable[CellRound], others: Mapping[int, float], seconds: float
+) -> tuple[BusyProcess, ...]:
+    """The busiest processes of others, if others took a share of the servers' cores worth a name."""
+    usages = [cell.cores[SERVER_CORES] for cell in cells if SERVER_CORES in cell.cores]
+    if all(gates.foreign_share([usage]) <= gates.MAX_FOREIGN_SHARE for usage in usages):
+        return ()
+    return facts.busiest_others(others, seconds, bench.cores[SERVER_CORES])
+
+
+def _share_cores(groups: Mapping[str, Sequence[int]]) -> bool:
+    """Whether servers and load have a core in common, as on a machine with one core."""
+    return not set(groups[SERVER_CORES]).isdisjoint(groups[OTHER_CORES])
+
+
 class _Turns:
     """What everybody used in the slices of each stack."""
 
-    def __init__(self, stacks: Sequence[str]) -> None:
+    def __init__(self, stacks: Sequence[str], *, shared_cores: bool) -> None:
         self.cpu_s: dict[str, defaultdict[str, float]] = {
             label: defaultdict(float) for label in stacks
         }
         self._own_s: defaultdict[str, float] = defaultdict(float)
         self.wall_s = 0.0
+        self._shared_cores = shared_cores
+        self._accounts = {label: foreign.Account() for label in stacks}
+
+    def add_cores(
+        self,
+        label: str,
+        cores_before: Mapping[str, CoreSeconds],
+        cores_after: Mapping[str, CoreSeconds],
+        before: Mapping[str, float],
+        after: Mapping[str, float],
+    ) -> None:
+        """Account for the time of all cores in one slice more."""
+        used = {role: seconds - before[role] for role, seconds in after.items()}
+        stacks_s = sum(seconds for role, seconds in used.items() if role[0] != " ")
+        roles_s = sum(seconds for role, seconds in used.items() if role[0] == " ")
+        if self._shared_cores:
+            stacks_s = roles_s = stacks_s + roles_s
+        own_s = {SERVER_CORES: stacks_s, OTHER_CORES: roles_s}
+        self._accounts[label].add(cores_before, cores_after, own_s)
+
+    def cores(self, label: str) -> dict[str, CoreUsage]:
+        """Group of cores -> what they did in the slices of one stack."""
+        return self._accounts[label].usage()
 
     def add(
         self, label: str, piece: Slice, before: Mapping[str, float], after: Mapping[str, float]

@@ -86,7 +86,7 @@ class LoadedBlocks:
 
         def metering() -> Meter:
             members = dict(zip(loads, self.crew.trees, strict=True))
-            return Meter(trees | members | self.bench.roles)
+            return Meter(trees | members | self.bench.roles, self.bench.cores)
 
         measured, usage = play_block(self.bench, block, self.number, self.crew, metering, loads)
         after = self._spot_check(block, "after")

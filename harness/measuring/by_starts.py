@@ -21,9 +21,20 @@ from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
 from harness.measuring.blocks import POSTGRES, Bench, play_block
-from harness.models import BlockPlan, BlockUsage, CellRound, Failure, Measures, Slice, Usage
+from harness.models import (
+    SERVER_CORES,
+    BlockPlan,
+    BlockUsage,
+    CellRound,
+    Failure,
+    Measures,
+    Slice,
+    Usage,
+)
 from harness.planning.files import PROJECT
+from harness.processes import foreign
 from harness.processes.children import Child
+from harness.processes.foreign import NO_TIME, CoreSeconds
 from harness.processes.meter import Meter, cpu_seconds, lifetime
 from harness.serving.servers import Server, serving
 
@@ -92,12 +103,16 @@ class _Starter:
         #: What the servers of a stack used, all of them together.
         self.used = dict.fromkeys(labels, Usage(0.0, 0, 0, 0))
         self.failed: dict[str, str] = {}  # stack -> why one did not start
+        #: What the servers' cores did from each spawn until the server was at rest, added up. The
+        #: server's end is left out, since its CPU time can't be read any more.
+        self.server_cores: CoreSeconds | None = NO_TIME
 
     def play(self, turn: Turn) -> tuple[Slice, int]:
         """One start, however long it takes."""
         bench, stack = self._bench, self._stacks[turn.stack]
         recorder, slices = self._recorders[turn.stack], self._slices[turn.stack]
         begin_ns = time.perf_counter_ns()
+        cores_before = self._read_server_cores()
         ready_ns = 0
         recorder.begin_slice()
         try:
@@ -116,7 +131,9 @@ class _Starter:
                 ready_ns = begin_ns + round(server.ready_s * 1e9)
                 outcome = self._request.judge(200, server.answer)
                 _come_to_rest(server)
-                self._add(turn.stack, lifetime(server.child.tree()))
+                used = lifetime(server.child.tree())
+                self._add_cores(cores_before, self._read_server_cores())
+                self._add(turn.stack, used)
                 end_ns = time.perf_counter_ns()
         except ServerFailed as error:
             end_ns = time.perf_counter_ns()
@@ -131,6 +148,15 @@ class _Starter:
         )
         slices.append(Slice(turn.cycle, begin_ns, begin_ns, ready_ns, end_ns))
         return slices[-1], 1
+
+    def _read_server_cores(self) -> CoreSeconds | None:
+        return foreign.read({SERVER_CORES: self._bench.placement.servers}).get(SERVER_CORES)
+
+    def _add_cores(self, before: CoreSeconds | None, after: CoreSeconds | None) -> None:
+        """One start more; after one that can't be read, the sum is unknown for good."""
+        passed = after.since(before) if before and after else None
+        if self.server_cores is not None:
+            self.server_cores = None if passed is None else self.server_cores + passed
 
     def _add(self, label: str, used: Usage) -> None:
         """One server more: what it used is added, of what it holds the largest is kept."""
@@ -175,6 +201,14 @@ class _StartMeter:
         return self._roles.cpu_seconds() | {
             label: used.cpu_s for label, used in self._starter.used.items()
         }
+
+    def core_seconds(self) -> dict[str, CoreSeconds]:
+        """Reading of the servers' cores while servers were starting.
+
+        The other cores are left out: what PostgreSQL used there is not known.
+        """
+        server_cores = self._starter.server_cores
+        return {} if server_cores is None else {SERVER_CORES: server_cores}
 
     def usage(self) -> dict[str, Usage]:
         """Stack or role -> what it used, and held."""

@@ -63,7 +63,8 @@ class ClientBlocks:
                 self.number,
                 clients,
                 lambda: Meter(
-                    {label: child.tree() for label, child in children.items()} | self.bench.roles
+                    {label: child.tree() for label, child in children.items()} | self.bench.roles,
+                    self.bench.cores,
                 ),
             )
         finally:

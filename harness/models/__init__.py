@@ -22,9 +22,12 @@ from harness.models.machine import (
     Machine,
 )
 from harness.models.measured import (
+    OTHER_CORES,
+    SERVER_CORES,
     BlockUsage,
     Calibration,
     CellRound,
+    CoreUsage,
     Decision,
     Failure,
     Round,
@@ -54,7 +57,9 @@ from harness.models.plan import (
 from harness.models.samples import Samples
 
 __all__ = [
+    "OTHER_CORES",
     "ROUNDS_FOR_A_VERDICT",
+    "SERVER_CORES",
     "Analysis",
     "Arrivals",
     "BlockKey",
@@ -67,6 +72,7 @@ __all__ = [
     "CellSummary",
     "Comparison",
     "Contrast",
+    "CoreUsage",
     "Decision",
     "Estimate",
     "Failure",

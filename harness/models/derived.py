@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.models.measured import RunRecord
 from harness.models.plan import BlockKey, CellKey, Family
@@ -48,11 +48,13 @@ class GateResult:
     passed: bool
     figure: str  # "errors 0.3 %"
     bound: str  # "at most 0.1 %"
+    remedy: str = ""  # what to do where it failed: "try a longer --slice"
 
     @property
     def reason(self) -> str:
         """As in the `reason` column."""
-        return f"{self.gate}: {self.figure} ({self.bound})"
+        limit = f"{self.bound}: {self.remedy}" if self.remedy else self.bound
+        return f"{self.gate}: {self.figure} ({limit})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,11 @@ class CellSummary:
         tuple[float, float], ...
     ]  # (quantile in 0…1, latency), p50 … as far as samples allow
     timeline: tuple[TimelinePoint, ...]
+    #: Share of the cores SERVER_CORES and OTHER_CORES that processes of others used, and that the
+    #: host gave to other virtual machines; a key is missing where that is unknown. Services that
+    #: twinbench did not start count as processes of others.
+    foreign_share: Mapping[str, float] = field(default_factory=dict)
+    steal_share: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def key(self) -> CellKey:

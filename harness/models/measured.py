@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.models.machine import BusyProcess
 from harness.models.plan import BlockKey, BlockPlan, CellKey, Placement, Plan
 
 
@@ -43,6 +44,26 @@ class Usage:
     context_switches: int  # of all threads that lived from begin to end
 
 
+#: The servers' cores, and all others of a run, as CellRound.cores names them.
+SERVER_CORES, OTHER_CORES = "servers", "load and services"
+
+
+@dataclass(frozen=True, slots=True)
+class CoreUsage:
+    """What some cores did in a cell's slices of one round, all of these slices together."""
+
+    available_s: float  # cores × time
+    busy_s: float  # what the clocks of processes count, ours and others
+    own_s: float  # CPU time of our own processes that run there
+    interrupt_s: float  # in interrupts, mostly for our own traffic; see processes.foreign
+    steal_s: float  # taken by the host for other virtual machines
+
+    @property
+    def foreign_s(self) -> float:
+        """CPU time of processes that are not ours."""
+        return max(0.0, self.busy_s - self.own_s)
+
+
 @dataclass(frozen=True, slots=True)
 class CellRound:
     """One cell in one round; its samples are in `samples_file`."""
@@ -66,6 +87,8 @@ class CellRound:
     died: str = ""  # which process of the stack ended while it was measured, or did not start
     parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
     error_examples: tuple[str, ...] = ()
+    #: Keys SERVER_CORES and OTHER_CORES; one is missing where the system does not tell.
+    cores: Mapping[str, CoreUsage] = field(default_factory=dict)
 
     @property
     def key(self) -> CellKey:
@@ -83,6 +106,9 @@ class BlockUsage:
     wall_s: float  # begin of the first slice to end of the last
     idle_core_share: Mapping[str, float]  # stack -> CPU time ÷ time, outside its own slices
     roles: Mapping[str, Usage] = field(default_factory=dict)  # services, load processes, harness
+    #: Processes of others that may have run on the servers' cores, busiest first; noted only if
+    #: they took more of these cores than the gate allows.
+    busiest: tuple[BusyProcess, ...] = ()
 
     @property
     def key(self) -> BlockKey:

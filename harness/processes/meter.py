@@ -12,14 +12,16 @@ from pathlib import Path
 import psutil
 
 from harness.models import Usage
+from harness.processes import foreign
+from harness.processes.foreign import CoreSeconds
 
-#: The kernel's id of a process's CPU clock is made from its pid (linux/posix-timers.h,
-#: CPUCLOCK_SCHED). It counts nanoseconds, where /proc/PID/stat counts hundredths of a second.
+#: The kernel derives the id of a process's CPU clock from its pid (linux/posix-timers.h,
+#: CPUCLOCK_SCHED). The clock counts nanoseconds; /proc/PID/stat counts hundredths of a second.
 _CPUCLOCK_SCHED = 2
 
 
 def cpu_seconds(process: int) -> float:
-    """CPU time of one process, its ended threads included; 0 when it is gone."""
+    """CPU time of one process, including its ended threads; 0 when the process is gone."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             return time.clock_gettime(~process << 3 | _CPUCLOCK_SCHED)
@@ -31,41 +33,57 @@ def cpu_seconds(process: int) -> float:
 
 
 class Meter:
-    """Several roles, each a tree of processes, from now on.
+    """Meters several roles, each a tree of processes, from the moment it is made.
 
-    `cpu_seconds` is cheap: one system call a process, to be read around every slice. Memory,
-    threads and context switches are read from many small files, once, at the end.
+    `cpu_seconds` and `core_seconds` are cheap enough to be read around every slice: one system
+    call per process, and one small file. Memory, threads and context switches are read once, at
+    the end, because that takes many small files.
     """
 
-    def __init__(self, roles: Mapping[str, Sequence[int]]) -> None:
+    def __init__(
+        self, roles: Mapping[str, Sequence[int]], cores: Mapping[str, Sequence[int]] | None = None
+    ) -> None:
+        """Start metering.
+
+        Args:
+            roles: role -> ids of its processes.
+            cores: name of a group of cores -> these cores, for `core_seconds`.
+        """
         self.roles = roles
-        self._switches = {role: _context_switches(pids) for role, pids in roles.items()}
-        self._first = self.cpu_seconds()
+        self.cores = cores or {}
+        self._first_switches = {role: _context_switches(pids) for role, pids in roles.items()}
+        self._first_cpu_s = self.cpu_seconds()
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Role -> CPU seconds of its processes since they began."""
+        """Role -> CPU seconds of its processes since each of them began."""
         return {role: sum(map(cpu_seconds, pids)) for role, pids in self.roles.items()}
 
+    def core_seconds(self) -> dict[str, CoreSeconds]:
+        """Group of cores -> reading of their clocks; groups that can't be read are left out."""
+        return foreign.read(self.cores)
+
     def usage(self) -> dict[str, Usage]:
-        """Role -> what it used since this meter was made, and what it holds now."""
-        last = self.cpu_seconds()  # before reading the rest, which costs ourselves something
+        """Role -> what it has used since metering started, and what it holds now."""
+        last_cpu_s = self.cpu_seconds()  # first, because reading the rest takes CPU time itself
         result = {}
         for role, pids in self.roles.items():
-            before = self._switches[role]
+            first = self._first_switches[role]
             switches = _context_switches(pids)
             pss_bytes, threads = _memory_and_threads(pids)
             result[role] = Usage(
-                cpu_s=last[role] - self._first[role],
+                cpu_s=last_cpu_s[role] - self._first_cpu_s[role],
                 pss_bytes=pss_bytes,
                 threads=threads,
-                context_switches=sum(n - before.get(thread, 0) for thread, n in switches.items()),
+                context_switches=sum(
+                    count - first.get(thread, 0) for thread, count in switches.items()
+                ),
             )
         return result
 
 
 def lifetime(pids: Sequence[int]) -> Usage:
-    """What these processes used since they began, and hold now."""
-    cpu_s = sum(map(cpu_seconds, pids))  # before reading the rest, as above
+    """What these processes have used since they began, and what they hold now."""
+    cpu_s = sum(map(cpu_seconds, pids))  # first, because reading the rest takes CPU time itself
     pss_bytes, threads = _memory_and_threads(pids)
     return Usage(cpu_s, pss_bytes, threads, sum(_context_switches(pids).values()))
 
@@ -75,30 +93,30 @@ def _memory_and_threads(pids: Iterable[int]) -> tuple[int, int]:
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
-            full = process.memory_full_info()
-            pss_bytes += int(getattr(full, "pss", full.rss))
+            memory = process.memory_full_info()
+            pss_bytes += int(getattr(memory, "pss", memory.rss))
             threads += process.num_threads()
     return pss_bytes, threads
 
 
 def _context_switches(pids: Iterable[int]) -> dict[int, int]:
-    """Thread -> its context switches, voluntary or not; where there is no /proc, process -> …."""
-    result = {}
+    """Thread -> its context switches, voluntary or not; without /proc, process -> the same."""
+    switches = {}
     for pid in pids:
         if sys.platform == "linux":
-            with contextlib.suppress(OSError):  # it ended
+            with contextlib.suppress(OSError):  # the process ended
                 for thread in os.listdir(f"/proc/{pid}/task"):
-                    result[int(thread)] = _thread_switches(
+                    switches[int(thread)] = _thread_switches(
                         Path(f"/proc/{pid}/task/{thread}/status")
                     )
         else:
             with contextlib.suppress(psutil.Error):
-                result[pid] = sum(psutil.Process(pid).num_ctx_switches())
-    return result
+                switches[pid] = sum(psutil.Process(pid).num_ctx_switches())
+    return switches
 
 
 def _thread_switches(status: Path) -> int:
-    with contextlib.suppress(OSError):  # it ended
+    with contextlib.suppress(OSError):  # the thread ended
         lines = status.read_text().splitlines()
         return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
     return 0

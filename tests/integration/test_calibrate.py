@@ -19,6 +19,9 @@ from tests.integration.conftest import Command, wait_for
 #: Five rounds take long where other tests take the cores.
 pytestmark = pytest.mark.timeout(180)
 
+#: Beside other tests, which are foreign load, cells would be invalid.
+alone = pytest.mark.alone
+
 METRICS = {"throughput_rps", "latency_p50_ms", "latency_p99_ms", "cpu_us_per_request"}
 #: gunicorn starts quickly.
 SHORT = ("calibrate", "--seconds", noise.MIN_SECONDS, "--stack", "flask-gthread")
@@ -35,6 +38,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     return json.loads(done.stdout), out
 
 
+@alone
 def test_there_is_a_noise_floor_for_every_metric(calibrated: tuple[dict, Path]) -> None:
     said, _ = calibrated
     assert said["valid"] is True
@@ -49,6 +53,7 @@ def test_there_is_a_noise_floor_for_every_metric(calibrated: tuple[dict, Path]) 
     assert said["rounds"] >= 5
 
 
+@alone
 def test_the_ceiling_is_far_above_what_was_measured(calibrated: tuple[dict, Path]) -> None:
     said, _ = calibrated
     record = store.read_run(Path(said["run"]))
@@ -58,6 +63,7 @@ def test_the_ceiling_is_far_above_what_was_measured(calibrated: tuple[dict, Path
     assert min(said["ceiling_rps"].values()) > 1.5 * requests / seconds
 
 
+@alone
 def test_the_run_is_kept_apart_from_others_and_can_be_drawn(
     calibrated: tuple[dict, Path], twinbench: Callable[..., Command]
 ) -> None:
@@ -69,6 +75,7 @@ def test_the_run_is_kept_apart_from_others_and_can_be_drawn(
     assert "flask-gthread#2" in told
 
 
+@alone
 def test_a_later_run_on_this_machine_takes_its_band_from_it(
     calibrated: tuple[dict, Path], twinbench: Callable[..., Command]
 ) -> None:

@@ -50,6 +50,7 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-native")}
 
 
+@pytest.mark.alone  # beside other tests, which are foreign load, cells would be invalid
 # A round writes a decision, two blocks and its end.
 @pytest.mark.parametrize(
     "lines",
@@ -110,6 +111,7 @@ def refused(twinbench: Callable[..., Command], folder: Path) -> None:
     assert (folder / "journal.jsonl").read_bytes() == journal
 
 
+@pytest.mark.alone  # as above
 def test_what_is_torn_is_set_aside_and_measured_again(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:

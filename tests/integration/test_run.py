@@ -16,6 +16,9 @@ from harness import store
 from harness.planning.files import PROJECT
 from tests.integration.conftest import Command
 
+#: Beside other tests, which are foreign load, cells would be invalid.
+pytestmark = pytest.mark.alone
+
 FEW = ("hello", "users-lookup", "weather")
 CORE = (*FEW, "cpu-native", "cpu-python", "users-validate")
 

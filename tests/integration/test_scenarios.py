@@ -5,9 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from harness import store
 from tests.integration.conftest import Command
+
+#: Beside other tests, which are foreign load, cells would be invalid.
+pytestmark = pytest.mark.alone
 
 STATUSES = {"export": {200}, "errors": {400, 401, 404, 405, 422}, "live": {101}}
 

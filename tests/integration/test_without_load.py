@@ -7,9 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from harness import store
 from tests.integration.conftest import Command
+
+#: Beside other tests, which are foreign load, cells would be invalid.
+pytestmark = pytest.mark.alone
 
 
 def test_starts_and_test_clients_are_measured(
