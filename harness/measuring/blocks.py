@@ -179,6 +179,7 @@ def play_block(
                 upstream_cpu_s=cpu_s.get(UPSTREAM),
                 wall_s=sum(piece.end_ns - piece.begin_ns for piece in one.slices) / 1e9,
                 starved=one.starved,
+                load_spun_s=one.spun_s,
                 parity=one.parity,
                 error_examples=one.examples,
             )
