@@ -25,6 +25,7 @@ from harness.models import (
     Failure,
     GateResult,
     Measures,
+    Overload,
     Plan,
     RunRecord,
     ScheduleKept,
@@ -70,29 +71,40 @@ class Samples(Protocol):
     def failure(self) -> npt.NDArray[np.int8]:
         """Why it did not get the promised reply: a models.Failure."""
 
+    @property
+    def starved(self) -> npt.NDArray[np.bool_]:
+        """Whether it was due while every connection was taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Schedule:
     """How one cell's schedule was kept in one round."""
 
-    offered: int  # due in the counting windows
+    offered: int  # requests that were due in the counting windows
     achieved: int  # right answers that came in them
     window_s: float
     never_sent: int
-    lag_ns: npt.NDArray[np.int64]  # of all that was sent
+    timed_out: int
+    late: int  # requests that were sent more than LATE_NS after they were due
+    lag_ns: npt.NDArray[np.int64]  # of all requests that were sent and not starved
     service_ns: npt.NDArray[np.int64]  # of the same requests as the latency
+    #: Latency of the same requests without the generator's lag: the time that a starved request
+    #: waited for a connection stays in, since that is the server's doing.
+    without_lag_ns: npt.NDArray[np.int64]
+    throughput_halves: float  # second ÷ first half of the throughput
 
 
 @dataclass(frozen=True, slots=True)
 class _RoundFigures:
-    """One cell in one round, boiled down."""
+    """The figures of one cell in one round."""
 
     round: int
     throughput_rps: float
-    halves: float  # second ÷ first half
+    halves: float  # second ÷ first half, of throughput in closed load and of latency in open load
     in_flight: float
+    sent: int
     failed: int
-    latency_ns: npt.NDArray[np.int64]  # of good replies to what was due inside a window
+    latency_ns: npt.NDArray[np.int64]  # of good replies to requests that were due inside a window
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
     schedule: _Schedule | None  # of open load
@@ -133,12 +145,16 @@ def analyse(
         ]
         summaries.extend(here)
         valid = {summary.stack: summary.valid for summary in here}
+        overloaded = {summary.stack for summary in here if summary.overloaded}
         for baseline, candidate in (*cell.pairs, *cell.steps):
             if figures[baseline] and figures[candidate]:
                 both_valid = valid[baseline] and valid[candidate]
                 drafts.extend(
-                    _compare(run, cell, baseline, candidate, figures, pools, valid=both_valid)
-                )
+                    _compare(
+                        run, cell, baseline, candidate, figures, pools,
+                        valid=both_valid, overloaded=bool({baseline, candidate} & overloaded),
+                    )
+                )  # fmt: skip
     return Analysis(
         run=run,
         cells=tuple(summaries),
@@ -171,18 +187,24 @@ def _round_figures(planned: CellPlan, cell: CellRound, samples: Samples) -> _Rou
     window_s = (to_ns - from_ns) / 1e9
     kept = counted & good
     latency_ns = samples.latency_ns[kept]
+    sent = samples.failure != Failure.NEVER_SENT
+    requests = int(sent.sum())
     schedule = None
     if planned.load.is_open:
         done_ns = samples.intended_ns + samples.latency_ns
         in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
-        sent = samples.failure != Failure.NEVER_SENT
+        lag_ns = samples.start_ns - samples.intended_ns
         schedule = _Schedule(
             offered=int(counted.sum()),
             achieved=int((in_window & good).sum()),
             window_s=float(window_s.sum()),
             never_sent=int((~sent).sum()),
-            lag_ns=(samples.start_ns - samples.intended_ns)[sent],
+            timed_out=int((samples.failure == Failure.TIMEOUT).sum()),
+            late=int((lag_ns[sent] > LATE_NS).sum()),
+            lag_ns=lag_ns[sent & ~samples.starved],
             service_ns=service_ns[kept],
+            without_lag_ns=np.where(samples.starved, samples.latency_ns, service_ns)[kept],
+            throughput_halves=_halves_of_throughput(rates.throughput_rps),
         )
     halves = (
         _halves_of_throughput(rates.throughput_rps)
@@ -194,11 +216,13 @@ def _round_figures(planned: CellPlan, cell: CellRound, samples: Samples) -> _Rou
         throughput_rps=float(np.average(rates.throughput_rps, weights=window_s)),
         halves=halves,
         in_flight=float(np.average(rates.in_flight, weights=window_s)),
+        sent=requests,
         failed=int((~good).sum()),
         latency_ns=latency_ns,
         slice_rps=rates.throughput_rps,
-        cpu_us_per_request=cell.server.cpu_s / cell.requests * 1e6
-        if cell.requests and not cell.died
+        # A request that was never sent costs the server nothing.
+        cpu_us_per_request=cell.server.cpu_s / requests * 1e6
+        if requests and not cell.died
         else math.nan,
         schedule=schedule,
         cell=cell,
@@ -241,13 +265,16 @@ def _summarise(
     pool: _Pool,
 ) -> CellSummary:
     own = figures[stack.label]
-    others = [one for label, rounds in figures.items() if label != stack.label for one in rounds]
+    others = [
+        rounds for label, rounds in figures.items() if label != stack.label and len(rounds) > 0
+    ]
     latency = pool.estimates()
     starts = cell.counts_starts
     if starts:  # of so few samples, a percentile of the tail would be the slowest or a guess
         latency = {name: latency[name] if name in pool.supported else _UNKNOWN for name in latency}
     requests = sum(one.cell.requests for one in own)
-    kept = _schedule_kept(own, run.plan)
+    kept = _schedule_kept(own, run.plan, pool)
+    overload = _overload(own)
     confidence = _confidence(run.plan)
     return CellSummary(
         scenario=cell.scenario.name,
@@ -267,9 +294,10 @@ def _summarise(
         switches_per_request=sum(one.cell.server.context_switches for one in own)
         / max(1, requests),
         schedule=kept,
-        gates=_gates(run, cell, own, others, kept, latency["p50"].value),
+        gates=_gates(run, cell, own, others, kept, latency),
         latency_curve_ms=tuple(pool.curve_ms()),
         timeline=() if starts else _timeline(own, figures),
+        overload=overload,
     )
 
 
@@ -317,6 +345,17 @@ class _Pool:
             (quantile, self._ns[quantile] / 1e6) for quantile in CURVE if self._reaches(quantile)
         ]
 
+    def lag_effect_ms(self, without_lag: Sequence[npt.NDArray[np.int64]]) -> dict[str, float]:
+        """Percentile -> by how many ms it exceeds the same of these times of the same requests."""
+        if not self._samples:
+            return {}
+        names = [name for name in QUANTILES if name in self.supported]
+        clean_ns = np.quantile(np.concatenate(without_lag), [QUANTILES[name] for name in names])
+        return {
+            name: (self._ns[QUANTILES[name]] - float(ns)) / 1e6
+            for name, ns in zip(names, clean_ns, strict=True)
+        }
+
     @property
     def supported(self) -> set[str]:
         """The median, and those percentiles beyond which enough samples lie."""
@@ -338,21 +377,44 @@ class _Pool:
         )
 
 
-def _schedule_kept(figures: Sequence[_RoundFigures], plan: Plan) -> ScheduleKept | None:
+def _schedule_kept(
+    figures: Sequence[_RoundFigures], plan: Plan, latency: _Pool
+) -> ScheduleKept | None:
     """All rounds of a cell under open load; None under closed load."""
     kept = [one.schedule for one in figures if one.schedule]
     if not kept:
         return None
     window_s = sum(one.window_s for one in kept)
     lag_ns = np.concatenate([one.lag_ns for one in kept])
+    lag_ms = np.quantile(lag_ns, [0.5, 0.99]) / 1e6 if len(lag_ns) else [math.nan, math.nan]
     return ScheduleKept(
         offered_rps=sum(one.offered for one in kept) / window_s,
         achieved_rps=sum(one.achieved for one in kept) / window_s,
-        lag_p99_ms=float(np.quantile(lag_ns, 0.99)) / 1e6 if len(lag_ns) else math.nan,
-        late=int((lag_ns > LATE_NS).sum()),
+        lag_p50_ms=float(lag_ms[0]),
+        lag_p99_ms=float(lag_ms[1]),
+        late=sum(one.late for one in kept),
         starved=sum(one.cell.starved for one in figures),
         never_sent=sum(one.never_sent for one in kept),
         service_ms=_Pool([one.service_ns for one in kept], plan).estimates(),
+        lag_effect_ms=latency.lag_effect_ms([one.without_lag_ns for one in kept]),
+    )
+
+
+def _overload(figures: Sequence[_RoundFigures]) -> Overload | None:
+    """What to report of a server that could not keep up in all rounds together; None if it did."""
+    kept = [one.schedule for one in figures if one.schedule]
+    window_s = sum(one.window_s for one in kept)
+    if not kept or not window_s:
+        return None
+    achieved_rps = sum(one.achieved for one in kept) / window_s
+    offered_rps = sum(one.offered for one in kept) / window_s
+    if gates.kept_up(achieved_rps, offered_rps):
+        return None
+    return Overload(
+        answered_rps=achieved_rps,
+        due_rps=offered_rps,
+        never_sent=sum(one.never_sent for one in kept),
+        timed_out=sum(one.timed_out for one in kept),
     )
 
 
@@ -360,22 +422,27 @@ def _gates(
     run: RunRecord,
     cell: CellPlan,
     figures: Sequence[_RoundFigures],
-    others: Sequence[_RoundFigures],
+    others: Sequence[Sequence[_RoundFigures]],
     kept: ScheduleKept | None,
-    latency_p50_ms: float,
+    latency: Mapping[str, Estimate],
 ) -> tuple[GateResult, ...]:
     measures = cell.scenario.measures
     examples = [example for one in figures for example in one.cell.error_examples]
     wall_s = sum(one.cell.wall_s for one in figures)
-    load_cpu_s = [sum(each) for each in zip(*(one.cell.load_cpu_s for one in figures), strict=True)]
+    load_cpu_s = [
+        sum(each) for each in zip(*(_load_work_s(one.cell) for one in figures), strict=True)
+    ]
     postgres_cpu_s = [one.cell.postgres_cpu_s for one in figures]
     upstream_cpu_s = [one.cell.upstream_cpu_s for one in figures]
+    # Requests that an overloaded server never came to are part of that finding.
+    overload = _overload(figures)
+    lost = overload.never_sent + overload.timed_out if overload else 0
     result = [
         gates.errors(
-            sum(one.cell.requests for one in figures),
-            sum(one.failed for one in figures),
+            sum(one.cell.requests for one in figures) - lost,
+            sum(one.failed for one in figures) - lost,
             cell.scenario.kind,
-            examples[0] if examples else "",
+            examples[0] if examples and not lost else "",
             what="starts" if measures is Measures.STARTS else "requests",
         )
     ]
@@ -394,14 +461,14 @@ def _gates(
             gates.possible(
                 float(np.mean([one.throughput_rps for one in figures])),
                 sum(one.cell.server.cpu_s for one in figures)
-                / max(1, sum(one.cell.requests for one in figures)),
+                / max(1, sum(one.sent for one in figures)),
                 len(run.placement.servers),
             )
         )
     result.append(gates.rounds(len(figures)))
     if kept:
-        result.append(gates.schedule_lag(kept.lag_p99_ms, latency_p50_ms, kept.starved))
-        result.append(gates.kept_up(kept.achieved_rps, kept.offered_rps))
+        latency_ms = {name: latency[name].value for name in kept.lag_effect_ms}
+        result.append(gates.schedule_lag(latency_ms, kept.lag_effect_ms, kept.lag_p99_ms))
     elif measures is not Measures.STARTS:
         # Of a test client: whether asking took the time, and not our checking in between.
         in_flight = float(np.mean([one.in_flight for one in figures]))
@@ -419,16 +486,42 @@ def _gates(
     return tuple(result)
 
 
+def _load_work_s(cell: CellRound) -> list[float]:
+    """CPU seconds of each load process without those spent on spinning until a request was due.
+
+    A load process spins only while it has nothing else to do, so that one without time to spare
+    does not look idle by this.
+    """
+    spun_s = cell.load_spun_s or (0.0,) * len(cell.load_cpu_s)
+    return [cpu_s - spun for cpu_s, spun in zip(cell.load_cpu_s, spun_s, strict=True)]
+
+
 def _halves_beside_others(
-    own: Sequence[_RoundFigures], others: Sequence[_RoundFigures]
+    own: Sequence[_RoundFigures], others: Sequence[Sequence[_RoundFigures]]
 ) -> list[float]:
-    """Per round: second ÷ first half, divided by the geometric mean of the other stacks'."""
+    """Per round: second ÷ first half, divided by the geometric mean of the other stacks'.
+
+    The latency of an overloaded stack says how long its queue was, so its throughput is looked at
+    instead, beside that of other overloaded stacks.
+    """
+    overloaded = _overload(own) is not None
+    alike = [rounds for rounds in others if (_overload(rounds) is not None) == overloaded]
     result = []
     for one in own:
-        beside = [other.halves for other in others if other.round == one.round]
+        beside = [
+            _halves(other, overloaded) for rounds in alike for other in rounds
+            if other.round == one.round
+        ]  # fmt: skip
         drift = stats.log_mean(beside).value if beside else 1.0
-        result.append(one.halves / drift if drift > 0 else one.halves)
+        halves = _halves(one, overloaded)
+        result.append(halves / drift if drift > 0 else halves)
     return result
+
+
+def _halves(figures: _RoundFigures, overloaded: bool) -> float:
+    if overloaded and figures.schedule:
+        return figures.schedule.throughput_halves
+    return figures.halves
 
 
 def _timeline(
@@ -497,7 +590,13 @@ class _Draft:
     rounds: int
     more_is_better: bool
     valid: bool
+    overloaded: bool  # a latency, and one of the two stacks could not keep up with the schedule
     is_step: bool  # of a ladder
+
+    @property
+    def comparable(self) -> bool:
+        """Whether a verdict can follow from the interval."""
+        return self.valid and not self.overloaded
 
 
 def _compare(
@@ -509,6 +608,7 @@ def _compare(
     pools: Mapping[str, _Pool],
     *,
     valid: bool,
+    overloaded: bool,
 ) -> list[_Draft]:
     shared = {one.round for one in figures[baseline]} & {one.round for one in figures[candidate]}
     bases = [one for one in figures[baseline] if one.round in shared]
@@ -525,6 +625,7 @@ def _compare(
             rounds=len(shared),
             more_is_better=more,
             valid=valid and not math.isnan(estimate.value),
+            overloaded=overloaded and metric.startswith("latency_"),
             is_step=(baseline, candidate) in cell.steps,
         )
 
@@ -578,7 +679,7 @@ def _with_verdicts(drafts: Sequence[_Draft], run: RunRecord) -> tuple[Comparison
     calibration, confidence = run.calibration, _confidence(run.plan)
     significant: dict[int, bool] = {}
     for kin in {(draft.metric, draft.is_step) for draft in drafts}:
-        family = [i for i, d in enumerate(drafts) if (d.metric, d.is_step) == kin and d.valid]
+        family = [i for i, d in enumerate(drafts) if (d.metric, d.is_step) == kin and d.comparable]
         p_values = [stats.p_value(drafts[i].estimate, drafts[i].rounds, confidence) for i in family]
         for index, p_value in zip(family, stats.holm(p_values), strict=True):
             significant[index] = p_value < 1 - confidence
@@ -601,6 +702,8 @@ def _with_verdicts(drafts: Sequence[_Draft], run: RunRecord) -> tuple[Comparison
                 more_is_better=d.more_is_better,
                 significant=significant[index],
             )
+            if d.comparable
+            else Verdict.OVERLOADED
             if d.valid
             else Verdict.INVALID,
         )

@@ -35,13 +35,15 @@ SCHEMA = 2
 SUMMARY_COLUMNS = (
     "scenario", "stack", "load", "rounds", "requests", "errors", "throughput_rps",
     "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
-    "cpu_us_per_request", "pss_mib", "valid", "reason",
+    "cpu_us_per_request", "pss_mib", "valid", "reason", "overloaded",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
     "rounds", "noise_floor", "verdict",
 )  # fmt: skip
-SAMPLE_COLUMNS = ("slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure")
+SAMPLE_COLUMNS = (
+    "slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure", "starved",
+)  # fmt: skip
 
 
 # ------------------------------------------------------------------------- folders
@@ -276,7 +278,7 @@ def merge_samples(parts: Sequence[Path], path: Path) -> None:
 # ------------------------------------------------------------------------- reading
 
 
-_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure")
+_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure", "starved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +293,7 @@ class Samples:
     start_ns: npt.NDArray[np.int64]
     latency_ns: npt.NDArray[np.int64]  # from the intended start
     failure: npt.NDArray[np.int8]  # a models.Failure
+    starved: npt.NDArray[np.bool_]  # due while every connection was taken
 
 
 def read_samples(run: Path, cell: CellRound) -> Samples:
@@ -308,7 +311,8 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
     try:
         # Not read_table, which imports all of pyarrow.dataset first: half a second.
         with pq.ParquetFile(path) as file:
-            table = file.read(columns=list(_READ))
+            known = [name for name in _READ if name in file.schema_arrow.names]
+            table = file.read(columns=known)
     except FileNotFoundError:
         raise BadInput(f"{path} is missing: without the raw samples nothing can be made") from None
     except (pa.ArrowInvalid, OSError) as error:
@@ -328,6 +332,10 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
         start_ns=column("start_ns"),
         latency_ns=column("latency_ns"),
         failure=column("failure"),
+        # Earlier versions did not say which requests were starved, only how many.
+        starved=column("starved").astype(np.bool_)
+        if "starved" in table.column_names
+        else np.zeros(table.num_rows, dtype=np.bool_),
     )
 
 
@@ -530,6 +538,7 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "pss_mib": cell.pss_mib,
             "valid": cell.valid,
             "reason": cell.reason,
+            "overloaded": cell.overloaded,
         }
         rows.append({column: _known(values[column]) for column in SUMMARY_COLUMNS})
     return rows
