@@ -82,6 +82,8 @@ class _Schedule:
 
     offered: int  # requests that were due in the counting windows
     achieved: int  # right answers that came in them
+    offered_later: int  # the same two of the second halves of the windows
+    achieved_later: int
     window_s: float
     never_sent: int
     timed_out: int
@@ -193,10 +195,13 @@ def _round_figures(planned: CellPlan, cell: CellRound, samples: Samples) -> _Rou
     if planned.load.is_open:
         done_ns = samples.intended_ns + samples.latency_ns
         in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
+        middle_ns = ((from_ns + to_ns) // 2)[samples.slice]
         lag_ns = samples.start_ns - samples.intended_ns
         schedule = _Schedule(
             offered=int(counted.sum()),
             achieved=int((in_window & good).sum()),
+            offered_later=int((counted & (samples.intended_ns >= middle_ns)).sum()),
+            achieved_later=int((in_window & good & (done_ns >= middle_ns)).sum()),
             window_s=float(window_s.sum()),
             never_sent=int((~sent).sum()),
             timed_out=int((samples.failure == Failure.TIMEOUT).sum()),
@@ -292,7 +297,7 @@ def _summarise(
         pss_mib=_pss_mib(cell, own),
         threads=max(one.cell.server.threads for one in own),
         switches_per_request=sum(one.cell.server.context_switches for one in own)
-        / max(1, requests),
+        / max(1, sum(one.sent for one in own)),
         schedule=kept,
         gates=_gates(run, cell, own, others, kept, latency),
         latency_curve_ms=tuple(pool.curve_ms()),
@@ -401,18 +406,23 @@ def _schedule_kept(
 
 
 def _overload(figures: Sequence[_RoundFigures]) -> Overload | None:
-    """What to report of a server that could not keep up in all rounds together; None if it did."""
+    """What to report of a server that could not keep up in all rounds together; None if it did.
+
+    A server that takes long for each answer has fewer answers than requests at the beginning of
+    each slice, and then as many. Only one that falls further behind to the end is overloaded.
+    """
     kept = [one.schedule for one in figures if one.schedule]
     window_s = sum(one.window_s for one in kept)
     if not kept or not window_s:
         return None
-    achieved_rps = sum(one.achieved for one in kept) / window_s
-    offered_rps = sum(one.offered for one in kept) / window_s
-    if gates.kept_up(achieved_rps, offered_rps):
+    achieved, offered = sum(one.achieved for one in kept), sum(one.offered for one in kept)
+    achieved_later = sum(one.achieved_later for one in kept)
+    offered_later = sum(one.offered_later for one in kept)
+    if gates.kept_up(achieved, offered) or gates.kept_up(achieved_later, offered_later):
         return None
     return Overload(
-        answered_rps=achieved_rps,
-        due_rps=offered_rps,
+        answered_rps=achieved / window_s,
+        due_rps=offered / window_s,
         never_sent=sum(one.never_sent for one in kept),
         timed_out=sum(one.timed_out for one in kept),
     )

@@ -117,9 +117,9 @@ def schedule_lag(
     )
 
 
-def kept_up(achieved_rps: float, offered_rps: float) -> bool:
-    """Open load: whether the server answered nearly all that was due, in the same windows."""
-    return achieved_rps >= MIN_ACHIEVED * offered_rps
+def kept_up(achieved: float, offered: float) -> bool:
+    """Open load: whether the server answered nearly all that was due in the same time."""
+    return achieved >= MIN_ACHIEVED * offered
 
 
 def service_cores_busy(cpu_s: Mapping[str, float | None], wall_s: float, cores: int) -> GateResult:

@@ -506,6 +506,16 @@ def test_a_server_that_cannot_keep_up_is_a_finding_and_its_cell_valid() -> None:
     )
 
 
+def test_a_server_that_takes_long_and_keeps_up_is_not_overloaded() -> None:
+    """Answers take longer than a slice needs to settle, so that the first window lacks some."""
+    run = FakeRun(hello_plan(rate_rps=500), {A: [300.0] * 6}, lag_ms=0.01)
+    (cell,) = analysed(run).cells
+    assert cell.schedule is not None
+    assert cell.schedule.achieved_rps < 0.9 * cell.schedule.offered_rps
+    assert not cell.overloaded
+    assert cell.valid, cell.reason
+
+
 def test_the_latency_of_an_overloaded_server_is_not_compared_and_its_cpu_time_is() -> None:
     verdicts = {c.metric: c.verdict for c in analysed(overloaded_run()).comparisons}
     assert verdicts["latency_p50_ms"] is Verdict.OVERLOADED

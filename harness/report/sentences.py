@@ -323,6 +323,7 @@ STEP_VERDICTS: Mapping[Verdict, str] = {
     Verdict.SLOWER: "slower",
     Verdict.SAME: "same: inside the noise",
     Verdict.INCONCLUSIVE: "inconclusive: not resolved",
+    Verdict.OVERLOADED: "not compared: a stack is overloaded",
     Verdict.INVALID: "invalid",
 }
 LADDER_NOTE = (
