@@ -84,6 +84,7 @@ def closed_load(rate_rps: float, users: int, slices: int) -> tuple[Samples, tupl
         start_ns=start_ns[order],
         latency_ns=np.full(len(start_ns), int(latency), dtype=np.int64),
         failure=np.zeros(len(start_ns), dtype=np.int8),
+        starved=np.zeros(len(start_ns), dtype=np.bool_),
     )
     return samples, tuple(pieces)
 
@@ -108,6 +109,7 @@ def open_load(
         start_ns=intended_ns + lag_ns,
         latency_ns=lag_ns + int(service_ms * MS),
         failure=np.zeros(len(intended_ns), dtype=np.int8),
+        starved=np.zeros(len(intended_ns), dtype=np.bool_),
     )
     return samples, tuple(pieces)
 
@@ -119,7 +121,7 @@ class FakeRun:
     """
 
     def __init__(
-        self, plan: Plan, rates_rps: dict[str, list[float]], *, lag_ms: float = 0.1
+        self, plan: Plan, rates_rps: dict[str, list[float]], *, lag_ms: float = 0.01
     ) -> None:
         self.samples: dict[str, Samples] = {}
         rounds = []

@@ -30,6 +30,7 @@ def columns(index: list[int], intended: list[int]) -> dict[str, np.ndarray]:
         "status": np.full(count, 200, dtype=np.int16),
         "size": np.full(count, 27, dtype=np.int32),
         "failure": np.zeros(count, dtype=np.int8),
+        "starved": np.zeros(count, dtype=np.int8),
     }
 
 

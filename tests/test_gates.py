@@ -24,6 +24,13 @@ def steal(*usages: CoreUsage, slices: int = 0):
     return gates.steal_time(usages, cores=1, slices=slices)
 
 
+def lag(p99_ms: float = 0.5, **percentiles: tuple[float, float]) -> GateResult:
+    """The gate for percentiles that are each given as latency and the lag's share of it, in ms."""
+    latency_ms = {name: latency for name, (latency, _) in percentiles.items()}
+    effect_ms = {name: effect for name, (_, effect) in percentiles.items()}
+    return gates.schedule_lag(latency_ms, effect_ms, p99_ms)
+
+
 @pytest.mark.parametrize(
     ("good", "bad"),
     [
@@ -34,9 +41,9 @@ def steal(*usages: CoreUsage, slices: int = 0):
         (gates.alive([]), gates.alive(["the server ended with exit code -9"])),
         (gates.load_busy([0.85], 1.0), gates.load_busy([0.86], 1.0)),
         (gates.load_busy([0.1, 0.85], 1.0), gates.load_busy([0.86, 0.1], 1.0)),
-        (gates.schedule_lag(1.0, 5.0, 0), gates.schedule_lag(1.01, 5.0, 0)),
-        (gates.schedule_lag(2.0, 100.0, 0), gates.schedule_lag(2.01, 100.0, 0)),
-        (gates.kept_up(99.0, 100.0), gates.kept_up(98.9, 100.0)),
+        (lag(p50=(102.0, 2.0)), lag(p50=(102.1, 2.1))),
+        (lag(p50=(0.1, 0.01)), lag(p50=(0.1, 0.011))),
+        (lag(p50=(1.0, 0.0), p99=(10.2, 0.2)), lag(p50=(1.0, 0.0), p99=(10.3, 0.3))),
         (
             gates.service_cores_busy({"PostgreSQL": 0.95, "upstream": 0.0}, 1.0, 1),
             gates.service_cores_busy({"PostgreSQL": 1.9, "upstream": 0.02}, 1.0, 2),
@@ -88,11 +95,21 @@ def test_no_request_may_fail_in_a_scenario_that_uses_no_service() -> None:
 
 def test_a_cell_without_any_request_is_no_measurement() -> None:
     assert not gates.errors(0, 0, Kind.IO).passed
-    assert not gates.kept_up(0.0, 0.0).passed
+
+
+def test_a_server_that_answers_nearly_all_that_is_due_keeps_up() -> None:
+    assert gates.kept_up(99.0, 100.0)
+    assert not gates.kept_up(98.9, 100.0)
 
 
 def test_a_schedule_of_which_nothing_was_sent_was_not_kept() -> None:
-    assert not gates.schedule_lag(math.nan, math.nan, 0).passed
+    assert not lag(math.nan).passed
+    assert not lag(math.nan, p50=(1.0, 0.0)).passed
+
+
+def test_lag_that_is_longer_than_the_service_is_never_small() -> None:
+    assert not lag(p50=(1.0, 1.0)).passed
+    assert not lag(p50=(1.0, math.nan)).passed
 
 
 def test_a_load_process_that_loaded_for_no_time_was_not_busy() -> None:
@@ -111,9 +128,13 @@ def test_the_first_difference_is_quoted_and_the_others_are_counted() -> None:
     assert gate.figure == "before: hello: status 404 (and 2 more)"
 
 
-def test_requests_that_waited_for_a_connection_are_named_beside_the_lag() -> None:
-    gate = gates.schedule_lag(7.0, 5.0, 1234)
-    assert gate.figure == "p99 7.00 ms, 1,234 requests waited for a free connection"
+def test_the_lag_gate_names_every_percentile_that_is_moved_too_far_or_else_the_worst() -> None:
+    bad = lag(0.9, p50=(1.1, 0.1), p90=(2.0, 0.0), p99=(11.0, 1.0))
+    assert bad.figure == (
+        "moves p50 by 0.100 ms (10.0%) and p99 by 1.000 ms (10.0%); its own p99 is 0.90 ms"
+    )
+    good = lag(0.9, p50=(1.01, 0.01), p90=(2.0, 0.0))
+    assert good.figure == "moves p50 by 0.010 ms (1.0%); its own p99 is 0.90 ms"
 
 
 def test_throughput_is_not_judged_where_servers_may_use_any_core() -> None:

@@ -83,6 +83,8 @@ def test_latency_runs_from_when_a_request_was_due_though_it_had_to_wait_for_a_co
     assert np.median(service_ms) == pytest.approx(50, abs=20)
     assert latency_ms[-1] > 1500  # the last was due after 0.5 s and came after 2.5 s
     assert fleet.recorder.starved == pytest.approx(98, abs=2)
+    assert columns["starved"].sum() == fleet.recorder.starved
+    assert service_ms[columns["starved"][order] == 0] == pytest.approx(latency_ms[:2], abs=5)
     assert piece.end_ns - piece.begin_ns > 2e9
 
 
@@ -116,6 +118,19 @@ def test_anything_but_the_promised_reply_is_a_failure(answer: Answer, failure: F
     _, columns, _ = loaded(answer, rate=20, timeout_s=0.5)
     assert len(columns["failure"]) == 10
     assert set(columns["failure"]) == {failure}
+
+
+def test_spinning_until_a_request_is_due_is_counted_apart_and_forgotten_with_the_warm_up() -> None:
+    with serving(says(reply())) as url:
+        fleet = fleet_for(url)
+        fleet.run_slice(0, 0.5, 0.0)
+        warm_up_ns = fleet.recorder.spun_ns
+        fleet.forget()
+        assert fleet.recorder.spun_ns == 0
+        piece = fleet.run_slice(1, 0.5, 0.0)
+        fleet.close()
+    assert warm_up_ns > 0
+    assert 0 < fleet.recorder.spun_ns < piece.end_ns - piece.begin_ns
 
 
 def test_no_more_connections_are_opened_than_are_needed() -> None:

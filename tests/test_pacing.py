@@ -149,8 +149,7 @@ class MadeUp:
         file = f"samples/{label}.{block.load.label}.{number}.parquet"
         nothing = np.zeros(count, dtype=np.int64)
         types = {"slice": np.int32, "status": np.int16, "size": np.int32, "failure": np.int8}
-        names = ("slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure")
-        columns = {name: nothing.astype(types.get(name, np.int64)) for name in names}
+        columns = {name: nothing.astype(types.get(name, np.int64)) for name in store.SAMPLE_COLUMNS}
         store.write_samples(self.folder / file, columns)
         return CellRound(
             round=number,

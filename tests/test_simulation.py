@@ -74,6 +74,7 @@ class Simulated:
             start_ns=start_ns,
             latency_ns=np.repeat(users / rates * SECOND, users).astype(np.int64),
             failure=np.zeros(len(start_ns), dtype=np.int8),
+            starved=np.zeros(len(start_ns), dtype=np.bool_),
         )
         return CellRound(
             round=number,

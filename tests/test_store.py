@@ -189,7 +189,7 @@ def test_samples_survive_the_file(folder: Path, run: FakeRun) -> None:
     samples = run.read(cell)
     write(folder, cell.samples_file, samples)
     read = store.read_samples(folder, cell)
-    for name in ("slice", "intended_ns", "start_ns", "latency_ns", "failure"):
+    for name in ("slice", "intended_ns", "start_ns", "latency_ns", "failure", "starved"):
         assert np.array_equal(getattr(read, name), getattr(samples, name))
         assert getattr(read, name).dtype == getattr(samples, name).dtype
 
@@ -227,6 +227,7 @@ def write(folder: Path, name: str, samples: Samples) -> None:
             "status": np.full(count, 200, dtype=np.int16),
             "size": np.full(count, 27, dtype=np.int32),
             "failure": samples.failure,
+            "starved": samples.starved.astype(np.int8),
         },
     )
 

@@ -48,11 +48,22 @@ def analyse(
         ]
         summaries.extend(here)
         valid = {summary.stack: summary.valid for summary in here}
+        overloaded = {summary.stack for summary in here if summary.overloaded}
         for contrast in block.contrasts:
             baseline, candidate = contrast.baseline, contrast.candidate
             if figures[baseline] and figures[candidate]:
                 both_valid = valid[baseline] and valid[candidate]
-                drafts.extend(compare(run, block, contrast, figures, pools, valid=both_valid))
+                drafts.extend(
+                    compare(
+                        run,
+                        block,
+                        contrast,
+                        figures,
+                        pools,
+                        valid=both_valid,
+                        overloaded=bool({baseline, candidate} & overloaded),
+                    )
+                )
     return Analysis(
         run=run,
         cells=tuple(summaries),

@@ -14,11 +14,14 @@ from harness.models import (
     OTHER_CORES,
     SERVER_CORES,
     BlockPlan,
+    CellRound,
     CellSummary,
     CoreUsage,
+    Estimate,
     GateResult,
     Kind,
     Measures,
+    Overload,
     Plan,
     RunRecord,
     ScheduleKept,
@@ -26,8 +29,6 @@ from harness.models import (
     TimelinePoint,
 )
 
-#: A request was late that was sent this long after it was due.
-LATE_NS = 1_000_000
 _MIB = 1 << 20
 
 
@@ -40,13 +41,15 @@ def summarise(
 ) -> CellSummary:
     """The row of a stack: figures over all rounds, and its gates."""
     own = figures[stack.label]
-    others = [one for label, rounds in figures.items() if label != stack.label for one in rounds]
+    others = [
+        rounds for label, rounds in figures.items() if label != stack.label and len(rounds) > 0
+    ]
     latency = pool.estimates()
     starts = block.counts_starts
     if starts:  # of so few samples, a percentile of the tail would be the slowest or a guess
         latency = {name: latency[name] if name in pool.supported else UNKNOWN for name in latency}
     requests = sum(one.cell.requests for one in own)
-    kept = _schedule_kept(own, run.plan)
+    kept = _schedule_kept(own, run.plan, pool)
     confidence = confidence_of(run.plan)
     cores = {
         group: usages for group in (SERVER_CORES, OTHER_CORES) if (usages := _usages(own, group))
@@ -67,13 +70,14 @@ def summarise(
         pss_mib=_pss_mib(block, own),
         threads=max(one.cell.server.threads for one in own),
         switches_per_request=sum(one.cell.server.context_switches for one in own)
-        / max(1, requests),
+        / max(1, sum(one.sent for one in own)),
         schedule=kept,
-        gates=_gates(run, block, own, others, kept, latency["p50"].value),
+        gates=_gates(run, block, own, others, kept, latency),
         latency_curve_ms=tuple(pool.curve_ms()),
         timeline=() if starts else _timeline(own, figures),
         foreign_share={group: gates.foreign_share(usages) for group, usages in cores.items()},
         steal_share={group: gates.steal_share(usages) for group, usages in cores.items()},
+        overload=overload_of(own),
     )
 
 
@@ -90,21 +94,49 @@ def _pss_mib(block: BlockPlan, own: Sequence[RoundFigures]) -> float:
     return largest / _MIB if known else math.nan
 
 
-def _schedule_kept(figures: Sequence[RoundFigures], plan: Plan) -> ScheduleKept | None:
+def _schedule_kept(
+    figures: Sequence[RoundFigures], plan: Plan, latency: Pool
+) -> ScheduleKept | None:
     """All rounds of a cell under open load; None under closed load."""
     kept = [one.schedule for one in figures if one.schedule]
     if not kept:
         return None
     window_s = sum(one.window_s for one in kept)
     lag_ns = np.concatenate([one.lag_ns for one in kept])
+    lag_ms = np.quantile(lag_ns, [0.5, 0.99]) / 1e6 if len(lag_ns) else [math.nan, math.nan]
     return ScheduleKept(
         offered_rps=sum(one.offered for one in kept) / window_s,
         achieved_rps=sum(one.achieved for one in kept) / window_s,
-        lag_p99_ms=float(np.quantile(lag_ns, 0.99)) / 1e6 if len(lag_ns) else math.nan,
-        late=int((lag_ns > LATE_NS).sum()),
+        lag_p50_ms=float(lag_ms[0]),
+        lag_p99_ms=float(lag_ms[1]),
+        late=sum(one.late for one in kept),
         starved=sum(one.cell.starved for one in figures),
         never_sent=sum(one.never_sent for one in kept),
         service_ms=Pool([one.service_ns for one in kept], plan).estimates(),
+        lag_effect_ms=latency.lag_effect_ms([one.without_lag_ns for one in kept]),
+    )
+
+
+def overload_of(figures: Sequence[RoundFigures]) -> Overload | None:
+    """What to report of a server that could not keep up in all rounds together; None if it did.
+
+    A server that takes long for each answer has fewer answers than requests at the beginning of
+    each slice, and then as many. Only one that falls further behind to the end is overloaded.
+    """
+    kept = [one.schedule for one in figures if one.schedule]
+    window_s = sum(one.window_s for one in kept)
+    if not kept or not window_s:
+        return None
+    achieved, offered = sum(one.achieved for one in kept), sum(one.offered for one in kept)
+    achieved_later = sum(one.achieved_later for one in kept)
+    offered_later = sum(one.offered_later for one in kept)
+    if gates.kept_up(achieved, offered) or gates.kept_up(achieved_later, offered_later):
+        return None
+    return Overload(
+        answered_rps=achieved / window_s,
+        due_rps=offered / window_s,
+        never_sent=sum(one.never_sent for one in kept),
+        timed_out=sum(one.timed_out for one in kept),
     )
 
 
@@ -112,20 +144,25 @@ def _gates(
     run: RunRecord,
     block: BlockPlan,
     figures: Sequence[RoundFigures],
-    others: Sequence[RoundFigures],
+    others: Sequence[Sequence[RoundFigures]],
     kept: ScheduleKept | None,
-    latency_p50_ms: float,
+    latency: Mapping[str, Estimate],
 ) -> tuple[GateResult, ...]:
     measures = block.scenario.measures
     examples = [example for one in figures for example in one.cell.error_examples]
     wall_s = sum(one.cell.wall_s for one in figures)
-    load_cpu_s = [sum(each) for each in zip(*(one.cell.load_cpu_s for one in figures), strict=True)]
+    load_cpu_s = [
+        sum(each) for each in zip(*(_load_work_s(one.cell) for one in figures), strict=True)
+    ]
+    # Requests that an overloaded server never came to are part of that finding.
+    overload = overload_of(figures)
+    lost = overload.never_sent + overload.timed_out if overload else 0
     result = [
         gates.errors(
-            sum(one.cell.requests for one in figures),
-            sum(one.failed for one in figures),
+            sum(one.cell.requests for one in figures) - lost,
+            sum(one.failed for one in figures) - lost,
             block.scenario.kind,
-            examples[0] if examples else "",
+            examples[0] if examples and not lost else "",
             what="starts" if measures is Measures.STARTS else "requests",
         )
     ]
@@ -144,14 +181,14 @@ def _gates(
             gates.possible(
                 float(np.mean([one.throughput_rps for one in figures])),
                 sum(one.cell.server.cpu_s for one in figures)
-                / max(1, sum(one.cell.requests for one in figures)),
+                / max(1, sum(one.sent for one in figures)),
                 len(run.placement.servers),
             )
         )
     result.append(gates.rounds(len(figures)))
     if kept:
-        result.append(gates.schedule_lag(kept.lag_p99_ms, latency_p50_ms, kept.starved))
-        result.append(gates.kept_up(kept.achieved_rps, kept.offered_rps))
+        latency_ms = {name: latency[name].value for name in kept.lag_effect_ms}
+        result.append(gates.schedule_lag(latency_ms, kept.lag_effect_ms, kept.lag_p99_ms))
     elif measures is not Measures.STARTS:
         # Of a test client: whether asking took the time, and not our checking in between.
         in_flight = float(np.mean([one.in_flight for one in figures]))
@@ -190,16 +227,42 @@ def _core_gates(
     yield gates.steal_time(usages, cores=cores, slices=slices)
 
 
+def _load_work_s(cell: CellRound) -> list[float]:
+    """CPU seconds of each load process without those spent on spinning until a request was due.
+
+    A load process spins only while it has nothing else to do, so that one without time to spare
+    does not look idle by this.
+    """
+    spun_s = cell.load_spun_s or (0.0,) * len(cell.load_cpu_s)
+    return [cpu_s - spun for cpu_s, spun in zip(cell.load_cpu_s, spun_s, strict=True)]
+
+
 def _halves_beside_others(
-    own: Sequence[RoundFigures], others: Sequence[RoundFigures]
+    own: Sequence[RoundFigures], others: Sequence[Sequence[RoundFigures]]
 ) -> list[float]:
-    """Per round: second ÷ first half, divided by the geometric mean of the other stacks'."""
+    """Per round: second ÷ first half, divided by the geometric mean of the other stacks'.
+
+    The latency of an overloaded stack says how long its queue was, so its throughput is looked at
+    instead, beside that of other overloaded stacks.
+    """
+    overloaded = overload_of(own) is not None
+    alike = [rounds for rounds in others if (overload_of(rounds) is not None) == overloaded]
     result = []
     for one in own:
-        beside = [other.halves for other in others if other.round == one.round]
+        beside = [
+            _halves(other, overloaded) for rounds in alike for other in rounds
+            if other.round == one.round
+        ]  # fmt: skip
         drift = stats.log_mean(beside).value if beside else 1.0
-        result.append(one.halves / drift if drift > 0 else one.halves)
+        halves = _halves(one, overloaded)
+        result.append(halves / drift if drift > 0 else halves)
     return result
+
+
+def _halves(figures: RoundFigures, overloaded: bool) -> float:
+    if overloaded and figures.schedule:
+        return figures.schedule.throughput_halves
+    return figures.halves
 
 
 def _timeline(

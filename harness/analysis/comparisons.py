@@ -34,7 +34,13 @@ class Draft:
     rounds: int
     more_is_better: bool
     valid: bool
+    overloaded: bool  # a latency, and one of the two stacks could not keep up with the schedule
     family: Family
+
+    @property
+    def comparable(self) -> bool:
+        """Whether a verdict can follow from the interval."""
+        return self.valid and not self.overloaded
 
 
 def compare(
@@ -45,6 +51,7 @@ def compare(
     pools: Mapping[str, Pool],
     *,
     valid: bool,
+    overloaded: bool,
 ) -> list[Draft]:
     """A draft for each metric of a contrast, over the rounds in which both stacks were measured."""
     baseline, candidate = contrast.baseline, contrast.candidate
@@ -63,6 +70,7 @@ def compare(
             rounds=len(shared),
             more_is_better=more,
             valid=valid and not math.isnan(estimate.value),
+            overloaded=overloaded and metric.startswith("latency_"),
             family=contrast.family,
         )
 
@@ -110,7 +118,7 @@ def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, 
         members = [
             index
             for index, draft in enumerate(drafts)
-            if (draft.metric, draft.family) == together and draft.valid
+            if (draft.metric, draft.family) == together and draft.comparable
         ]
         p_values = [
             stats.p_value(drafts[index].estimate, drafts[index].rounds, confidence)
@@ -137,6 +145,8 @@ def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, 
                 more_is_better=d.more_is_better,
                 significant=significant[index],
             )
+            if d.comparable
+            else Verdict.OVERLOADED
             if d.valid
             else Verdict.INVALID,
             family=d.family,

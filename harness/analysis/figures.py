@@ -11,29 +11,41 @@ import numpy.typing as npt
 from harness.analysis import stats
 from harness.models import BlockPlan, CellRound, Failure, Samples
 
+#: A request was late that was sent this long after it was due.
+LATE_NS = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How one cell's schedule was kept in one round."""
 
-    offered: int  # due in the counting windows
+    offered: int  # requests that were due in the counting windows
     achieved: int  # right answers that came in them
+    offered_later: int  # the same two of the second halves of the windows
+    achieved_later: int
     window_s: float
     never_sent: int
-    lag_ns: npt.NDArray[np.int64]  # of all that was sent
+    timed_out: int
+    late: int  # requests that were sent more than LATE_NS after they were due
+    lag_ns: npt.NDArray[np.int64]  # of all requests that were sent and not starved
     service_ns: npt.NDArray[np.int64]  # of the same requests as the latency
+    #: Latency of the same requests without the generator's lag: the time that a starved request
+    #: waited for a connection stays in, since that is the server's doing.
+    without_lag_ns: npt.NDArray[np.int64]
+    throughput_halves: float  # second ÷ first half of the throughput
 
 
 @dataclass(frozen=True, slots=True)
 class RoundFigures:
-    """One cell in one round, boiled down."""
+    """The figures of one cell in one round."""
 
     round: int
     throughput_rps: float
-    halves: float  # second ÷ first half
+    halves: float  # second ÷ first half, of throughput in closed load and of latency in open load
     in_flight: float
+    sent: int
     failed: int
-    latency_ns: npt.NDArray[np.int64]  # of good replies to what was due inside a window
+    latency_ns: npt.NDArray[np.int64]  # of good replies to requests that were due inside a window
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
     schedule: Schedule | None  # of open load
@@ -54,18 +66,27 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     window_s = (to_ns - from_ns) / 1e9
     kept = counted & good
     latency_ns = samples.latency_ns[kept]
+    sent = samples.failure != Failure.NEVER_SENT
+    requests = int(sent.sum())
     schedule = None
     if planned.load.is_open:
         done_ns = samples.intended_ns + samples.latency_ns
         in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
-        sent = samples.failure != Failure.NEVER_SENT
+        middle_ns = ((from_ns + to_ns) // 2)[samples.slice]
+        lag_ns = samples.start_ns - samples.intended_ns
         schedule = Schedule(
             offered=int(counted.sum()),
             achieved=int((in_window & good).sum()),
+            offered_later=int((counted & (samples.intended_ns >= middle_ns)).sum()),
+            achieved_later=int((in_window & good & (done_ns >= middle_ns)).sum()),
             window_s=float(window_s.sum()),
             never_sent=int((~sent).sum()),
-            lag_ns=(samples.start_ns - samples.intended_ns)[sent],
+            timed_out=int((samples.failure == Failure.TIMEOUT).sum()),
+            late=int((lag_ns[sent] > LATE_NS).sum()),
+            lag_ns=lag_ns[sent & ~samples.starved],
             service_ns=service_ns[kept],
+            without_lag_ns=np.where(samples.starved, samples.latency_ns, service_ns)[kept],
+            throughput_halves=_halves_of_throughput(rates.throughput_rps),
         )
     halves = (
         _halves_of_throughput(rates.throughput_rps)
@@ -77,11 +98,13 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         throughput_rps=float(np.average(rates.throughput_rps, weights=window_s)),
         halves=halves,
         in_flight=float(np.average(rates.in_flight, weights=window_s)),
+        sent=requests,
         failed=int((~good).sum()),
         latency_ns=latency_ns,
         slice_rps=rates.throughput_rps,
-        cpu_us_per_request=cell.server.cpu_s / cell.requests * 1e6
-        if cell.requests and not cell.died
+        # A request that was never sent costs the server nothing.
+        cpu_us_per_request=cell.server.cpu_s / requests * 1e6
+        if requests and not cell.died
         else math.nan,
         schedule=schedule,
         cell=cell,

@@ -64,6 +64,17 @@ class Pool:
             (quantile, self._ns[quantile] / 1e6) for quantile in CURVE if self._reaches(quantile)
         ]
 
+    def lag_effect_ms(self, without_lag: Sequence[npt.NDArray[np.int64]]) -> dict[str, float]:
+        """Percentile -> by how many ms it exceeds the same of these times of the same requests."""
+        if not self._samples:
+            return {}
+        names = [name for name in QUANTILES if name in self.supported]
+        clean_ns = np.quantile(np.concatenate(without_lag), [QUANTILES[name] for name in names])
+        return {
+            name: (self._ns[QUANTILES[name]] - float(ns)) / 1e6
+            for name, ns in zip(names, clean_ns, strict=True)
+        }
+
     @property
     def supported(self) -> set[str]:
         """The median, and those percentiles beyond which enough samples lie."""

@@ -81,6 +81,8 @@ class Played:
     requests: int
     errors: int
     starved: int
+    #: CPU seconds that each load process spent on spinning until a request was due.
+    spun_s: tuple[float, ...]
     examples: tuple[str, ...]
     slices: tuple[Slice, ...]
     parity: tuple[str, ...] = ()  # of a test client: how replies differed from the contract
@@ -89,5 +91,5 @@ class Played:
     def from_json(cls, value: dict[str, Any]) -> Played:
         """As received."""
         slices = tuple(Slice(**item) for item in value.pop("slices"))
-        examples, parity = tuple(value.pop("examples")), tuple(value.pop("parity"))
-        return cls(slices=slices, examples=examples, parity=parity, **value)
+        value |= {name: tuple(value[name]) for name in ("examples", "parity", "spun_s")}
+        return cls(slices=slices, **value)

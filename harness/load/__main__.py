@@ -137,6 +137,7 @@ def _write(
                     requests=len(recorder),
                     errors=recorder.errors,
                     starved=recorder.starved,
+                    spun_s=(recorder.spun_ns / 1e9,),
                     examples=recorder.examples,
                     slices=tuple(slices[contender.label]),
                 )

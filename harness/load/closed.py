@@ -1,4 +1,4 @@
-"""Closed load: each connection sends again as soon as its answer has come."""
+"""Closed load: each connection sends its next request as soon as its reply has come."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import time
 from harness.load.fleet import LOOK_S, Fleet
 from harness.models import Slice
 
-#: Where a stack lets some of its requests starve, the steady state does not wait for the last
-#: tenth of them.
+#: Some stacks leave a few requests unanswered for long. A window therefore begins and ends when
+#: nine tenths of the connections have been answered, and does not wait for the last tenth.
 _FEW_SHARE = 10
 _LOOK_NS = int(LOOK_S * 1e9)
 
 
 class ClosedFleet(Fleet):
-    """So many users, none of whom ever thinks."""
+    """A fixed number of users who never pause between requests."""
 
     def run_slice(self, cycle: int, seconds: float, settle_s: float) -> Slice:
         """Load the stack, count for `seconds - settle_s`, wait until nothing is in flight.
 
-        Both edges of the counting window lie in the steady state: it begins when the settling
-        time is over and (nearly) every connection has had its first reply, since they all start
-        at once; and the load goes on after its end until (nearly) all that was in flight there
-        is answered. Otherwise the requests across the edges would be served under another load
-        than the rest.
+        Both edges of the counting window lie in the steady state. All connections start at once,
+        so the window begins when the settling time is over and nearly every connection has had
+        its first reply. After its end the load goes on until nearly all requests that were in
+        flight at that moment have been answered. Otherwise the requests that cross an edge would
+        be served under a different load than the others.
         """
         self._drop_useless()
         self._open_all()
@@ -32,23 +32,25 @@ class ClosedFleet(Fleet):
         record = self.recorder.add
         connections = self._connections
         wait = self._poller.wait
-        read = self._read
+        receive = self._receive
         draw = self.draw
 
         begin = clock()
         settled = begin + int(settle_s * 1e9)
         window = int((seconds - settle_s) * 1e9)
-        edge = int(seconds * 1e9)  # at most; a slice that is too short for that fails its gate
+        #: Longest wait at either edge. A slice that is too short for its latency fails a gate.
+        edge = int(seconds * 1e9)
         look_again = begin + _LOOK_NS
-        counting_from = counting_to = 0  # not known yet
+        counting_from = counting_to = 0  # 0: not known yet
         for connection in connections.values():
             connection.send(draw(), clock())
         waiting = len(connections)
-        unanswered = set(connections)  # no reply yet at all
-        across: int | None = None  # of those in flight at the end of the window, yet to be answered
-        seen_at = 0  # when that end was seen to be over
+        unanswered = set(connections)  # connections that have had no reply yet
+        #: Requests that were in flight at the end of the window and are still unanswered.
+        across: int | None = None
+        seen_at = 0  # when the loop noticed the end of the window
         few = waiting // _FEW_SHARE
-        if waiting < self._size:  # the server takes no connection: that is a failure, not a pause
+        if waiting < self._size:  # the server refused connections, which counts as failures
             self._record_refusals(begin, self._size - waiting)
         if not waiting:
             time.sleep(seconds)
@@ -68,29 +70,10 @@ class ClosedFleet(Fleet):
                         replacement.send(draw(), clock())
             for fileno, _ in wait(LOOK_S):
                 connection = connections[fileno]
-                now = clock()  # before reading: the answer is there, the rest is our own time
-                data = read(connection)
-                if data is None:
+                now = clock()  # before reading: the reply is there, and reading is our own time
+                outcome = receive(connection)
+                if outcome is None:
                     continue
-                if not connection.in_flight:
-                    self._take_unasked(connection, data)
-                    if connection.broken:
-                        self._drop(connection)
-                    continue
-                request = connection.request
-                if (
-                    len(data) == request.known_length
-                    and not connection.partial
-                    and data.startswith(request.known_head)
-                    and data.endswith(request.known_tail)
-                ):
-                    outcome = request.known_outcome
-                else:
-                    looked = self._look_closely(connection, data)
-                    if looked is None:
-                        continue
-                    outcome = looked
-                connection.in_flight = False
                 record(connection.start_ns, connection.start_ns, now, outcome)
                 if not counting_to:
                     unanswered.discard(fileno)
@@ -104,8 +87,8 @@ class ClosedFleet(Fleet):
                     if across <= few or now >= counting_to + edge:
                         waiting -= 1
                         continue
-                # A server that closes after each reply makes its clients connect anew, which
-                # takes time, and that time is the request's.
+                # A server that closes after each reply makes its clients connect again. The time
+                # that this takes is part of the request's latency.
                 start = clock()
                 if connection.broken:
                     replacement = self._replace(connection)
@@ -114,12 +97,12 @@ class ClosedFleet(Fleet):
                         continue
                     connection = replacement
                 connection.send(draw(), start)
-        if not counting_to:  # it never got that far
+        if not counting_to:  # the slice ended before a steady state was reached
             counting_from, counting_to = settled, settled + window
         self._drop_useless()
         return self._slice(cycle, begin, counting_from, counting_to)
 
     def _open_all(self) -> None:
-        """Open what is missing of the connections; what can't be opened stays missing."""
+        """Open connections until all are open or the server accepts no more."""
         while len(self._connections) < self._size and self._connect() is not None:
             pass

@@ -1,9 +1,9 @@
-"""What the loops know of a connection, whatever is spoken over it: bytes out, bytes in, judged.
+"""The part of a connection that does not depend on its protocol: bytes out, bytes in, a judgement.
 
-What is sent is put into bytes once. The first right reply to it is parsed and its value compared
-with what the contract promises; later replies that are the same to the byte are recognised
-without parsing them again. Everything else takes the long way. So every reply is checked in full,
-and the usual one costs three comparisons in C.
+Each request is encoded once. The first good reply to it is parsed, and its value is compared with
+what the contract promises. Later replies that are equal to the byte are recognised without being
+parsed again; all others are parsed. So every reply is checked in full, and the usual one costs
+three comparisons in C.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ RECEIVE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one request: the three figures that a sample keeps beside its times."""
+    """The result of one request: the three figures that a sample keeps beside its times."""
 
     status: int  # 0: no reply
     size: int  # bytes of the body
     failure: Failure
-    example: str = ""  # what was wrong, for the report
+    example: str = ""  # describes a failure, for the report
 
     @property
     def good(self) -> bool:
@@ -34,16 +34,16 @@ class Outcome:
 
 
 class Awaited:
-    """A reply that is due: how a good one looks on the wire, once one has been seen."""
+    """An expected reply: how a good one looks on the wire, once one has been seen."""
 
     __slots__ = ("known_head", "known_length", "known_outcome", "known_tail", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.known_length = -1  # no reply is recognised
+        self.known_length = -1  # no reply has this length, so none is recognised
         self.known_head = b""
         self.known_tail = b""
-        self.known_outcome = 0  # where the caller keeps the Outcome
+        self.known_outcome = 0  # number of the Outcome in the caller's recorder
 
 
 class Sendable(ABC):
@@ -57,7 +57,10 @@ class Sendable(ABC):
 
     @abstractmethod
     def connect(self, sock: socket.socket) -> Connection:
-        """Make a connected socket, which blocks or cooperates, one that this is sent over.
+        """Make a connection that this request can be sent over.
+
+        Args:
+            sock: a connected socket that blocks or cooperates (gevent).
 
         Raises:
             OSError: the server refuses, or does not answer within the socket's time-out.
@@ -65,52 +68,60 @@ class Sendable(ABC):
 
     @abstractmethod
     def forget(self) -> None:
-        """Recognise nothing: the numbers of outcomes are about to mean something else."""
+        """Recognise no reply any more, because the numbers of outcomes change their meaning."""
 
 
 class Connection(ABC):
-    """One connection. Its socket may block, cooperate (gevent) or do neither."""
+    """One connection, over a socket that blocks, cooperates (gevent) or does neither."""
 
     __slots__ = (
         "broken", "fileno", "in_flight", "intended_ns", "partial", "request", "sock", "start_ns",
     )  # fmt: skip
 
-    request: Awaited  # the reply to what was sent last
+    request: Awaited  # the expected reply to the request that was sent last
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.fileno = sock.fileno()
         self.intended_ns = 0
         self.start_ns = 0
-        self.in_flight = False  # something was sent and has no whole reply yet
+        self.in_flight = False  # a request was sent and its reply is not whole yet
         self.partial = False  # part of a reply has come
-        self.broken = False  # not to be used again
+        self.broken = False  # must not be used again
 
     @abstractmethod
     def expect(self, request: Any) -> None:
-        """Await the reply to this, which is sent next."""
+        """Expect the reply to this request, which is sent next."""
 
     @abstractmethod
     def take(self, data: bytes) -> Outcome | None:
-        """The long way for what came, empty at the end: parse and compare; None: not whole yet."""
+        """Parse and judge data that came; return None while the reply is not whole.
+
+        Args:
+            data: empty when the server has closed the connection.
+        """
 
     @abstractmethod
     def remember(self, data: bytes, outcome: int) -> None:
-        """What `take` has just found good is to be recognised, if it can be, as this outcome."""
+        """Recognise this reply from now on, if that is possible; `take` has just found it good."""
 
     @abstractmethod
     def take_unasked(self, data: bytes) -> Outcome | None:
-        """What came while nothing was in flight, empty at the end; an Outcome if it's a failure."""
+        """Judge data that came while nothing was in flight; return an Outcome if it is a failure.
+
+        Args:
+            data: empty when the server has closed the connection.
+        """
 
     def send(self, request: Sendable, start_ns: int) -> None:
-        """Send on a socket that does not block; unless told otherwise, it is due now."""
+        """Send a request that is due now, on a socket that does not block."""
         self.expect(request)
         self.intended_ns = self.start_ns = start_ns
         self.in_flight = True
         self._write(request.payload)
 
     def exchange(self, request: Sendable) -> Outcome:
-        """Send and wait for the whole reply, on a socket that blocks or cooperates."""
+        """Send a request and wait for its whole reply, on a socket that blocks or cooperates."""
         self.expect(request)
         try:
             self.sock.sendall(request.payload)
@@ -135,10 +146,11 @@ class Connection(ABC):
                 self.sock.sendall(data[sent:])
                 self.sock.setblocking(False)
         except OSError:
-            # The server has closed it: the next read says so, and the request counts as failed.
+            # The server has closed the connection. The next read finds that out, and the request
+            # counts as failed.
             self.broken = True
 
     def _broke(self, failure: Failure, problem: str) -> Outcome:
-        """It is of no use any more, for this reason."""
+        """Mark the connection as broken; return the outcome of its request."""
         self.broken = True
         return Outcome(0, 0, failure, f"{self.request.name}: {problem}")

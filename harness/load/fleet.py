@@ -1,4 +1,4 @@
-"""Many connections to one stack, driven by one loop, a slice at a time: what both loads share.
+"""Many connections to one stack, driven by one loop: the part that both kinds of load share.
 
 The loop is plain epoll on plain sockets. A greenlet per connection would spend more time on
 switching than a fast server spends on answering, and the generator would be what is measured.
@@ -20,17 +20,22 @@ from harness.load.connection import RECEIVE_BYTES, Connection, Outcome, Sendable
 from harness.load.recorder import Recorder
 from harness.models import Failure, Slice
 
-#: Locust has patched `socket` and `select` by the time we run: these are the system's own.
+#: Locust has replaced `socket` and `select` by the time this runs; these are the system's own.
 _socket = monkey.get_original("socket", "socket")
 _select = monkey.get_original("select", "select")
 _CONNECT_S = 5.0
-#: How often to look for requests that have waited too long.
+#: How often the loops look for requests that have waited too long.
 LOOK_S = 0.5
 _MS = 0.001
+#: A sleep of several milliseconds ends 50 to 100 µs late on a virtual machine, and one that
+#: follows within 150 µs ends 30 µs late, since the kernel does not let the core go to sleep for it.
+#: So the first sleep ends this long before a request is due, and the second this long.
+_NAP_NS = 150_000
+_SPIN_NS = 60_000
 
 
-class _Poller:
-    """Readable sockets: epoll, or poll where the system has no epoll."""
+class Poller:
+    """Waits for readable sockets: with epoll, or with poll where the system has no epoll."""
 
     def __init__(self) -> None:
         try:
@@ -42,19 +47,43 @@ class _Poller:
         self._has_descriptor = hasattr(self._poll, "fileno")
         self.unregister = self._poll.unregister
         self.close = getattr(self._poll, "close", lambda: None)  # poll has nothing to close
+        #: CPU time that `wait_until` has spent on spinning so far.
+        self.spun_ns = 0
 
     def register(self, fileno: int) -> None:
+        """Watch this socket from now on."""
         self._poll.register(fileno, select.POLLIN)
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
+        """Return the sockets that can be read, at the latest after `seconds`.
+
+        The time is rounded up to whole milliseconds, which is too coarse to keep a schedule.
+        """
         ready: list[tuple[int, int]] = self._poll.poll(seconds / self._unit_s)
         return ready
 
-    def wait_precisely(self, seconds: float) -> list[tuple[int, int]]:
-        """Like `wait`, which rounds up to whole milliseconds: too coarse to keep a schedule."""
-        if seconds <= 0:
+    def wait_until(self, due_ns: int) -> list[tuple[int, int]]:
+        """Return the sockets that can be read, or none at `due_ns` (time.perf_counter_ns).
+
+        May return early and empty: call it in a loop that looks at the clock. Sleeping longer
+        makes a wake-up later, so this sleeps twice, and spins at the very end. Until then the
+        core is free for the services that share it.
+        """
+        left_ns = due_ns - time.perf_counter_ns()
+        if left_ns <= 0:
             return self.wait(0)
-        if self._has_descriptor:  # of the system's calls, select counts in microseconds
+        if left_ns > _SPIN_NS:
+            spare_ns = _NAP_NS if left_ns > _NAP_NS else _SPIN_NS
+            return self._sleep((left_ns - spare_ns) / 1e9)
+        begun_ns = time.thread_time_ns()
+        ready = self.wait(0)
+        while not ready and time.perf_counter_ns() < due_ns:
+            ready = self.wait(0)
+        self.spun_ns += time.thread_time_ns() - begun_ns
+        return ready
+
+    def _sleep(self, seconds: float) -> list[tuple[int, int]]:
+        if self._has_descriptor:  # select counts in microseconds
             _select([self._poll.fileno()], [], [], seconds)
             return self.wait(0)
         return self.wait(seconds - _MS if seconds > 2 * _MS else 0)
@@ -63,7 +92,7 @@ class _Poller:
 class Fleet(ABC):
     """Connections to one stack, and a loop that loads it.
 
-    Every request that was sent, or was due, ends in the recorder: as a latency or as a failure.
+    The recorder gets every request that was sent or was due, as a latency or as a failure.
     """
 
     def __init__(
@@ -76,15 +105,15 @@ class Fleet(ABC):
         seed: int | str,
         origin_ns: int,
     ) -> None:
-        """Prepare connections; they are opened when they are needed.
+        """Prepare connections; each is opened when it is first needed.
 
         Args:
-            base_url: the stack.
-            requests: what is sent, each as often as the others, in drawn order.
-            size: connections.
-            timeout_s: a request that has no whole reply after that long has failed.
+            base_url: address of the stack.
+            requests: requests to send, each as often as the others, in random order.
+            size: number of connections.
+            timeout_s: a request fails when its whole reply takes longer than this.
             seed: decides the order of requests.
-            origin_ns: where the clock of all times starts (time.perf_counter_ns).
+            origin_ns: when the clock of all recorded times starts (time.perf_counter_ns).
         """
         self._host, self._port, _ = address(base_url)
         self._requests = list(requests)
@@ -92,11 +121,11 @@ class Fleet(ABC):
         self._timeout_ns = int(timeout_s * 1e9)
         self._random = random.Random(seed)
         self._origin_ns = origin_ns
-        self._poller = _Poller()
+        self._poller = Poller()
         self._connections: dict[int, Connection] = {}
         self._deck: list[Sendable] = []
         self._refusal = ""  # why the last connection could not be opened
-        self._asks_no_more = False  # since the server let one wait in vain
+        self._gave_up_connecting = False  # because a connection was not answered in time
         self.recorder = Recorder()
 
     @abstractmethod
@@ -104,7 +133,7 @@ class Fleet(ABC):
         """Load the stack, count for `seconds - settle_s`, wait until nothing is in flight."""
 
     def _slice(self, cycle: int, begin_ns: int, from_ns: int, to_ns: int) -> Slice:
-        """The slice that ends now; times are the clock's own."""
+        """End the slice now; the arguments are readings of the clock."""
         self.recorder.end_slice()
         origin_ns = self._origin_ns
         return Slice(
@@ -116,29 +145,29 @@ class Fleet(ABC):
         )
 
     def draw(self) -> Sendable:
-        """The next request: each as often as the others, shuffled afresh every time through."""
+        """Return the next request: each comes once before any comes again, in random order."""
         if not self._deck:
             self._deck = self._requests.copy()
             self._random.shuffle(self._deck)
         return self._deck.pop()
 
     def forget(self) -> None:
-        """Record afresh, as after a warm-up; connections stay open."""
+        """Drop what was recorded so far, as after a warm-up; connections stay open."""
         self.recorder = Recorder()
-        self._asks_no_more = False  # it may have been busy with its start
+        self._gave_up_connecting = False  # the server may have been busy starting
         for request in self._requests:
-            request.forget()  # its outcome was a number of the old recorder's
+            request.forget()  # the numbers of outcomes belong to the old recorder
 
     def look_back(self) -> None:
-        """After the last slice: what was lost since then belongs to it."""
+        """Count the connections that were lost since the last slice as part of it."""
         self._drop_useless()
         self.recorder.lengthen_slice()
 
     # ------------------------------------------------------------------ connections
 
     def _connect(self) -> Connection | None:
-        """One connection more; None if the server takes none."""
-        if self._asks_no_more:
+        """Open one more connection; return None if the server accepts none."""
+        if self._gave_up_connecting:
             return None
         try:
             sock = _socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -155,7 +184,7 @@ class Fleet(ABC):
             self._refusal = str(error)
             if isinstance(error, TimeoutError):
                 self._refusal = f"no answer within {_CONNECT_S:g} s"
-                self._asks_no_more = True  # or every slice would begin with that wait
+                self._gave_up_connecting = True  # otherwise each slice would begin with that wait
             return None
         sock.setblocking(False)
         self._poller.register(connection.fileno)
@@ -163,23 +192,23 @@ class Fleet(ABC):
         return connection
 
     def _replace(self, connection: Connection) -> Connection | None:
+        """Close a connection and open another one; return None if the server accepts none."""
         self._drop(connection)
         return self._connect()
 
     def _drop(self, connection: Connection) -> None:
+        """Close a connection and forget it."""
         self._poller.unregister(connection.fileno)
         del self._connections[connection.fileno]
         connection.close()
 
     def _drop_useless(self) -> None:
-        """While nothing is in flight: close what is broken, closed or says what it should not."""
+        """Close connections that are of no use any more; nothing may be in flight."""
         for fileno, _ in self._poller.wait(0):
-            connection = self._connections[fileno]
-            data = self._read(connection)
-            if data is not None:
-                self._take_unasked(connection, data)
-        for connection in [one for one in self._connections.values() if one.broken]:
-            self._drop(connection)
+            self._receive(self._connections[fileno])
+        for connection in list(self._connections.values()):
+            if connection.broken:
+                self._drop(connection)
 
     def close(self) -> None:
         """Close all connections."""
@@ -189,44 +218,62 @@ class Fleet(ABC):
 
     # ---------------------------------------------------------------------- replies
 
-    def _read(self, connection: Connection) -> bytes | None:
-        """What came; empty when the connection is closed, None when nothing came after all."""
-        try:
-            return connection.sock.recv(RECEIVE_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""  # reset: as good as closed
+    def _receive(self, connection: Connection) -> int | None:
+        """Read from a connection; return the number of the outcome once the reply is whole.
 
-    def _look_closely(self, connection: Connection, data: bytes) -> int | None:
-        """The long way: parse and compare. None while the reply is not whole."""
+        Both loops spend most of their time here. A reply that equals an earlier good one to the
+        byte is recognised without a further call.
+        """
+        try:
+            data = connection.sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return None  # nothing came after all
+        except OSError:
+            data = b""  # a reset connection is handled like one that was closed
+        if not connection.in_flight:
+            self._take_unasked(connection, data)
+            return None
+        request = connection.request
+        if (
+            len(data) == request.known_length
+            and not connection.partial
+            and data.startswith(request.known_head)
+            and data.endswith(request.known_tail)
+        ):
+            connection.in_flight = False
+            return request.known_outcome
         outcome = connection.take(data)
         if outcome is None:
             return None
+        connection.in_flight = False
         number = self.recorder.intern(outcome)
         if outcome.good:
             connection.remember(data, number)
         return number
 
     def _take_unasked(self, connection: Connection, data: bytes) -> None:
-        """What came while nothing was in flight there; recorded if it is a failure."""
+        """Handle data that came while nothing was in flight; drop a connection that it breaks."""
         outcome = connection.take_unasked(data)
         if outcome is not None:
             number = self.recorder.intern(outcome)
             start_ns = connection.start_ns
             self.recorder.add(connection.intended_ns, start_ns, start_ns, number)
+        if connection.broken:
+            self._drop(connection)
 
     def _failure(self, failure: Failure, example: str) -> int:
+        """Return the number of an outcome without a reply."""
         return self.recorder.intern(Outcome(0, 0, failure, example))
 
     def _record_refusals(self, begin_ns: int, count: int) -> None:
+        """Record so many requests as failed because no connection could be opened."""
         problem = f"{count} of {self._size} connections could not be opened: {self._refusal}"
         number = self._failure(Failure.REFUSED, problem)
         for _ in range(count):
             self.recorder.add(begin_ns, begin_ns, begin_ns, number)
 
     def _give_up_on_late(self, now_ns: int) -> list[Connection]:
-        """Record as failures what has waited too long; the connections, not to be used again."""
+        """Record requests that waited too long as failures; return their connections, broken."""
         late = [
             connection
             for connection in self._connections.values()

@@ -110,6 +110,7 @@ def _play(ask: Ask, samples: Sequence[Sample], orders: IO[str], answers: IO[str]
                     requests=len(recorder),
                     errors=recorder.errors,
                     starved=0,
+                    spun_s=(),
                     examples=recorder.examples,
                     slices=tuple(player.slices),
                 )

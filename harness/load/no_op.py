@@ -1,7 +1,7 @@
-"""A server that does nothing: what the load side reaches against it is the load side's own limit.
+"""A server that does nothing, so that a test against it shows the limits of the load process.
 
-`python -m harness.load.no_op` prints its port. It answers every request with the reply that the
-contract promises to GET /hello, without looking at it: bytes in, bytes out, on uvloop.
+`python -m harness.load.no_op` prints its port. The server runs on uvloop and answers every request
+with the reply that the contract promises to GET /hello, without parsing the request.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def _reply() -> bytes:
 
 
 class NoOp(asyncio.Protocol):
-    """One connection. Requests have no body, and come one at a time or several at once."""
+    """One connection. Requests have no body; one or several of them may come at once."""
 
     _REPLY = _reply()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ready to answer."""
+        """Keep the function that writes to the client."""
         self._write = cast("asyncio.WriteTransport", transport).write
 
     def data_received(self, data: bytes) -> None:
-        """One reply for every request that ends here."""
+        """Send one reply for every request that ends in this data."""
         self._write(
             self._REPLY if data.count(HEAD_END) == 1 else self._REPLY * data.count(HEAD_END)
         )

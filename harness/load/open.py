@@ -1,4 +1,4 @@
-"""Open load: requests go out when they are due, whether or not earlier ones have been answered."""
+"""Open load: each request is sent when it is due, whether or not earlier ones have been answered."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.load import schedule
-from harness.load.connection import Sendable
+from harness.load.connection import Connection, Sendable
 from harness.load.fleet import LOOK_S, Fleet
+from harness.load.punctual import punctual
 from harness.models import Failure, Load, Slice
 
 _LOOK_NS = int(LOOK_S * 1e9)
-#: After so many requests that were due together, replies are looked for.
+#: When many requests are due at once, the loop reads replies after sending this many.
 _BURST = 16
 
 
 class OpenFleet(Fleet):
     """A schedule, and as many connections as it takes, up to a bound.
 
-    The connection that was free last is used first, so that a server sees no more of them than
-    it needs.
+    The connection that became free last is used first, so that the server sees no more
+    connections than necessary.
     """
 
     def __init__(
@@ -34,16 +35,16 @@ class OpenFleet(Fleet):
         parts: int,
         **others: Any,
     ) -> None:
-        """As Fleet's, and the schedule.
+        """Prepare one load process's share of the load.
 
         Args:
-            base_url: the stack.
-            requests: what is sent.
-            load: rate and arrivals of all parts together; `users` connections at most.
+            base_url: address of the stack.
+            requests: requests to send, each as often as the others, in random order.
+            load: rate, arrivals and largest number of connections of all load processes together.
             schedule_seed: decides when requests are due, the same for every stack.
-            part: which share of the schedule is ours, from 0.
-            parts: how many shares there are.
-            others: as Fleet's.
+            part: number of this load process, from 0.
+            parts: number of load processes.
+            others: the other arguments of Fleet.
         """
         assert load.rate_rps is not None
         super().__init__(base_url, requests, max(1, load.users // parts), **others)
@@ -51,12 +52,14 @@ class OpenFleet(Fleet):
         self._arrivals = load.arrivals
         self._schedule_seed = schedule_seed
         self._part, self._parts = part, parts
+        self._free: list[Connection] = []
 
     def run_slice(self, cycle: int, seconds: float, settle_s: float) -> Slice:
-        """Send what is due within `seconds`, and wait until all of it is answered or given up.
+        """Send what is due within `seconds`, and wait until all of it is answered or has failed.
 
-        What is due when every connection is taken waits for one; its latency runs from when it
-        was due. What has not been sent by the time-out after the end has failed.
+        A request that is due while every connection is taken waits for one; its latency runs
+        from when it was due. A request that could not be sent within the time-out after the end
+        of the slice has failed.
         """
         due = schedule.due_ns(
             self._arrivals,
@@ -68,18 +71,28 @@ class OpenFleet(Fleet):
         )
         self._drop_useless()
         self.recorder.begin_slice()
+        spun_before_ns = self._poller.spun_ns
+        with punctual():
+            begin, end = self._send_on_schedule(due, int(seconds * 1e9))
+        self.recorder.spun_ns += self._poller.spun_ns - spun_before_ns
+        self._drop_useless()
+        return self._slice(cycle, begin, begin + int(settle_s * 1e9), end)
+
+    def _send_on_schedule(self, due: Sequence[int], length_ns: int) -> tuple[int, int]:
+        """Send and receive until nothing is left; return when the schedule began and ended."""
         clock = time.perf_counter_ns
         record = self.recorder.add
         connections = self._connections
-        wait = self._poller.wait_precisely
-        read = self._read
+        wait = self._poller.wait
+        wait_until = self._poller.wait_until
+        receive = self._receive
         draw = self.draw
-        free = list(connections.values())
+        free = self._free = list(connections.values())
         last, sent, in_flight = len(due), 0, 0
         starving = False  # the next request is due, and no connection is free
 
         begin = clock()
-        end = begin + int(seconds * 1e9)
+        end = begin + length_ns
         look_again = begin + _LOOK_NS
         while True:
             now = clock()
@@ -105,43 +118,23 @@ class OpenFleet(Fleet):
                 connection.send(draw(), clock())
                 connection.intended_ns = intended
                 in_flight += 1
-                self.recorder.starved += starving
+                if starving:
+                    self.recorder.add_starved(intended)
             if sent == last or begin + due[sent] > now:
-                starving = False  # caught up
+                starving = False  # the schedule has been caught up with
             if sent == last and not in_flight and now >= end:
                 break
-            if starving:
-                until = look_again
-            elif sent == last:
+            if starving or sent == last:
                 until = look_again if in_flight else end
+                ready = wait(max(0, until - clock()) / 1e9)
             else:
-                until = min(look_again, begin + due[sent])
-            for fileno, _ in wait((until - clock()) / 1e9):
+                ready = wait_until(min(look_again, begin + due[sent]))
+            for fileno, _ in ready:
                 connection = connections[fileno]
-                now = clock()  # before reading: the answer is there, the rest is our own time
-                data = read(connection)
-                if data is None:
+                now = clock()  # before reading: the reply is there, and reading is our own time
+                outcome = receive(connection)
+                if outcome is None:
                     continue
-                if not connection.in_flight:
-                    self._take_unasked(connection, data)
-                    if connection.broken:
-                        free.remove(connection)
-                        self._drop(connection)
-                    continue
-                request = connection.request
-                if (
-                    len(data) == request.known_length
-                    and not connection.partial
-                    and data.startswith(request.known_head)
-                    and data.endswith(request.known_tail)
-                ):
-                    outcome = request.known_outcome
-                else:
-                    looked = self._look_closely(connection, data)
-                    if looked is None:
-                        continue
-                    outcome = looked
-                connection.in_flight = False
                 in_flight -= 1
                 record(connection.intended_ns, connection.start_ns, now, outcome)
                 if connection.broken:
@@ -149,10 +142,16 @@ class OpenFleet(Fleet):
                 else:
                     free.append(connection)
         self._record_never_sent([begin + at for at in due[sent:]], clock())
-        self._drop_useless()
-        return self._slice(cycle, begin, begin + int(settle_s * 1e9), end)
+        return begin, end
+
+    def _drop(self, connection: Connection) -> None:
+        """Close a connection and forget it, also as one that is free."""
+        super()._drop(connection)
+        if connection in self._free:
+            self._free.remove(connection)
 
     def _record_never_sent(self, intended_ns: Sequence[int], now_ns: int) -> None:
+        """Record requests as failed that were due while no connection was free, until the end."""
         for intended in intended_ns:
             number = self._failure(
                 Failure.NEVER_SENT, "due, but no connection was free until the end"

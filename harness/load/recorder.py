@@ -1,4 +1,4 @@
-"""Samples of one cell while they are being measured: four numbers a request, nothing more."""
+"""Samples of one cell while they are being measured: four numbers per request, and no more."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ROOM = 1 << 16
 
 
 class Recorder:
-    """Columns that are there before a slice begins.
+    """Columns that are allocated before a slice begins.
 
-    What a reply looked like is written down once and then pointed at.
+    Each kind of outcome is stored once, and samples refer to it by its number.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,13 @@ class Recorder:
         self._slice_ends: list[int] = []
         self.outcomes: list[Outcome] = []
         self._index: dict[tuple[int, int, int], int] = {}
-        #: Open load: requests that were due when every connection was taken.
-        self.starved = 0
+        #: Open load: when the requests were due that had to wait for a free connection.
+        self._starved_ns = array("q")
+        #: Open load: CPU time that was spent on spinning until a request was due.
+        self.spun_ns = 0
 
     def begin_slice(self) -> None:
-        """Make room, so that hardly any slice has to: twice what the last one needed."""
+        """Allocate twice what the last slice needed, so that few slices have to allocate."""
         if len(self._outcome) - self._count < max(_ROOM, 2 * self.last_slice):
             self._grow()
 
@@ -43,7 +45,7 @@ class Recorder:
             column.frombytes(bytes(more * column.itemsize))
 
     def intern(self, outcome: Outcome) -> int:
-        """The number under which samples refer to such an outcome; the first example is kept."""
+        """Return the number by which samples refer to this outcome; keep its first example."""
         key = (outcome.status, outcome.size, int(outcome.failure))
         if key not in self._index:
             self._index[key] = len(self.outcomes)
@@ -51,7 +53,7 @@ class Recorder:
         return self._index[key]
 
     def add(self, intended_ns: int, start_ns: int, done_ns: int, outcome: int) -> None:
-        """One request; times are the clock's own."""
+        """Record one request; times are readings of the clock."""
         at = self._count
         if at == len(self._outcome):
             self._grow()
@@ -61,18 +63,27 @@ class Recorder:
         self._outcome[at] = outcome
         self._count = at + 1
 
+    def add_starved(self, intended_ns: int) -> None:
+        """Mark the request that was due at this time: it waited for a free connection."""
+        self._starved_ns.append(intended_ns)
+
+    @property
+    def starved(self) -> int:
+        """Number of requests that waited for a free connection."""
+        return len(self._starved_ns)
+
     def end_slice(self) -> None:
-        """All samples since the last call belong to one slice."""
+        """End a slice: all samples since the last call belong to it."""
         self._slice_ends.append(self._count)
 
     def lengthen_slice(self) -> None:
-        """Samples since the last slice's end belong to it too."""
+        """Count samples that came since the last slice ended as part of it."""
         if self._slice_ends:
             self._slice_ends[-1] = self._count
 
     @property
     def last_slice(self) -> int:
-        """Requests of the slice that was ended last."""
+        """Number of requests in the slice that ended last."""
         ends = [0, 0, *self._slice_ends]
         return ends[-1] - ends[-2]
 
@@ -81,12 +92,12 @@ class Recorder:
 
     @property
     def errors(self) -> int:
-        """Requests without the promised reply."""
+        """Number of requests without the promised reply."""
         bad = [i for i, outcome in enumerate(self.outcomes) if not outcome.good]
         return int(np.isin(self._column(self._outcome, np.int16), bad).sum())
 
     def failed(self, failure: Failure) -> int:
-        """Requests that failed in this way."""
+        """Number of requests that failed in this way."""
         these = [i for i, outcome in enumerate(self.outcomes) if outcome.failure is failure]
         return int(np.isin(self._column(self._outcome, np.int16), these).sum())
 
@@ -96,11 +107,11 @@ class Recorder:
         return tuple(outcome.example for outcome in self.outcomes if not outcome.good)
 
     def columns(self, origin_ns: int) -> dict[str, npt.NDArray[Any]]:
-        """Name -> one value per request, as store.write_samples takes them.
+        """Return name -> one value per request, as store.write_samples takes them.
 
-        Latency runs from the intended start: a server that kept requests waiting before they
-        could be sent is not to get away with it. Closed load has no schedule; there, a request
-        is intended when it is sent.
+        Latency runs from the intended start, so that it includes the time that a slow server
+        kept a request waiting before it could be sent. Closed load has no schedule; its requests
+        are intended when they are sent.
         """
         index = self._column(self._outcome, np.int16)
         intended_ns = self._column(self._intended_ns, np.int64)
@@ -116,6 +127,9 @@ class Recorder:
             "status": table[index, 0].astype(np.int16),
             "size": table[index, 1].astype(np.int32),
             "failure": table[index, 2].astype(np.int8),
+            "starved": np.isin(intended_ns, np.array(self._starved_ns, dtype=np.int64)).astype(
+                np.int8
+            ),
         }
 
     def _column(self, values: array[int], dtype: type[np.generic]) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""When the requests of open load are due: pure, the same for every stack and any number of processes."""
+"""When the requests of open load are due: the same for every stack and any number of processes."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def due_ns(
     part: int = 0,
     parts: int = 1,
 ) -> array[int]:
-    """Times of intended starts, in ns since the slice began, in order.
+    """Return the intended starts in order, in ns since the slice began.
 
     Args:
-        arrivals: one every 1/rate seconds, or independent of each other (a Poisson process).
-        rate_rps: of all parts together.
-        seconds: how long requests are due.
+        arrivals: one request every 1/rate seconds, or a Poisson process of independent requests.
+        rate_rps: rate of all parts together.
+        seconds: length of the schedule.
         seed: decides the Poisson process.
-        part: which share to return, from 0; the parts together are the whole schedule.
-        parts: how many processes share the schedule.
+        part: number of the part to return, from 0; the parts together are the whole schedule.
+        parts: number of processes that share the schedule.
     """
     if arrivals is Arrivals.CONSTANT:
         times_s = np.arange(int(np.ceil(rate_rps * seconds))) / rate_rps
     else:
         generator = np.random.default_rng(list(seed.encode()))
-        # Given how many there are, the times of a Poisson process are drawn evenly.
+        # Once their number is known, the times of a Poisson process are uniformly distributed.
         count = generator.poisson(rate_rps * seconds)
         times_s = np.sort(generator.uniform(0, seconds, count))
     mine = times_s[times_s < seconds][part::parts]

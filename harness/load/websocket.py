@@ -1,8 +1,9 @@
-"""Messages over WebSockets: each is a text and its echo, on a connection that is held.
+"""Messages over WebSockets: each is a text and its echo, on a connection that stays open.
 
-Frames are put into bytes beforehand, and so is the echo that is due. What comes as one frame, and
-is that to the byte, is recognised; all else (a ping, a fragment, a close, another echo) is for
-the library to parse. No extension is offered, so that frames are not compressed.
+The frame of a message and its expected echo are encoded beforehand. An echo that comes as one
+frame and equals the expected one to the byte is recognised. Everything else (a ping, a fragment, a
+close, another echo) is parsed by the `websockets` library. The client offers no extension, so that
+frames are not compressed.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 SWITCHED = 101
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 _EXCERPT_BYTES = 120
-#: Put before a message that is bytes, whatever they are: no echo of a text begins with it.
+#: Marks a binary message: no echo of a text begins like this.
 _NO_TEXT = b"bytes, and not a text: "
 
 
 class Text(Sendable):
-    """One message as a masked frame, and how long good echoes of it were."""
+    """One message as a masked frame, and the lengths of good echoes of it."""
 
     __slots__ = ("_echo_end", "_echo_start", "_host", "_path", "known", "method", "name", "payload")
 
@@ -41,19 +42,19 @@ class Text(Sendable):
         self.name = message.name
         self.method = message.method
         self.payload = Frame(Opcode.TEXT, message.text.encode()).serialize(mask=True)
-        # The number comes first, whatever the text is.
+        # An echo begins with the message's number, whatever its text is.
         start, _, end = message.echo(0).partition("0")
         self._echo_start, self._echo_end = start.encode(), end.encode()
         self._host, self._path = host, message.path
-        #: Bytes of a good echo -> where the caller keeps its Outcome.
+        #: Length of a good echo in bytes -> number of its Outcome in the caller's recorder.
         self.known: dict[int, int] = {}
 
     def echo(self, number: int) -> bytes:
-        """What must come back when this is the connection's message of that number, from 1."""
+        """Return the echo that is expected when the connection's n-th message (from 1) is this."""
         return b"%s%d%s" % (self._echo_start, number, self._echo_end)
 
     def connect(self, sock: socket.socket) -> WebSocket:
-        """Shake hands."""
+        """Make a connected socket a WebSocket."""
         protocol = ClientProtocol(parse_uri(f"ws://{self._host}{self._path}"))
         protocol.send_request(protocol.connect())
         seconds = sock.gettimeout()
@@ -70,12 +71,12 @@ class Text(Sendable):
         return WebSocket(sock, protocol, self._path)
 
     def forget(self) -> None:
-        """Recognise nothing."""
+        """Recognise no echo any more."""
         self.known.clear()
 
 
 class WebSocket(Connection):
-    """A connection after its handshake. Messages are numbered; one is in flight at a time."""
+    """A connection after its handshake. Its messages are numbered; one is in flight at a time."""
 
     __slots__ = ("_due", "_pieces", "_protocol", "_seq", "_text")
 
@@ -85,11 +86,11 @@ class WebSocket(Connection):
         self._protocol = protocol
         self._seq = 0
         self._text: Text | None = None
-        self._due = b""  # the echo
-        self._pieces: list[bytes] = []  # of a message in fragments
+        self._due = b""  # the expected echo
+        self._pieces: list[bytes] = []  # fragments of a message that is not whole yet
 
     def expect(self, request: Text) -> None:
-        """Await the echo of this, with the next number."""
+        """Expect the echo of this message, with the next number."""
         self._seq += 1
         self._text = request
         self._due = due = request.echo(self._seq)
@@ -104,7 +105,11 @@ class WebSocket(Connection):
             awaited.known_outcome = number
 
     def take(self, data: bytes) -> Outcome | None:
-        """Parse what came, answer what the protocol answers, judge the echo once it is whole."""
+        """Parse data that came, send what the protocol requires, judge the echo once it is whole.
+
+        Args:
+            data: empty when the server has closed the connection.
+        """
         if not data:
             return self._broke(Failure.CLOSED, "connection closed by the server")
         self.partial = True
@@ -117,6 +122,7 @@ class WebSocket(Connection):
         return self._judge(messages[0])
 
     def _judge(self, echo: bytes) -> Outcome:
+        """Compare an echo with the expected one."""
         try:
             value = json.loads(echo)
         except ValueError:
@@ -125,17 +131,17 @@ class WebSocket(Connection):
             problem = next(differing(json.loads(self._due), value, "echo"), "")
         if not problem:
             return Outcome(SWITCHED, len(echo), Failure.NONE)
-        self.broken = True  # whatever comes next may be an echo of another message
+        self.broken = True  # the next echo might belong to another message
         example = f"{self.request.name}: unexpected echo {echo[:_EXCERPT_BYTES]!r}: {problem}"
         return Outcome(SWITCHED, len(echo), Failure.WRONG_BODY, example)
 
     def remember(self, data: bytes, outcome: int) -> None:
-        """Recognise echoes of this text, and of this length, from now on."""
+        """Recognise echoes of this text that have this length from now on."""
         if self._text is not None and data == text_frame(self._due):
             self._text.known[len(self._due)] = outcome
 
     def take_unasked(self, data: bytes) -> Outcome | None:
-        """Pings are answered. A connection is there to be held: losing it is a failure."""
+        """Answer pings. A connection is meant to stay open, so that losing it is a failure."""
         if self.broken:
             return None
         if not data:
@@ -146,14 +152,14 @@ class WebSocket(Connection):
         return self._ended()
 
     def close(self) -> None:
-        """Say so, and close the socket without waiting for the answer."""
+        """Send a close frame, and close the socket without waiting for the answer."""
         if self._protocol.state is OPEN and not self.broken:
             self._protocol.send_close(1000)
             self._answer()
         super().close()
 
     def _heard(self, data: bytes) -> list[bytes]:
-        """The messages that are whole now; what is to be answered without asking us is answered."""
+        """Parse data, send the answers that the protocol requires, return the whole messages."""
         self._protocol.receive_data(data)
         self._answer()
         messages = []
@@ -168,7 +174,7 @@ class WebSocket(Connection):
         return messages
 
     def _ended(self) -> Outcome | None:
-        """Whether the server closes, or speaks something else than WebSocket."""
+        """Return an outcome if the server has closed the connection or broken the protocol."""
         if self._protocol.close_rcvd is not None:
             return self._broke(Failure.CLOSED, f"closed by the server: {self._protocol.close_rcvd}")
         if self._protocol.state is not OPEN:
@@ -176,13 +182,14 @@ class WebSocket(Connection):
         return None
 
     def _answer(self) -> None:
+        """Send what the protocol has ready to send."""
         data = b"".join(self._protocol.data_to_send())
         if data:
             self._write(data)
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A text in one frame, as a server sends it: not masked."""
+    """Return a text in one frame that is not masked, as a server sends it."""
     size = len(payload)
     if size < 126:
         return bytes((0x81, size)) + payload

@@ -208,6 +208,7 @@ def play_block(
                 services_cpu_s={role.strip(): cpu_s.get(role) for role in (POSTGRES, UPSTREAM)},
                 wall_s=sum(piece.end_ns - piece.begin_ns for piece in one.slices) / 1e9,
                 starved=one.starved,
+                load_spun_s=one.spun_s,
                 parity=one.parity,
                 error_examples=one.examples,
                 cores=turns.cores(one.label),

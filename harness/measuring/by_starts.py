@@ -180,6 +180,7 @@ class _Starter:
                     requests=len(recorder),
                     errors=recorder.errors,
                     starved=0,
+                    spun_s=(),
                     examples=recorder.examples,
                     slices=tuple(self._slices[label]),
                 )

@@ -110,6 +110,7 @@ class Crew:
                     requests=sum(share.requests for share in shares),
                     errors=sum(share.errors for share in shares),
                     starved=sum(share.starved for share in shares),
+                    spun_s=tuple(seconds for share in shares for seconds in share.spun_s),
                     examples=tuple(dict.fromkeys(e for share in shares for e in share.examples)),
                     slices=tuple(merged(pieces) for pieces in slices),
                     parity=tuple(one for share in shares for one in share.parity),

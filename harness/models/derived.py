@@ -17,6 +17,7 @@ class Verdict(enum.StrEnum):
     SLOWER = "slower"
     SAME = "same"
     INCONCLUSIVE = "inconclusive"
+    OVERLOADED = "overloaded"  # latency that only says how long the queue was is not compared
     INVALID = "invalid"
 
 
@@ -58,16 +59,42 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleKept:
-    """Open load: what was due, what was sent when, and how long the server itself took."""
+class Overload:
+    """What was found where a server could not keep up with the schedule of open load.
 
-    offered_rps: float  # what was due in the counting windows
+    This is a finding about the server, and no fault of the measurement: a generator that can't
+    keep its own schedule fails the gate `schedule lag` instead.
+    """
+
+    answered_rps: float  # right answers in the counting windows
+    due_rps: float  # requests that were due in them
+    never_sent: int  # requests that found no free connection until the end
+    timed_out: int  # requests that were sent and not answered in time
+
+    @property
+    def text(self) -> str:
+        """As the report says it."""
+        text = f"overloaded: it answered {self.answered_rps:,.0f} of {self.due_rps:,.0f} requests/s"
+        counts = ((self.never_sent, "never sent"), (self.timed_out, "timed out"))
+        lost = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+        return f"{text} ({lost})" if lost else text
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleKept:
+    """How the schedule of open load was kept, and how long the server itself took."""
+
+    offered_rps: float  # requests that were due in the counting windows
     achieved_rps: float  # right answers that came in the same windows
-    lag_p99_ms: float  # sent after it was due
-    late: int  # sent more than 1 ms after it was due
-    starved: int  # of these, for want of a free connection
+    lag_p50_ms: float  # how late the generator sent requests; without those that were starved
+    lag_p99_ms: float
+    late: int  # requests that were sent more than 1 ms after they were due
+    starved: int  # requests that waited for a free connection, which is the server's doing
     never_sent: int
     service_ms: Mapping[str, Estimate]  # from sending to the answer; keys as in latency_ms
+    #: Percentile -> by how many ms the generator's lag moves it. Only percentiles that enough
+    #: samples lie beyond.
+    lag_effect_ms: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +125,7 @@ class CellSummary:
     #: twinbench did not start count as processes of others.
     foreign_share: Mapping[str, float] = field(default_factory=dict)
     steal_share: Mapping[str, float] = field(default_factory=dict)
+    overload: Overload | None = None  # of open load that the server could not keep up with
 
     @property
     def key(self) -> CellKey:
@@ -108,6 +136,11 @@ class CellSummary:
     def valid(self) -> bool:
         """Whether every gate passed."""
         return all(gate.passed for gate in self.gates)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the server could not keep up. The cell may be valid all the same."""
+        return self.overload is not None
 
     @property
     def reason(self) -> str:

@@ -84,6 +84,9 @@ class CellRound:
     services_cpu_s: Mapping[str, float | None]
     wall_s: float  # begin to end of this cell's slices, added up
     starved: int = 0  # open load: requests that waited for a free connection
+    #: Open load: CPU seconds of each load process that it only spent on spinning until a request
+    #: was due. They are part of `load_cpu_s`.
+    load_spun_s: tuple[float, ...] = ()
     died: str = ""  # which process of the stack ended while it was measured, or did not start
     parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
     error_examples: tuple[str, ...] = ()

@@ -22,3 +22,4 @@ class Samples:
     start_ns: npt.NDArray[np.int64]  # when it was sent
     latency_ns: npt.NDArray[np.int64]  # from the intended start to the whole reply
     failure: npt.NDArray[np.int8]  # a models.Failure
+    starved: npt.NDArray[np.bool_]  # whether it was due while every connection was taken

@@ -23,6 +23,7 @@ STEPS: Mapping[Verdict, str] = {
     Verdict.SLOWER: "#c4513a",
     Verdict.SAME: "#c3cad2",
     Verdict.INCONCLUSIVE: "#c3cad2",
+    Verdict.OVERLOADED: "#c3cad2",
 }
 
 _FAMILIES: Mapping[str, tuple[str, ...]] = {

@@ -180,6 +180,16 @@ def _compared(part: Part, pair: Pair, comparison: Comparison) -> str:
                 f"{pair.candidate} beside {pair.baseline} is inconclusive at {figure}"
                 f"{_OF_WHAT[part.decides]}: {why_inconclusive(comparison)}."
             )
+        case Verdict.OVERLOADED:
+            overloads = [
+                f"{cell.stack} is {cell.overload.text}"
+                for name in (pair.candidate, pair.baseline)
+                if (cell := part.cell(name)) is not None and cell.overload is not None
+            ]
+            return (
+                f"The latency of {pair.candidate} and {pair.baseline} is not compared: "
+                f"{' and '.join(overloads)}."
+            )
         case Verdict.INVALID:
             return (
                 f"{pair.candidate} can't be compared with {pair.baseline}: a cell is invalid "
@@ -271,7 +281,7 @@ def _grouped(where: str, part: Part) -> Iterator[Finding]:
             group = groups.get((verdict, baseline))
             if not group:
                 continue
-            if verdict is Verdict.INVALID:
+            if verdict in (Verdict.INVALID, Verdict.OVERLOADED):
                 listed = "; ".join(_compared(part, *one).rstrip(".") for one in group)
                 yield Finding(f"{where}{listed}.", verdict)
                 continue
@@ -313,6 +323,7 @@ STEP_VERDICTS: Mapping[Verdict, str] = {
     Verdict.SLOWER: "slower",
     Verdict.SAME: "same: inside the noise",
     Verdict.INCONCLUSIVE: "inconclusive: not resolved",
+    Verdict.OVERLOADED: "not compared: a stack is overloaded",
     Verdict.INVALID: "invalid",
 }
 LADDER_NOTE = (

@@ -21,6 +21,7 @@ SIGNS = {
     Verdict.SLOWER: "▼",
     Verdict.SAME: "=",
     Verdict.INCONCLUSIVE: "?",
+    Verdict.OVERLOADED: "!",
     Verdict.INVALID: "✕",
 }
 
@@ -311,6 +312,7 @@ _STYLES = {
     Verdict.SLOWER: "bold red",
     Verdict.SAME: "dim",
     Verdict.INCONCLUSIVE: "yellow",
+    Verdict.OVERLOADED: "yellow",
     Verdict.INVALID: "bold magenta",
 }
 

@@ -14,9 +14,11 @@ from harness.models import CellRound, RunRecord
 from harness.models.samples import Samples
 from harness.store.atomic import replacing
 
-SAMPLE_COLUMNS = ("slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure")
+SAMPLE_COLUMNS = (
+    "slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure", "starved",
+)  # fmt: skip
 #: What the analysis needs of them.
-_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure")
+_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure", "starved")
 
 
 def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -63,7 +65,8 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
     try:
         # Not read_table, which imports all of pyarrow.dataset first: half a second.
         with pq.ParquetFile(path) as file:
-            table = file.read(columns=list(_READ))
+            known = [name for name in _READ if name in file.schema_arrow.names]
+            table = file.read(columns=known)
     except FileNotFoundError:
         raise BadInput(f"{path} is missing: without the raw samples nothing can be made") from None
     except (pa.ArrowInvalid, OSError) as error:
@@ -83,6 +86,10 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
         start_ns=column("start_ns"),
         latency_ns=column("latency_ns"),
         failure=column("failure"),
+        # Earlier versions did not say which requests were starved, only how many.
+        starved=column("starved").astype(np.bool_)
+        if "starved" in table.column_names
+        else np.zeros(table.num_rows, dtype=np.bool_),
     )
 
 

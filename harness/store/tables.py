@@ -16,7 +16,7 @@ from harness.store.atomic import replacing
 SUMMARY_COLUMNS = (
     "scenario", "stack", "load", "rounds", "requests", "errors", "throughput_rps",
     "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
-    "cpu_us_per_request", "pss_mib", "valid", "reason",
+    "cpu_us_per_request", "pss_mib", "valid", "reason", "overloaded",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
@@ -44,6 +44,7 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "pss_mib": cell.pss_mib,
             "valid": cell.valid,
             "reason": cell.reason,
+            "overloaded": cell.overloaded,
         }
         rows.append({column: _known(values[column]) for column in SUMMARY_COLUMNS})
     return rows

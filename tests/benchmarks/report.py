@@ -222,6 +222,7 @@ def _samples(
         "status": np.full(count, 200, dtype=np.int16),
         "size": np.full(count, 27, dtype=np.int32),
         "failure": np.zeros(count, dtype=np.int8),
+        "starved": np.zeros(count, dtype=np.int8),
     }, tuple(slices)
 
 

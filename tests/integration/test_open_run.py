@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import store
+from harness.analysis import analyse
 from tests.integration.conftest import Command
 
-pytestmark = pytest.mark.alone  # a schedule is kept to the millisecond, or the cell is invalid
+pytestmark = pytest.mark.alone  # on a busy machine a schedule is not kept
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -36,8 +37,8 @@ def test_open_load_by_two_processes_is_one_schedule_and_one_file_of_samples(
     )  # fmt: skip
     (row,) = rows(folder / "summary.csv")
     assert row["load"] == "open-constant-150"
-    # On a busy machine a schedule is not kept to the millisecond, which is then said.
-    assert row["valid"] == "true" or row["reason"].startswith("schedule lag: p99"), row["reason"]
+    # On a busy machine the schedule may not be kept, which is then said.
+    assert row["valid"] == "true" or row["reason"].startswith("schedule lag: "), row["reason"]
     assert code == (row["valid"] != "true")
     record = store.read_run(folder)
     for cell in (cell for one in record.rounds for cell in one.cells):
@@ -62,7 +63,7 @@ def test_open_load_by_two_processes_is_one_schedule_and_one_file_of_samples(
     assert roles["load 1"].context_switches > 0
 
 
-def test_a_stack_that_cannot_keep_up_is_invalid_with_the_reason(
+def test_a_server_that_cannot_keep_up_is_a_finding_and_the_run_succeeds(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     code, folder = run(
@@ -70,10 +71,36 @@ def test_a_stack_that_cannot_keep_up_is_invalid_with_the_reason(
         "--users", 20, "--rounds", 2, "--slice", 0.5, "--profile", "smoke",
     )  # fmt: skip
     (row,) = rows(folder / "summary.csv")
-    assert code == 1
-    assert row["valid"] == "false"
-    assert "achieved ÷ offered" in row["reason"]
-    assert "requests waited for a free connection" in row["reason"]
+    assert row["overloaded"] == "true"
+    # Of the gates, only that of the schedule depends on how busy the machine is.
+    assert row["valid"] == "true" or row["reason"].startswith("schedule lag: "), row["reason"]
+    assert code == (row["valid"] != "true")
+    record = store.read_run(folder)
+    assert all(cell.starved > 100 for one in record.rounds for cell in one.cells)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(400)  # what is still waiting when a slice ends is waited for, 10 s each time
+def test_requests_that_an_overloaded_server_never_comes_to_are_counted_and_no_errors(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, folder = run(
+        twinbench, tmp_path, "cpu-python", "--stack", "flask-gthread", "--rate", 20_000,
+        "--users", 20, "--rounds", 2, "--slice", 0.5, "--profile", "smoke",
+    )  # fmt: skip
+    (row,) = rows(folder / "summary.csv")
+    assert row["overloaded"] == "true"
+    assert "errors" not in row["reason"]
+    assert code == (row["valid"] != "true")
+    record = store.read_run(folder)
+    (cell,) = analyse(record, lambda one: store.read_samples(folder, one)).cells
+    assert cell.overload is not None
+    # 10,000 requests are due in each slice; 20 s at a few hundred a second leave most of them.
+    slices = sum(len(one.slices) for each in record.rounds for one in each.cells)
+    assert 0.2 * 10_000 * slices < cell.overload.never_sent < 10_000 * slices
+    assert cell.overload.answered_rps < 2_000
+    assert cell.overload.due_rps == pytest.approx(20_000, rel=0.05)
+    assert cell.errors >= cell.overload.never_sent
 
 
 def test_a_run_is_ended_early_by_the_width_of_its_intervals(
