@@ -1,46 +1,46 @@
-# Every target does its own set-up; git, make and Python 3.11 or newer are all that it needs.
+# Every target sets up what it needs. Git, make and Python 3.11 or newer must be installed.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: install bench bench-generator bench-report compose test test-all test-compose check report clean
 
-install: .venv/installed  ## the environment in .venv, from the lock file
+install: .venv/installed  ## install everything into .venv, from the lock file
 
-bench: install  ## measure the core scenarios and draw the report (about 6 minutes)
+bench: install  ## measure the core scenarios and draw the report (7 to 8 minutes, including the installation)
 	$(BIN)/twinbench run
 
-bench-generator: install  ## the load process beside wrk and Locust's own users (about 3 minutes)
+bench-generator: install  ## compare the load process with wrk and with Locust's own users (less than 3 minutes)
 	$(BIN)/python -m tests.benchmarks.generator
 
-bench-report: install  ## how long a report of 1 and 10 million samples takes, and how much memory
+bench-report: install  ## measure how much time and memory reports of 1 and 10 million samples take
 	$(BIN)/python -m tests.benchmarks.report
 
-compose:  ## `make bench` in containers; needs Docker and no Python
+compose:  ## do what `make bench` does, in containers; needs Docker, but no Python
 	@tools/compose
 
 # Tests that keep all cores busy, tests that mostly wait for servers, and tests that need the machine
-# for themselves: run apart, so that none disturbs the others.
-test: install  ## units, parity of the twins, a smoke run, an interrupt (at most 5 minutes on 2 cores)
+# for themselves run one after the other, so that they don't disturb each other.
+test: install  ## test units, parity of the twins, a smoke run and an interrupt (at most 5 minutes on 2 cores)
 	$(BIN)/pytest -m "busy and not thorough"
 	$(BIN)/pytest -m "not busy and not alone and not compose and not thorough" -n 3
 	$(BIN)/pytest -m "alone and not thorough" -n 0
 
-test-all: test  ## the rest as well: every scenario and stack, simulations, more interrupts
+test-all: test  ## test the rest as well: every scenario and stack, simulations, more interrupts
 	$(BIN)/pytest -m "busy and thorough"
 	$(BIN)/pytest -m "not busy and not alone and not compose and thorough" -n 3
 	$(BIN)/pytest -m "alone and thorough" -n 0
 
-test-compose: install  ## the containers: builds, runs, interrupts, takes everything down
+test-compose: install  ## test the containers: build, run, interrupt, take everything down
 	$(BIN)/pytest -m compose -n 0 tests/compose
 
-check: install  ## format, lint, types
+check: install  ## check format, lint and types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 
-report: install  ## tables, charts and page of the newest run again, from its raw data
+report: install  ## make tables, charts and page of the newest run again, from its raw data
 	$(BIN)/twinbench report
 
-clean:  ## everything that can be made again; results stay
+clean:  ## delete everything that can be made again; results stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/installed: requirements.lock pyproject.toml
@@ -48,8 +48,8 @@ clean:  ## everything that can be made again; results stay
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) comes without venv: install it (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all: --requirement requirements.lock
-	@# pip would compile on one core, and packages' own tests too, which are half of all; a few
-	@# packages ship files for other versions, which fail
+	@# pip would compile on one core, and would compile the packages' own tests too, which are half of
+	@# all files; a few packages ship files for other versions of Python, which don't compile
 	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib > /dev/null || true
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@

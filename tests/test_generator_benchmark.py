@@ -1,4 +1,4 @@
-"""What `make bench-generator` makes of figures; no test judges a speed."""
+"""How `make bench-generator` reads and compares figures; no test judges a speed."""
 
 import pytest
 
@@ -14,14 +14,14 @@ Requests/sec: 117042.55
 
 
 @pytest.mark.parametrize(("median", "us"), [("61.00us", 61.0), ("1.20ms", 1200.0), ("2.00s", 2e6)])
-def test_wrk_is_understood_in_all_its_units(median: str, us: float) -> None:
-    assert generator.wrk_said(WRK.format(median=median)) == (117042.55, us)
+def test_the_output_of_wrk_is_read_in_all_its_units(median: str, us: float) -> None:
+    assert generator.parse_wrk(WRK.format(median=median)) == (117042.55, us)
 
 
-@pytest.mark.parametrize("said", ["", WRK.format(median="61.00us") + "Non-2xx responses: 3"])
-def test_a_wrk_that_did_not_measure_is_no_figure(said: str) -> None:
+@pytest.mark.parametrize("output", ["", WRK.format(median="61.00us") + "Non-2xx responses: 3"])
+def test_output_without_figures_or_with_failures_is_refused(output: str) -> None:
     with pytest.raises(LoadFailed):
-        generator.wrk_said(said)
+        generator.parse_wrk(output)
 
 
 @pytest.mark.parametrize(

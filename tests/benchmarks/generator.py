@@ -1,8 +1,9 @@
-"""The load process beside wrk and Locust's own users, against one and the same no-op server.
+"""Compares the load process with wrk and with Locust's own users, against the same no-op server.
 
-`python -m tests.benchmarks.generator` (or `make bench-generator`): one core for the server, one
-for whoever loads it, in turns of a second, in an order that is drawn afresh each round. Ratios are
-taken round by round. It takes about two minutes and prints one table; no test judges a speed.
+`python -m tests.benchmarks.generator` (or `make bench-generator`) prints one table in less than
+three minutes. The server has one core, and the generators share another: they take turns of a
+second, in a new random order for each round. Ratios are taken round by round. The table compares
+speeds with targets, but no test does.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from harness.report import formats
 ROUNDS = 7
 TURN_S = 1.0
 CONNECTIONS = (16, 64)
-#: No round begins after this; what follows the rounds takes about 20 s.
+#: No round begins after this time; the rest takes about 20 s.
 ROUNDS_WITHIN_S = 130.0
 OPEN_RPS = 5_000
 STALLS_S = 5.0
@@ -58,18 +59,18 @@ _UNITS_US = {"us": 1.0, "ms": 1e3, "s": 1e6}
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; the target is met when the ratio, or else the figure, is within."""
+    """A line of the table. The target is about the ratio, or about the figure if there is no ratio."""
 
     what: str
     figure: str
     ratio: str
     target: str
-    met: bool | None  # None: there is no target, or it was not measured
+    met: bool | None  # None: there is no target, or nothing was measured
 
 
 @dataclass
 class Measured:
-    """(contestant, connections) -> one figure a round."""
+    """Figures of all rounds. Keys of `rps` are generator and connections."""
 
     rps: defaultdict[tuple[str, int], list[float]] = field(
         default_factory=lambda: defaultdict(list)
@@ -81,7 +82,7 @@ class Measured:
 
 
 class Locust:
-    """One process of Locust's own users."""
+    """A process with Locust's own users."""
 
     def __init__(self, kind: str, url: str, where: Placement, folder: Path) -> None:
         self.child = Child(
@@ -94,17 +95,17 @@ class Locust:
         )
 
     def answer(self) -> dict[str, float]:
-        """What it says next."""
-        said = ""
+        """Wait for its next answer."""
+        line = ""
         if select.select([self.child.stdout], [], [], PATIENCE_S)[0]:
-            said = self.child.stdout.readline()
-        if not said:
-            raise LoadFailed(f"{self.child.name} fell silent", detail=self.child.last_lines())
-        answer: dict[str, float] = json.loads(said)
+            line = self.child.stdout.readline()
+        if not line:
+            raise LoadFailed(f"{self.child.name} does not answer", detail=self.child.last_lines())
+        answer: dict[str, float] = json.loads(line)
         return answer
 
     def rate_rps(self, users: int) -> float:
-        """Requests/s in one turn."""
+        """Load the server for one turn; requests/s."""
         self.child.stdin.write(json.dumps({"users": users, "seconds": TURN_S}) + "\n")
         self.child.stdin.flush()
         answer = self.answer()
@@ -117,7 +118,7 @@ class Locust:
 
 
 def wrk(url: str, connections: int, where: Placement, folder: Path) -> tuple[float, float]:
-    """Requests/s and median latency (µs) in one turn; it knows whole seconds only."""
+    """Let wrk load the server for one turn, in whole seconds; requests/s and median latency (µs)."""
     log = folder / f"wrk-{time.monotonic_ns()}.log"
     command = ["wrk", "--latency", "-t1", f"-c{connections}", f"-d{round(TURN_S)}s"]
     child = Child("wrk", [*command, f"{url}/hello"], log=log, cores=where.load)
@@ -125,21 +126,21 @@ def wrk(url: str, connections: int, where: Placement, folder: Path) -> tuple[flo
         child.process.wait(PATIENCE_S)
     finally:
         processes.stop([child])
-    return wrk_said(log.read_text())
+    return parse_wrk(log.read_text())
 
 
-def wrk_said(said: str) -> tuple[float, float]:
-    """Requests/s and median latency (µs) from what wrk prints."""
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    median = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", said)
-    if not rate or not median or "Non-2xx" in said or "Socket errors" in said:
-        raise LoadFailed("wrk did not measure", detail=said)
+def parse_wrk(output: str) -> tuple[float, float]:
+    """Requests/s and median latency (µs) from the output of wrk."""
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    median = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", output)
+    if not rate or not median or "Non-2xx" in output or "Socket errors" in output:
+        raise LoadFailed("wrk printed no figures, or requests failed", detail=output)
     return float(rate[1]), float(median[1]) * _UNITS_US[median[2]]
 
 
 @dataclass
 class Bench:
-    """What stands ready: the server and everybody who is to load it."""
+    """The server and all generators, ready to load it."""
 
     url: str
     server: Child
@@ -155,7 +156,7 @@ class Bench:
         return self.folder / "samples"
 
     def turns(self, measured: Measured) -> list[list[Callable[[], None]]]:
-        """Everybody's turns of one round; what is compared stands together, as neighbours in time."""
+        """Turns of one round, in groups: turns that are compared run close to each other."""
         groups: list[list[Callable[[], None]]] = []
         for connections in CONNECTIONS:
             group: list[Callable[[], None]] = [
@@ -171,8 +172,10 @@ class Bench:
         ]
         if self.has_wrk:
             alone.append(lambda: measured.median_us[WRK].append(self.wrk(1)[1]))
-        groups.append(alone * 2)  # the target is close, and one pair a round is too noisy for it
-        groups.append([lambda a=one: measured.lag_ms[a].append(self.lag_ms(a)) for one in Arrivals])
+        groups.append(alone * 2)  # one pair a round would be too noisy for a target this close
+        groups.append(
+            [lambda a=arrivals: measured.lag_ms[a].append(self.lag_ms(a)) for arrivals in Arrivals]
+        )
         return groups
 
     def wrk(self, connections: int) -> tuple[float, float]:
@@ -191,7 +194,7 @@ class Bench:
         return pq.read_table(self.samples, columns=[name])[name].to_numpy()
 
     def lag_ms(self, arrivals: Arrivals) -> tuple[float, float]:
-        """Open load: p50 and p99 of how late requests were sent."""
+        """Send open load for one turn; p50 and p99 of how late requests were sent."""
         ceiling.play(
             self.load,
             self.url,
@@ -210,7 +213,7 @@ class Bench:
         self.load.seat(Order(scenario, (contender,), Load(users), PATIENCE_S, "many"))
 
     def metering_share(self) -> float:
-        """CPU of the harness while it takes turns as a run does: share of a core."""
+        """Share of a core that the harness uses while it takes turns as in a run."""
         self.seat(16)
         trees = {"server": self.server.tree(), "load": self.load.trees[0]}
         meter = Meter(trees)
@@ -225,7 +228,7 @@ class Bench:
 
 
 def memory_mib(where: Placement, folder: Path, url: str) -> float:
-    """Proportional set size of a load process whose many open connections were each used."""
+    """Proportional set size of a load process that has used each of its many open connections."""
     with crew(size=1, cores=where.load, logs=folder, folder=PROJECT) as load:
         contender = Contender("no-op", url, str(folder / "many"))
         scenario = str(PROJECT / "scenarios" / "hello.py")
@@ -246,11 +249,11 @@ def memory_mib(where: Placement, folder: Path, url: str) -> float:
 
 @contextmanager
 def standing(console: Console) -> Iterator[Bench]:
-    """Server, load process and Locust's own, idle until it is their turn."""
+    """Start the server and all generators; each is idle until its turn."""
     where = placement.place_here()
     has_wrk = shutil.which("wrk") is not None
     if not has_wrk:
-        console.print("wrk is not installed: no comparison with it (Debian: apt install wrk)")
+        console.print("wrk is not installed, so it is left out (Debian: apt install wrk)")
     if where.note:
         console.print(f"note: {where.note}")
     with ExitStack() as stack:
@@ -266,10 +269,10 @@ def standing(console: Console) -> Iterator[Bench]:
 
 
 def compared(what: str, ours: list[float], theirs: list[float], unit: str, target: str) -> Row:
-    """Ours ÷ theirs, round by round, beside a target such as `≥ 0.6`."""
+    """Make the row of ours ÷ theirs, round by round, with a target such as `≥ 0.6`."""
     if not theirs:
         return Row(what, f"{formats.number(geometric(ours))} {unit}", "", target, None)
-    ratio = stats.log_mean([one / other for one, other in zip(ours, theirs, strict=True)])
+    ratio = stats.log_mean([our / their for our, their in zip(ours, theirs, strict=True)])
     sign, bound = target.split()
     return Row(
         what,
@@ -281,7 +284,7 @@ def compared(what: str, ours: list[float], theirs: list[float], unit: str, targe
 
 
 def by_round(values: list[float]) -> list[float]:
-    """Two turns a round made one: rounds are what an interval rests on."""
+    """Join the two turns of each round, because intervals count rounds."""
     pairs = zip(values[::2], values[1::2], strict=True)
     return [geometric(list(pair)) for pair in pairs]
 
@@ -296,7 +299,7 @@ def shown(ratio: Estimate) -> str:
 
 
 def rows(bench: Bench, measured: Measured) -> Iterator[Row]:
-    """The table; what is no ratio is measured here."""
+    """Make the table; figures that are no ratios are measured meanwhile."""
     for other, target in ((WRK, "≥ 0.6"), (FAST, "≥ 4"), (PLAIN, "≥ 25")):
         for n in CONNECTIONS:
             yield compared(
@@ -315,7 +318,7 @@ def rows(bench: Bench, measured: Measured) -> Iterator[Row]:
     )
     for arrivals in Arrivals:
         p50s, p99s = zip(*measured.lag_ms[arrivals], strict=True)
-        # One stall of the machine decides the p99 of its second: hence the median, and the range.
+        # A single stall of the machine decides the p99 of its second, so show the median and the range.
         p50, p99 = float(np.median(p50s)), float(np.median(p99s))
         yield Row(
             f"schedule lag, {OPEN_RPS:,} requests/s, {arrivals}",
@@ -336,11 +339,11 @@ def rows(bench: Bench, measured: Measured) -> Iterator[Row]:
 
 
 def many_row(console: Console) -> Row:
-    """Memory of very many connections, with a server and a load process of their own."""
+    """Measure the memory of very many connections, with a new server and a new load process."""
     what = f"memory of a load process, {MANY:,} used connections"
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < FILES:
-        console.print(f"no {FILES:,} open files are allowed here (ulimit -Hn): not measured")
+        console.print(f"{what}: not measured, because ulimit -Hn allows fewer than {FILES:,} files")
         return Row(what, "not measured", "", "≤ 512 MiB", None)
     where = placement.place_here()
     with (
@@ -352,7 +355,7 @@ def many_row(console: Console) -> Row:
 
 
 def stalls_row() -> Row:
-    """How often the load's core is taken away from whoever only reads the clock."""
+    """Measure how often the load's core is taken away from a process that only reads the clock."""
     end = time.perf_counter_ns() + int(STALLS_S * 1e9)
     last = time.perf_counter_ns()
     gaps_ms = []
@@ -363,7 +366,7 @@ def stalls_row() -> Row:
         last = now
     share = sum(gaps_ms) / 1e3 / STALLS_S
     longest = max(gaps_ms, default=0.0)
-    # What falls into such a gap is late, whoever sends it: above 1 %, p99 is the machine's.
+    # No generator can send in such a gap. If gaps take more than 1 %, they decide the p99.
     return Row(
         "the machine's own gaps above 0.5 ms, on the load's core",
         f"{share:.1%} of the time, longest {longest:.1f} ms",
@@ -374,14 +377,14 @@ def stalls_row() -> Row:
 
 
 def measure(console: Console) -> list[Row]:
-    """All rounds, then what needs no rounds."""
+    """Measure all rounds, then the figures that need no rounds."""
     begun = time.monotonic()
     measured = Measured()
     order = random.Random()
     with standing(console) as bench:
         for number in range(1, ROUNDS + 1):
             if time.monotonic() - begun > ROUNDS_WITHIN_S:
-                console.print(f"slow machine: {number - 1} rounds of {ROUNDS}")
+                console.print(f"slow machine: stopped after {number - 1} of {ROUNDS} rounds")
                 break
             groups = bench.turns(measured)
             for group in order.sample(groups, len(groups)):
@@ -393,14 +396,14 @@ def measure(console: Console) -> list[Row]:
 
 
 def show(found: list[Row]) -> None:
-    """The table, on stdout."""
+    """Print the table on stdout."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("what", "figure", "ratio [95 %]", "target", "met"):
         table.add_column(name, no_wrap=True)
     words = {True: "met", False: "not met", None: "–"}
     for row in found:
         table.add_row(row.what, row.figure, row.ratio, row.target, words[row.met])
-    # As wide as it needs: a table in a file is not to be cut off.
+    # Wide enough that a table in a file is not cut off.
     Console(width=max(Console().width, 180), highlight=False).print(table)
 
 
@@ -415,7 +418,7 @@ def main() -> int:
         console.print(f"{error}\n{getattr(error, 'detail', '')}", markup=False)
         code = error.exit_code
     except OSError as error:
-        console.print(f"the system refused: {error}", markup=False)
+        console.print(f"the system refused an operation: {error}", markup=False)
         code = EnvironmentFailed.exit_code
     finally:
         interrupts.hold_for_good()

@@ -1,7 +1,7 @@
-"""Locust's own users against one server, a turn at a time.
+"""Loads a server with Locust's own users, a turn at a time.
 
-`python -m tests.benchmarks.locust_users fast|plain URL` takes orders on stdin, one JSON object a
-line ({"users": 16, "seconds": 1.0}), and answers each with {"rps": …, "failures": …}.
+`python -m tests.benchmarks.locust_users fast|plain URL` reads orders from stdin, one JSON object
+per line ({"users": 16, "seconds": 1.0}), and answers each order with {"rps": …, "failures": …}.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
         runner.start(order["users"], spawn_rate=order["users"])
         runner.spawning_greenlet.join()
         gevent.sleep(_WARMUP_S)
-        total = runner.stats.total  # Locust makes a new one at each start
+        total = runner.stats.total  # Locust makes a new object at each start
         requests, failures, begun = total.num_requests, total.num_failures, time.perf_counter()
         gevent.sleep(order["seconds"])
         seconds = time.perf_counter() - begun

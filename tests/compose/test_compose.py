@@ -1,4 +1,4 @@
-"""The containers, as a user has them: `make test-compose`, where a Docker engine answers."""
+"""Tests the containers as a user runs them: `make test-compose`, which needs a Docker engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.planning.files import PROJECT
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
-#: Nobody on the host, so that a file of root's or of the image's own user would be noticed.
+#: Nobody on the host has these ids, so files of root or of the image's own user would be noticed.
 USER = (12345, 12346)
 PROJECT_NAME = "twinbench-test"
 
@@ -78,7 +78,7 @@ def running() -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Build once; take down whatever is left."""
+    """Build the image once; at the end, take down whatever is left."""
     folder = tmp_path_factory.mktemp("build")
     built = compose("build", results=folder, timeout=580)
     assert built.returncode == 0, built.stdout[-3000:]
@@ -110,13 +110,14 @@ def test_a_smoke_run_leaves_its_files_to_the_caller_and_names_its_limits(results
     record = json.loads((run / "run.json").read_text())
     assert record["environment"]["container"] == {"cpu_cores": 1.5, "memory_bytes": 1500 << 20}
     assert record["environment"]["upstream"] == "127.0.0.1:8100"
-    assert [cell["scenario"]["name"] for cell in record["plan"]["cells"]] == ["hello", "weather"]
+    assert [block["scenario"]["name"] for block in record["plan"]["blocks"]] == ["hello", "weather"]
     summary = (run / "report" / "summary.md").read_text()
     assert "allowed 1.5 cores of CPU time" in summary
     assert "Not started by twinbench: PostgreSQL" in summary
     assert running() == []
 
-    # What it found of the database does not hinder the next one; a cell of one round is invalid.
+    # The database that the first run filled does not disturb the next run. A cell of one round is
+    # invalid.
     again = up(results, SCENARIOS="users-lookup", STACKS="flask-gthread", ROUNDS="1")
     assert again.returncode == 1, again.stdout[-3000:]
     assert len(list(results.glob("*/run.json"))) == 2
@@ -131,7 +132,7 @@ def test_a_smoke_run_leaves_its_files_to_the_caller_and_names_its_limits(results
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_bad_input_is_one_clear_line_and_the_right_code(
+def test_bad_input_gives_one_clear_line_and_the_right_exit_code(
     results: Path, settings: dict[str, str], code: int, line: str
 ) -> None:
     done = up(results, **{"SCENARIOS": "hello", **settings})
@@ -141,7 +142,9 @@ def test_bad_input_is_one_clear_line_and_the_right_code(
     assert list(results.iterdir()) == []
 
 
-def test_a_folder_of_somebody_else_is_named_with_what_to_do(results: Path) -> None:
+def test_a_folder_that_belongs_to_somebody_else_gives_a_line_that_says_what_to_do(
+    results: Path,
+) -> None:
     owner = results.stat()
     results.chmod(0o755)
     done = up(results, SCENARIOS="hello", UID=str(owner.st_uid + 1))
@@ -166,9 +169,10 @@ def test_ctrl_c_leaves_no_container_and_keeps_what_was_measured(results: Path) -
             time.sleep(0.5)
     finally:
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=60)
-    # Compose's own code varies: 2.26 may panic when all has stopped (docker/compose#11710).
-    assert process.returncode != 0, said[-3000:]
+        output, _ = process.communicate(timeout=60)
+    # Compose's own exit code varies: 2.26 may panic when all containers have stopped
+    # (docker/compose#11710).
+    assert process.returncode != 0, output[-3000:]
     assert running() == []
     ended = subprocess.run(
         ["docker", "inspect", "--format", "{{.State.ExitCode}}", f"{PROJECT_NAME}-bench-1"],
@@ -180,8 +184,8 @@ def test_ctrl_c_leaves_no_container_and_keeps_what_was_measured(results: Path) -
     record = json.loads((the_run(results) / "run.json").read_text())
     assert record["ended"] is None
     assert "ended early: interrupted" in record["notes"][-1]
-    drawn = compose(
+    report = compose(
         *("run", "--rm", "--no-TTY", "bench", "report", f"results/{the_run(results).name}"),
         results=results,
     )
-    assert "Report:" in drawn.stdout, drawn.stdout[-3000:]
+    assert "Report:" in report.stdout, report.stdout[-3000:]

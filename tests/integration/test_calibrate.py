@@ -1,4 +1,4 @@
-"""A against A for a short time, and what later runs make of it."""
+"""Short calibrations (A against A), and later runs that use them."""
 
 import csv
 import json
@@ -16,20 +16,20 @@ from harness.calibration import noise
 from harness.planning.files import PROJECT
 from tests.integration.conftest import Command, wait_for
 
-#: Five rounds take long where other tests take the cores.
+#: Five rounds take long while other tests use the cores.
 pytestmark = pytest.mark.timeout(180)
 
 #: Beside other tests, which are foreign load, cells would be invalid.
 alone = pytest.mark.alone
 
 METRICS = {"throughput_rps", "latency_p50_ms", "latency_p99_ms", "cpu_us_per_request"}
-#: gunicorn starts quickly.
+#: A short calibration; gunicorn starts quickly.
 SHORT = ("calibrate", "--seconds", noise.MIN_SECONDS, "--stack", "flask-gthread")
 
 
 @pytest.fixture(scope="module")
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
-    """What it says in JSON, and its --out; measured once for all tests here."""
+    """The answer in JSON and the --out of one calibration, for all tests of this module."""
     out = tmp_path_factory.mktemp("results")
     command = [sys.executable, "-m", "harness", *map(str, SHORT), "--json", "--out", str(out)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=170)
@@ -40,58 +40,59 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
 
 @alone
 def test_there_is_a_noise_floor_for_every_metric(calibrated: tuple[dict, Path]) -> None:
-    said, _ = calibrated
-    assert said["valid"] is True
-    assert set(said["noise_floors"]) == METRICS
-    for metric, floor in said["noise_floors"].items():
-        interval = said["ratio"][metric]
+    answer, _ = calibrated
+    assert answer["valid"] is True
+    assert set(answer["noise_floors"]) == METRICS
+    for metric, floor in answer["noise_floors"].items():
+        interval = answer["ratio"][metric]
         assert interval["ci_low"] <= interval["ratio"] <= interval["ci_high"]
         assert floor > 0
-        # No verdict that rests on this floor could call A faster or slower than A.
+        # No verdict that uses this floor can call A faster or slower than A.
         assert 1 / (1 + floor) <= interval["ratio"] <= 1 + floor
-    assert said["noise_floor"] == said["noise_floors"]["throughput_rps"]
-    assert said["rounds"] >= 5
+    assert answer["noise_floor"] == answer["noise_floors"]["throughput_rps"]
+    assert answer["rounds"] >= 5
 
 
 @alone
 def test_the_ceiling_is_far_above_what_was_measured(calibrated: tuple[dict, Path]) -> None:
-    said, _ = calibrated
-    record = store.read_run(Path(said["run"]))
-    requests = sum(cell.requests for one in record.rounds for cell in one.cells)
-    seconds = sum(cell.wall_s for one in record.rounds for cell in one.cells)
-    assert set(said["ceiling_rps"]) == {"16", "64"}
-    assert min(said["ceiling_rps"].values()) > 1.5 * requests / seconds
+    answer, _ = calibrated
+    record = store.read_run(Path(answer["run"]))
+    cells = [cell for finished in record.rounds for cell in finished.cells]
+    requests = sum(cell.requests for cell in cells)
+    seconds = sum(cell.wall_s for cell in cells)
+    assert set(answer["ceiling_rps"]) == {"16", "64"}
+    assert min(answer["ceiling_rps"].values()) > 1.5 * requests / seconds
 
 
 @alone
-def test_the_run_is_kept_apart_from_others_and_can_be_drawn(
+def test_the_run_is_kept_apart_from_other_runs_and_can_be_reported(
     calibrated: tuple[dict, Path], twinbench: Callable[..., Command]
 ) -> None:
-    said, out = calibrated
-    assert Path(said["run"]).parent == out / "calibration"
+    answer, out = calibrated
+    assert Path(answer["run"]).parent == out / "calibration"
     assert not any("calibrate" in name for name in store.list_runs(out))
-    code, told, err = twinbench("report", said["run"]).finish()
+    code, output, err = twinbench("report", answer["run"]).finish()
     assert code == 0, err
-    assert "flask-gthread#2" in told
+    assert "flask-gthread#2" in output
 
 
 @alone
-def test_a_later_run_on_this_machine_takes_its_band_from_it(
+def test_a_later_run_on_this_machine_takes_its_noise_band_from_the_calibration(
     calibrated: tuple[dict, Path], twinbench: Callable[..., Command]
 ) -> None:
-    said, out = calibrated
-    code, told, err = twinbench(
+    answer, out = calibrated
+    code, output, err = twinbench(
         "run", "hello", "--stack", "flask-gthread", "--stack", "flask-gthread",
         "--profile", "smoke", "--json", "--out", out,
     ).finish()  # fmt: skip
     assert code == 0, err
-    folder = Path(json.loads(told)["run"])
+    folder = Path(json.loads(output)["run"])
     kept = json.loads((folder / "run.json").read_text())["calibration"]
-    assert kept["noise_floor"] == said["noise_floors"]
-    assert kept["ceiling_rps"] == said["ceiling_rps"]
+    assert kept["noise_floor"] == answer["noise_floors"]
+    assert kept["ceiling_rps"] == answer["ceiling_rps"]
     with (folder / "comparisons.csv").open() as file:
         bands = {row["metric"]: float(row["noise_floor"]) for row in csv.DictReader(file)}
-    for metric, floor in said["noise_floors"].items():
+    for metric, floor in answer["noise_floors"].items():
         assert bands[metric] == pytest.approx(max(0.03, floor), rel=1e-4)
 
 
@@ -109,7 +110,7 @@ def test_an_interrupted_calibration_leaves_nothing_running_and_no_noise_floor(
         wait_for(lambda: lines() >= 2, 60, "a round")
     else:
         wait_for(lambda: any(tmp_path.glob("calibration/*")), 20, "its folder")
-        time.sleep(1.5)  # the load process is being started, or its limit is being measured
+        time.sleep(1.5)  # by now the load process starts, or its limit is being measured
     command.process.send_signal(signal.SIGINT)
     code, out, err = command.finish(timeout=10)
     assert code == 130, err
@@ -131,7 +132,7 @@ def test_an_interrupted_calibration_leaves_nothing_running_and_no_noise_floor(
         (["--seconds", "long"], "'long' is not a valid float"),
     ],
 )
-def test_what_makes_no_sense_is_bad_input_and_leaves_nothing(
+def test_a_wrong_option_is_bad_input_and_leaves_no_files(
     twinbench: Callable[..., Command], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     command = twinbench("calibrate", *arguments, "--out", tmp_path)
@@ -141,7 +142,7 @@ def test_what_makes_no_sense_is_bad_input_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_can_not_be_written_is_the_environments_fault(
+def test_a_folder_that_can_not_be_written_is_a_failure_of_the_environment(
     twinbench: Callable[..., Command],
 ) -> None:
     code, _, err = twinbench("calibrate", "--out", "/dev/null/results").finish()
@@ -149,21 +150,21 @@ def test_a_folder_that_can_not_be_written_is_the_environments_fault(
     assert "can't write results to" in err
 
 
-def test_the_doctor_says_figure_level_and_mend_of_each_thing(
+def test_the_doctor_gives_a_figure_a_level_and_a_remedy_for_each_finding(
     twinbench: Callable[..., Command],
 ) -> None:
     command = twinbench("doctor", "--json")
     code, out, err = command.finish(timeout=60)
-    said = json.loads(out)
-    levels = {one["level"] for one in said["findings"]}
+    answer = json.loads(out)
+    levels = {finding["level"] for finding in answer["findings"]}
     assert levels <= {"fine", "note", "disturbs"}
     assert code == (1 if "disturbs" in levels else 0), err
-    assert (said["level"] == "disturbs") == (code == 1)
-    for one in said["findings"]:
-        assert one["what"]
-        assert one["figure"]
-        assert bool(one["mend"]) == (one["level"] != "fine")
-    named = {one["what"] for one in said["findings"]}
+    assert (answer["level"] == "disturbs") == (code == 1)
+    for finding in answer["findings"]:
+        assert finding["what"]
+        assert finding["figure"]
+        assert bool(finding["mend"]) == (finding["level"] != "fine")
+    named = {finding["what"] for finding in answer["findings"]}
     assert {"other work", "steal time", "CPU quota", "memory", "clock", "load process"} <= named
-    assert set(said["ceiling_rps"]) == {"16", "64"}
+    assert set(answer["ceiling_rps"]) == {"16", "64"}
     assert command.all_gone_within(0.5) == []

@@ -1,6 +1,6 @@
-"""Known answers, on real sockets: what is measured is what is there.
+"""Measures servers whose answer is known, on real sockets: the figures must be the known ones.
 
-No speed is judged here. Servers are processes of their own, and say themselves how long they took.
+No test judges a speed. Each server is a process of its own and records how long it took.
 """
 
 import csv
@@ -26,10 +26,10 @@ from harness.load.open import OpenFleet
 from harness.models import Arrivals, Load
 from harness.planning.files import PROJECT
 from tests.integration.conftest import Command
-from tests.known_servers import STALL_EVERY_S, STALL_S
+from tests.known_servers import STALL_END_S, STALL_S
 from tests.paced import SLOWED
 
-# Alone: beside other tests, two cores are too few for a server and its clients to be on time.
+# With other tests beside it, two cores are too few for a server and its clients to be on time.
 pytestmark = pytest.mark.alone
 
 ORIGIN_NS = time.perf_counter_ns()
@@ -78,30 +78,32 @@ QUANTILES = (0.5, 0.9, 0.99, 0.999)
 def test_a_two_humped_latency_comes_back_as_the_server_logged_it(load: str) -> None:
     with server("two-humped") as url:
         fleet = closed_fleet(url, 256) if load == "closed" else open_fleet(url, 700, 1000)
-        measured = latencies_s(fleet, 6.0)
+        measured_s = latencies_s(fleet, 6.0)
         with urllib.request.urlopen(f"{url}/log") as answer:
-            logged = json.load(answer)
-    assert len(measured) == len(logged) > 2000
-    assert np.quantile(logged, 0.5) < 0.25 < 0.7 < np.quantile(logged, 0.9)  # two humps, indeed
+            logged_s = json.load(answer)
+    assert len(measured_s) == len(logged_s) > 2000
+    assert (
+        np.quantile(logged_s, 0.5) < 0.25 < 0.7 < np.quantile(logged_s, 0.9)
+    )  # there are two humps
     for quantile in QUANTILES:
-        truth = float(np.quantile(logged, quantile))
-        found = float(np.quantile(measured, quantile))
+        truth = float(np.quantile(logged_s, quantile))
+        found = float(np.quantile(measured_s, quantile))
         assert found == pytest.approx(truth, rel=0.01, abs=0.0002), f"p{100 * quantile:g}"
 
 
 def test_a_stall_shows_in_open_load_as_the_closed_form_says_and_closed_load_hides_it() -> None:
     with server("stalling") as url:
-        opened = latencies_s(open_fleet(url, 100, 1000), STALL_EVERY_S)
+        open_s = latencies_s(open_fleet(url, 100, 1000), STALL_END_S)
     with server("stalling") as url:
-        closed = latencies_s(closed_fleet(url, 16), STALL_EVERY_S)
-    # A tenth of what is due falls into the stall and waits for its end, evenly up to 1 s: one
-    # in a hundred waits longer than nine tenths of it.
-    share = STALL_S / STALL_EVERY_S
-    assert np.quantile(opened, 0.99) == pytest.approx(STALL_S * (1 - 0.01 / share), rel=0.03)
-    assert (opened > 0.05).mean() == pytest.approx(share * 0.95, rel=0.1)
-    # The users stood still with the server: sixteen requests of thousands know of it.
-    assert closed.max() > 0.9
-    assert np.quantile(closed, 0.99) < 0.05
+        closed_s = latencies_s(closed_fleet(url, 16), STALL_END_S)
+    # A tenth of the requests is due during the stall. They wait for its end, for times that are
+    # spread evenly up to 1 s. So one request in a hundred waits longer than nine tenths of that.
+    share = STALL_S / STALL_END_S
+    assert np.quantile(open_s, 0.99) == pytest.approx(STALL_S * (1 - 0.01 / share), rel=0.03)
+    assert (open_s > 0.05).mean() == pytest.approx(share * 0.95, rel=0.1)
+    # The users stood still with the server, so only sixteen of thousands of requests show it.
+    assert closed_s.max() > 0.9
+    assert np.quantile(closed_s, 0.99) < 0.05
 
 
 STACKS = """
@@ -130,17 +132,17 @@ def test_a_known_slow_down_comes_back_and_a_stack_does_not_beat_itself(
     ).finish()  # fmt: skip
     assert code == 0, err + out
     with (Path(json.loads(out)["run"]) / "comparisons.csv").open() as file:
-        found = {
+        rows = {
             row["candidate"]: row
             for row in csv.DictReader(file)
             if row["metric"] == "throughput_rps"
         }
-    slowed, itself = found["slowed"], found["usual#2"]
+    slowed, itself = rows["slowed"], rows["usual#2"]
     assert slowed["verdict"] == "slower"
     assert itself["verdict"] not in {"faster", "slower"}
     for row, truth in ((slowed, 1 / SLOWED), (itself, 1.0)):
         half = math.log(float(row["ci_high"]) / float(row["ci_low"])) / 2
         assert half < 0.05
-        # In one run of twenty, a 95 % interval misses the truth; of a thousand, this one.
+        # A 95 % interval misses the truth in one run of twenty, this wider one in one of a thousand.
         half *= stdtrit(5, 0.9995) / stdtrit(5, 0.975)
         assert abs(math.log(float(row["ratio"]) / truth)) <= max(half, 0.005)
