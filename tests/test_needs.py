@@ -17,16 +17,15 @@ from harness import parity
 from harness.load import in_process
 
 BARE = Settings(classifier=False)
-TWINS: dict[str, Callable[[], Any]] = {
-    "flask": lambda: flask_twin.create_app(BARE),
-    "fastapi": lambda: fastapi_twin.create_app(BARE),
-    # The variants that another library or driver serves.
-    "fastapi, asyncpg": lambda: fastapi_twin.create_app(replace(BARE, database_driver="asyncpg")),
-    "fastapi, def": lambda: fastapi_twin.create_app(
-        replace(BARE, database_driver="psycopg-sync", http_client="requests", handlers="def")
-    ),
-    "flask, a session for each request": lambda: flask_twin.create_app(
-        replace(BARE, http_client_life="request")
+#: Each twin, with the variants that have another driver or client.
+TWINS: dict[str, tuple[Callable[[Settings], Any], dict[str, str]]] = {
+    "flask": (flask_twin.create_app, {}),
+    "flask, a session for each request": (flask_twin.create_app, {"http_client_life": "request"}),
+    "fastapi": (fastapi_twin.create_app, {}),
+    "fastapi, asyncpg": (fastapi_twin.create_app, {"database_driver": "asyncpg"}),
+    "fastapi, def": (
+        fastapi_twin.create_app,
+        {"database_driver": "psycopg-sync", "http_client": "requests", "handlers": "def"},
     ),
 }
 MISSING = {
@@ -62,8 +61,9 @@ def refused_for(sample: Sample, problem: Problem) -> Sample:
     )
 
 
-def differences(twin: str, samples: list[Sample]) -> list[str]:
-    with in_process.client(TWINS[twin]()) as ask:
+def differences(twin: str, samples: list[Sample], settings: Settings = BARE) -> list[str]:
+    create_app, variant = TWINS[twin]
+    with in_process.client(create_app(replace(settings, **variant))) as ask:
         return [
             f"{sample.name}: {problem}"
             for sample in samples
@@ -98,6 +98,22 @@ def test_invalid_input_is_refused_before_anybody_asks_an_absent_service(
     invalid = [one for one in own_samples(endpoint) if one.status in (400, 413, 415, 422)]
     assert invalid or endpoint.path == "/weather/{city}"  # any text is a city
     assert differences(twin, invalid) == []
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize(
+    ("settings", "service"),
+    [
+        ({"database_url": "postgresql+psycopg://user@127.0.0.1:1/name"}, "database"),
+        ({"upstream_url": "http://127.0.0.1:1"}, "weather service"),
+    ],
+)
+def test_a_twin_is_not_ready_while_a_service_that_it_was_given_does_not_answer(
+    settings: dict[str, str], service: str, twin: str
+) -> None:
+    (healthz,) = contract.tested(["GET /healthz"])
+    expected = refused_for(healthz, problems.not_ready(service))
+    assert differences(twin, [expected], replace(BARE, **settings)) == []
 
 
 def test_the_problem_of_each_absent_service_names_it() -> None:

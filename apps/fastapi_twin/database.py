@@ -87,11 +87,13 @@ async def _open_async(driver: str, settings: Settings) -> AsyncIterator[Sessions
 
 @asynccontextmanager
 async def _open_sync(settings: Settings) -> AsyncIterator[Sessions]:
+    # Not creator=None, which SQLAlchemy would call.
+    options: dict[str, Any] = {} if settings.database_url else {"creator": _refuse}
     engine = create_engine(
         settings.database_url or _NOWHERE,
         pool_size=settings.database_pool,
         max_overflow=0,
-        creator=None if settings.database_url else _refuse,
+        **options,
     )
     make_session = sessionmaker(engine, expire_on_commit=False)
 

@@ -29,7 +29,7 @@ async def healthz(request: Request, session: Session, upstream: Upstream) -> Hea
     if settings.database_url is not None:
         try:
             await session.execute(select(1))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:  # OSError: asyncpg could not connect
             raise not_ready("database") from error
     if settings.upstream_url is not None:
         try:
