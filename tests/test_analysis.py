@@ -591,6 +591,29 @@ def test_a_server_that_cannot_keep_up_is_a_finding_and_its_cell_valid() -> None:
     )
 
 
+def test_the_throughput_of_open_load_is_the_rate_of_right_answers() -> None:
+    """The queue of an overloaded server is served after the window: that is not its rate."""
+    run = open_run(lag_ms=0.0)
+
+    def queued(cell):
+        """Each answer takes twice as long as the request before it was due: half are in time."""
+        samples = run.samples[cell.samples_file]
+        begin = np.array([piece.begin_ns for piece in cell.slices])[samples.slice]
+        waits = samples.intended_ns - begin
+        run.samples[cell.samples_file] = replace(samples, latency_ns=samples.latency_ns + waits)
+        return cell
+
+    run.change(A, queued)
+    cell = analysed(run).cells[0]
+    assert cell.overload is not None
+    assert cell.schedule is not None
+    assert cell.overload.answered_rps == pytest.approx(250, rel=0.02)
+    assert cell.throughput_rps.value == pytest.approx(cell.overload.answered_rps)
+    assert [point.throughput_rps for point in cell.timeline] == pytest.approx(
+        [cell.overload.answered_rps] * len(cell.timeline), rel=0.01
+    )
+
+
 def test_a_server_that_takes_long_and_keeps_up_is_not_overloaded() -> None:
     """Answers take longer than a slice needs to settle, so that the first window lacks some."""
     run = FakeRun(hello_plan(rate_rps=500), {A: [300.0] * 6}, lag_ms=0.01)

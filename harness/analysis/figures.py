@@ -68,11 +68,16 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     latency_ns = samples.latency_ns[kept]
     sent = samples.failure != Failure.NEVER_SENT
     requests = int(sent.sum())
+    slice_rps = rates.throughput_rps
     schedule = None
     if planned.load.is_open:
         done_ns = samples.intended_ns + samples.latency_ns
         in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
         middle_ns = ((from_ns + to_ns) // 2)[samples.slice]
+        # Answers per second, by counting them: an overloaded server answers much of what it was
+        # sent in a window only after the window's end.
+        answered = np.bincount(samples.slice[in_window & good], minlength=len(window_s))
+        slice_rps = answered / window_s
         lag_ns = samples.start_ns - samples.intended_ns
         schedule = Schedule(
             offered=int(counted.sum()),
@@ -86,7 +91,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
             lag_ns=lag_ns[sent & ~samples.starved],
             service_ns=service_ns[kept],
             without_lag_ns=np.where(samples.starved, samples.latency_ns, service_ns)[kept],
-            throughput_halves=_halves_of_throughput(rates.throughput_rps),
+            throughput_halves=_halves_of_throughput(slice_rps),
         )
     halves = (
         _halves_of_throughput(rates.throughput_rps)
@@ -95,13 +100,13 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     )
     return RoundFigures(
         round=cell.round,
-        throughput_rps=float(np.average(rates.throughput_rps, weights=window_s)),
+        throughput_rps=float(np.average(slice_rps, weights=window_s)),
         halves=halves,
         in_flight=float(np.average(rates.in_flight, weights=window_s)),
         sent=requests,
         failed=int((~good).sum()),
         latency_ns=latency_ns,
-        slice_rps=rates.throughput_rps,
+        slice_rps=slice_rps,
         # A request that was never sent costs the server nothing.
         cpu_us_per_request=cell.server.cpu_s / requests * 1e6
         if requests and not cell.died
