@@ -13,7 +13,7 @@ from apps import contract, fastapi_twin, flask_twin, problems
 from apps.contract import Endpoint, Sample
 from apps.problems import Problem
 from apps.settings import Settings
-from harness import parity
+from harness.checking import parity
 from harness.load import in_process
 
 BARE = Settings(classifier=False)
