@@ -29,10 +29,10 @@ from harness.checking.parity import (
     EXCERPT_CHARACTERS,
     HEADERS_THAT_MATTER,
     REPLY_TIMEOUT_S,
-    differing,
     header_of,
     quoted,
 )
+from harness.checking.values import differing, fits
 
 #: After so many different differences, whatever else there is can wait until they are mended.
 _ENOUGH = 10

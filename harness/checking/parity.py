@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import random
-import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from apps.contract import (
     Sample,
     TextLike,
 )
+from harness.checking.values import differing
 
 # Beside content-type, the headers whose presence a client acts on.
 HEADERS_THAT_MATTER = ("allow", "location", "www-authenticate")
@@ -253,32 +253,6 @@ def compare(sample: Sample, status: int, headers: Mapping[str, str], body: bytes
                 f"{name} is {quoted(given.get(name))} instead of {quoted(wanted.get(name))}"
             )
     return problems
-
-
-def differing(expected: Expected, actual: object, where: str) -> Iterator[str]:
-    """In what a JSON value is not as expected, each in words that begin with where it is."""
-    if isinstance(expected, IntegerAbove):
-        if type(actual) is not int or actual <= expected.bound:
-            yield f"{where} is {actual!r} instead of an integer above {expected.bound}"
-    elif isinstance(expected, TextLike):
-        if not isinstance(actual, str) or not re.fullmatch(expected.pattern, actual):
-            yield f"{where} is {actual!r} instead of a text like {expected.pattern}"
-    elif isinstance(expected, dict) and isinstance(actual, dict):
-        for name in expected.keys() | actual.keys():
-            if name not in actual:
-                yield f"{where}.{name} is missing"
-            elif name not in expected:
-                yield f"{where}.{name} is there and should not be"
-            else:
-                yield from differing(expected[name], actual[name], f"{where}.{name}")
-    elif isinstance(expected, list) and isinstance(actual, list):
-        if len(expected) != len(actual):
-            yield f"{where} has {len(actual)} elements instead of {len(expected)}"
-        for index, (one, other) in enumerate(zip(expected, actual, strict=False)):
-            yield from differing(one, other, f"{where}[{index}]")
-    elif type(expected) is not type(actual) or expected != actual:
-        # To Python 1 is 1.0 and True; to a client they are not.
-        yield f"{where} is {actual!r} instead of {expected!r}"
 
 
 def _written(expected: Expected, actual: object) -> bytes:
