@@ -15,8 +15,8 @@ from harness.checking.starting_points import StoredOnce, samples_by_endpoint, us
 
 def changed_samples() -> st.SearchStrategy[Request]:
     """Draw an endpoint, one of its samples, and up to four changes."""
-    # A nearly correct request gets further than one that is wrong already, and most samples of an
-    # endpoint are wrong. So a status is drawn first, and then a sample with that status.
+    # A nearly correct request gets further than a wrong request, but most samples of an endpoint
+    # are wrong. So a status is drawn first, and then a sample with that status.
     groups = [_by_status(group) for group in samples_by_endpoint()]
     changes = Changes(usable_samples())
     once = StoredOnce.of(usable_samples())

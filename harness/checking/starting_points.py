@@ -1,7 +1,7 @@
 """The contract's samples from which requests are generated.
 
 A new endpoint is covered as soon as the contract has samples of it. An email can be stored only
-once, so each stack needs another one: a marker stands for the part that differs.
+once, so every stack is sent a different email: a marker stands for the part that differs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from apps.contract import Sample
 from harness.checking.json_bodies import NO_VALUE, parsed, texts_in
 from harness.checking.request import Request
 
-#: Whoever sends a request replaces this by a token that is different for each stack.
+#: The sender of a request replaces this with a token that is different for every stack.
 MARKER = "z0unique0z"
 
 #: Larger bodies take long and add little; the contract's own samples include some.
@@ -56,7 +56,7 @@ class StoredOnce:
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> StoredOnce:
-        """Derive both from statuses: a sample with 201 stores, one with 409 is refused."""
+        """Derive both from statuses: 201 means that a value was stored, 409 that it was taken."""
         refused = [parsed(sample.body or b"") for sample in samples if sample.status == 409]
         return cls(
             frozenset((s.method, s.path.partition("?")[0]) for s in samples if s.status == 201),
