@@ -78,6 +78,7 @@ class Changes:
             _change_method,
             self._sometimes_change_shape_of_path,
         )
+        # A change is drawn as often as it is listed.
         self._with_body = (
             *4 * (self._change_json,),
             _change_bytes,
