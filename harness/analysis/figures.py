@@ -33,9 +33,8 @@ class RoundFigures:
     halves: float  # second ÷ first half, of throughput in closed load and of latency in open load
     in_flight: float
     failed: int
-    latency_ns: npt.NDArray[
-        np.int64
-    ]  # of correct replies to requests that were due inside a window
+    #: Of correct replies to requests that were due inside a window.
+    latency_ns: npt.NDArray[np.int64]
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
     schedule: Schedule | None  # None under closed load
