@@ -1,4 +1,4 @@
-"""Runs with known content, made without starting anything."""
+"""Makes up runs whose content is known, without starting anything."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def hello_plan(
     precision: float | None = None,
     ladder: bool = False,
 ) -> Plan:
-    """Two stacks, 4 users, slices of 100 ms of which 10 ms are not counted; or open load.
+    """Plan to measure two stacks, or all rungs of the ladder.
 
-    With a ladder, its rungs too.
+    Unless stated otherwise there are 4 users, and slices of 100 ms, of which 10 ms are not counted.
     """
     return make_plan(
         load_catalogue(),
@@ -61,7 +61,7 @@ def hello_plan(
 
 
 def closed_load(rate_rps: float, users: int, slices: int) -> tuple[Samples, tuple[Slice, ...]]:
-    """What `users` that are never idle get from a server with a steady rate."""
+    """Samples and slices of users that are never idle, from a server with a steady rate."""
     latency = users / rate_rps * 1e9
     pieces, starts, index = [], [], []
     for number in range(slices):
@@ -70,7 +70,7 @@ def closed_load(rate_rps: float, users: int, slices: int) -> tuple[Samples, tupl
             Slice(number, begin, begin + 10 * MS, begin + 100 * MS, begin + 100 * MS + int(latency))
         )
         for user in range(users):
-            # Users a little apart, as replies are in life.
+            # Users do not send at the same moment, because real replies do not come at once.
             first = begin + user * latency / users - latency
             times = np.arange(first, begin + 100 * MS, latency)
             times = times[times >= begin - latency]
@@ -92,7 +92,10 @@ def closed_load(rate_rps: float, users: int, slices: int) -> tuple[Samples, tupl
 def open_load(
     rate_rps: float, service_ms: float, lag_ms: float, slices: int
 ) -> tuple[Samples, tuple[Slice, ...]]:
-    """Requests that are due evenly, are each sent so much later, and take so long from then."""
+    """Samples and slices of requests that are due at even intervals.
+
+    Each request is sent `lag_ms` after it is due, and takes `service_ms` from then on.
+    """
     pieces, due, index = [], [], []
     for number in range(slices):
         begin = number * 1500 * MS
@@ -115,9 +118,9 @@ def open_load(
 
 
 class FakeRun:
-    """A run whose stacks have the rates that they are given, round by round.
+    """A run in which the rate of each stack in each round is given.
 
-    Under open load, in place of rates: how many ms a request takes.
+    Under open load, the duration of a request in ms is given instead of a rate.
     """
 
     def __init__(
@@ -177,24 +180,26 @@ class FakeRun:
         )
 
     def read(self, cell: CellRound) -> Samples:
-        """As store.read_samples does."""
+        """Return the samples of a cell, as store.read_samples does."""
         return self.samples[cell.samples_file]
 
     def change(self, label: str, change: Callable[[CellRound], CellRound]) -> None:
-        """Let every round of a stack be another."""
+        """Change every round of a stack."""
         self.record = replace(
             self.record,
             rounds=tuple(
                 replace(
-                    one,
-                    cells=tuple(change(c) if c.stack == label else c for c in one.cells),
+                    finished,
+                    cells=tuple(
+                        change(cell) if cell.stack == label else cell for cell in finished.cells
+                    ),
                 )
-                for one in self.record.rounds
+                for finished in self.record.rounds
             ),
         )
 
     def spoil(self, label: str, share: float) -> None:
-        """Let a share of a stack's requests fail."""
+        """Make a share of a stack's requests fail."""
 
         def spoilt(cell: CellRound) -> CellRound:
             samples = self.samples[cell.samples_file]

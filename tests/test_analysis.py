@@ -1,3 +1,5 @@
+"""What the analysis derives from runs whose content is known."""
+
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -32,9 +34,11 @@ def analysed(run: FakeRun) -> Analysis:
 
 
 def calibrated(run: FakeRun, floor: float) -> Analysis:
-    """With what A against A came to on this machine."""
-    known = Calibration("here", "2026-01-01T00:00:00+00:00", 9, {"throughput_rps": floor}, {})
-    return analyse(replace(run.record, calibration=known), run.read)
+    """Analyse the run with a calibration whose noise floor of throughput is `floor`."""
+    calibration = Calibration(
+        "this machine", "2026-01-01T00:00:00+00:00", 9, {"throughput_rps": floor}, {}
+    )
+    return analyse(replace(run.record, calibration=calibration), run.read)
 
 
 def throughput(analysis: Analysis) -> Comparison:
@@ -42,13 +46,13 @@ def throughput(analysis: Analysis) -> Comparison:
 
 
 def drifting(factor: float) -> dict[str, list[float]]:
-    """A machine whose speed halves and doubles between rounds, the candidate `factor` faster."""
+    """Rates on a machine whose speed changes by round; the candidate is `factor` × as fast."""
     machine = [1000.0, 2000.0, 1500.0, 900.0, 1800.0, 1200.0]
-    luck = [1.01, 0.99, 1.0, 1.005, 0.995, 1.0]
-    return {A: machine, B: [m * factor * x for m, x in zip(machine, luck, strict=True)]}
+    noise = [1.01, 0.99, 1.0, 1.005, 0.995, 1.0]
+    return {A: machine, B: [m * factor * x for m, x in zip(machine, noise, strict=True)]}
 
 
-def test_a_known_ratio_comes_back_though_the_machine_drifts() -> None:
+def test_a_known_ratio_is_found_although_the_machine_drifts() -> None:
     comparison = throughput(analysed(FakeRun(hello_plan(), drifting(2.0))))
     assert comparison.ratio == pytest.approx(2.0, rel=0.005)
     assert comparison.ci_low < 2.0 < comparison.ci_high
@@ -56,7 +60,7 @@ def test_a_known_ratio_comes_back_though_the_machine_drifts() -> None:
     assert comparison.verdict is Verdict.FASTER
 
 
-def test_a_slow_down_of_ten_percent_comes_back_as_that() -> None:
+def test_a_slow_down_of_ten_percent_is_found() -> None:
     comparison = throughput(analysed(FakeRun(hello_plan(), drifting(1 / 1.1))))
     assert comparison.ci_low < 1 / 1.1 < comparison.ci_high
     assert comparison.verdict is Verdict.SLOWER
@@ -66,7 +70,7 @@ def test_equal_stacks_are_the_same() -> None:
     assert throughput(analysed(FakeRun(hello_plan(), drifting(1.0)))).verdict is Verdict.SAME
 
 
-def test_throughput_and_latency_are_those_of_the_server() -> None:
+def test_throughput_latency_cpu_time_and_memory_are_those_of_the_server() -> None:
     cell = analysed(FakeRun(hello_plan(), {A: [1000.0] * 5, B: [2000.0] * 5})).cells[0]
     assert cell.throughput_rps.value == pytest.approx(1000, rel=0.01)
     assert cell.latency_ms["p50"].value == pytest.approx(4.0, rel=0.01)  # 4 users, 1,000/s
@@ -81,7 +85,7 @@ def test_the_ratio_in_the_comparison_is_the_ratio_of_the_summaries() -> None:
     assert throughput(analysis).ratio == pytest.approx(candidate / base)
 
 
-def test_failures_make_a_cell_invalid_and_unranked() -> None:
+def test_failures_make_a_cell_and_its_comparisons_invalid() -> None:
     run = FakeRun(hello_plan(), drifting(2.0))
     run.spoil(B, 0.01)
     analysis = analysed(run)
@@ -93,7 +97,7 @@ def test_failures_make_a_cell_invalid_and_unranked() -> None:
     assert not analysis.valid
 
 
-def test_a_cell_that_was_measured_once_is_no_cell() -> None:
+def test_a_cell_that_was_measured_in_a_single_round_is_invalid() -> None:
     analysis = analysed(FakeRun(hello_plan(), {A: [1000.0], B: [2000.0]}))
     assert not analysis.valid
     assert "rounds: 1 measured" in analysis.cells[0].reason
@@ -106,7 +110,7 @@ def test_fewer_than_five_rounds_give_an_interval_but_no_verdict() -> None:
     assert comparison.verdict is Verdict.INCONCLUSIVE
 
 
-def test_only_rounds_that_both_took_part_in_are_compared() -> None:
+def test_only_rounds_with_both_stacks_are_compared() -> None:
     rates = drifting(2.0)
     rates[B] = rates[B][:5]
     comparison = throughput(analysed(FakeRun(hello_plan(), rates)))
@@ -114,7 +118,7 @@ def test_only_rounds_that_both_took_part_in_are_compared() -> None:
     assert comparison.ratio == pytest.approx(2.0, rel=0.01)
 
 
-def test_a_machines_own_noise_floor_widens_the_band() -> None:
+def test_the_noise_floor_of_the_machine_widens_the_band() -> None:
     run = FakeRun(hello_plan(), drifting(1.06))
     assert throughput(analysed(run)).verdict is Verdict.FASTER
     comparison = throughput(calibrated(run, 0.10))
@@ -122,7 +126,7 @@ def test_a_machines_own_noise_floor_widens_the_band() -> None:
     assert comparison.noise_floor == 0.10
 
 
-def test_a_quiet_machine_narrows_no_band_below_three_percent() -> None:
+def test_no_band_is_narrower_than_three_percent_on_a_quiet_machine() -> None:
     assert throughput(calibrated(FakeRun(hello_plan(), drifting(1.06)), 0.001)).noise_floor == 0.03
 
 
@@ -134,7 +138,7 @@ def test_a_metric_that_was_not_calibrated_keeps_the_default_band() -> None:
     assert analysis.noise_floor == 0.10
 
 
-def test_a_noisy_machine_calls_nothing_the_same_beyond_ten_percent() -> None:
+def test_a_difference_beyond_ten_percent_is_never_the_same_on_a_noisy_machine() -> None:
     run = FakeRun(hello_plan(), drifting(1.15))
     comparison = throughput(calibrated(run, 0.40))
     assert comparison.noise_floor == 0.40
@@ -143,7 +147,7 @@ def test_a_noisy_machine_calls_nothing_the_same_beyond_ten_percent() -> None:
     assert throughput(calibrated(within, 0.40)).verdict is Verdict.SAME
 
 
-def test_users_that_are_not_kept_busy_make_a_cell_invalid() -> None:
+def test_idle_users_make_a_cell_invalid() -> None:
     run = FakeRun(hello_plan(), drifting(2.0))
     run.record = replace(run.record, plan=hello_plan(users=(5,)))
     for label in (A, B):
@@ -151,7 +155,7 @@ def test_users_that_are_not_kept_busy_make_a_cell_invalid() -> None:
     assert "Little's law" in analysed(run).cells[0].reason
 
 
-def test_the_curve_ends_where_samples_are_too_few() -> None:
+def test_the_curve_ends_at_the_last_quantile_with_enough_samples() -> None:
     analysis = analysed(FakeRun(hello_plan(), drifting(2.0)))
     for cell in analysis.cells:
         last = cell.latency_curve_ms[-1][0]
@@ -166,7 +170,7 @@ def test_a_curve_reaches_a_percentile_exactly_when_enough_samples_support_it() -
             assert (quantile in reached) == (cell.requests * (1 - quantile) >= SAMPLES_BEYOND)
 
 
-def test_the_timeline_puts_rounds_one_after_the_other() -> None:
+def test_the_timeline_shows_rounds_in_sequence() -> None:
     cell = analysed(FakeRun(hello_plan(), drifting(2.0))).cells[0]
     times = [point.elapsed_s for point in cell.timeline]
     assert times == sorted(times)
@@ -174,7 +178,7 @@ def test_the_timeline_puts_rounds_one_after_the_other() -> None:
     assert len(cell.timeline) == 6 * 4
 
 
-def test_the_harness_share_is_its_cpu_time_while_stacks_had_their_turns() -> None:
+def test_the_share_of_the_harness_is_its_cpu_time_during_the_slices() -> None:
     analysis = analysed(FakeRun(hello_plan(), drifting(1.0)))
     assert analysis.harness_core_share == pytest.approx(0.03)
 
@@ -185,11 +189,11 @@ def test_threads_and_context_switches_are_those_of_the_server() -> None:
     assert cell.switches_per_request == pytest.approx(3)
 
 
-def test_the_idle_share_is_that_of_one_idle_stack() -> None:
+def test_the_idle_share_is_that_of_a_single_idle_stack() -> None:
     assert analysed(FakeRun(hello_plan(), drifting(1.0))).idle_core_share == pytest.approx(0.002)
 
 
-def test_a_run_without_any_round_has_nothing_to_say() -> None:
+def test_a_run_without_rounds_has_neither_cells_nor_comparisons() -> None:
     run = FakeRun(hello_plan(), {A: [1000.0], B: [1000.0]})
     run.record = replace(run.record, rounds=())
     analysis = analysed(run)
@@ -198,7 +202,7 @@ def test_a_run_without_any_round_has_nothing_to_say() -> None:
 
 
 def first_half_then(early: Samples, late: Samples) -> Samples:
-    """Slices 0 and 1 of the one, 2 and 3 of the other."""
+    """Slices 0 and 1 of `early`, and slices 2 and 3 of `late`."""
     return Samples(
         **{
             name: np.concatenate(
@@ -211,8 +215,8 @@ def first_half_then(early: Samples, late: Samples) -> Samples:
 
 def test_a_stack_that_warms_up_while_the_other_does_not_is_not_settled() -> None:
     run = FakeRun(hello_plan(), {A: [1000.0] * 6, B: [1000.0] * 6})
-    for one in run.record.rounds:
-        cell = next(cell for cell in one.cells if cell.stack == B)
+    for finished in run.record.rounds:
+        cell = next(cell for cell in finished.cells if cell.stack == B)
         slow, _ = closed_load(800.0, 4, 4)
         fast = run.samples[cell.samples_file]
         run.samples[cell.samples_file] = first_half_then(slow, fast)
@@ -220,10 +224,10 @@ def test_a_stack_that_warms_up_while_the_other_does_not_is_not_settled() -> None
     assert "settled: the second half of a round is 1.25" in reasons[B]
 
 
-def test_a_machine_that_slows_both_down_within_rounds_spoils_nothing() -> None:
+def test_a_machine_that_slows_all_stacks_down_makes_no_cell_invalid() -> None:
     run = FakeRun(hello_plan(), {A: [1000.0] * 6, B: [2000.0] * 6})
-    for one in run.record.rounds:
-        for cell in one.cells:
+    for finished in run.record.rounds:
+        for cell in finished.cells:
             rate = 1000.0 if cell.stack == A else 2000.0
             late, _ = closed_load(rate * 0.7, 4, 4)
             early = run.samples[cell.samples_file]
@@ -235,7 +239,7 @@ def test_a_machine_that_slows_both_down_within_rounds_spoils_nothing() -> None:
 
 def test_without_io_a_single_failure_makes_a_cell_invalid() -> None:
     run = FakeRun(hello_plan(), drifting(2.0))
-    run.spoil(B, 0.001)  # one request of a round, or none
+    run.spoil(B, 0.001)  # at most a single request of a round
     broken = next(cell for cell in analysed(run).cells if cell.stack == B)
     assert broken.errors
     assert "none may fail in a scenario without I/O" in broken.reason
@@ -253,7 +257,7 @@ def test_with_io_a_request_in_a_thousand_may_fail() -> None:
     assert analysis.valid
 
 
-def test_services_that_can_not_be_metered_are_unknown_and_not_idle() -> None:
+def test_a_service_without_a_reading_is_unknown_and_not_idle() -> None:
     run = FakeRun(hello_plan(), {A: [1000.0] * 5, B: [1000.0] * 5})
     run.change(A, lambda cell: replace(cell, services_cpu_s={"postgres": None, "upstream": None}))
     figures = {
@@ -266,7 +270,7 @@ def test_services_that_can_not_be_metered_are_unknown_and_not_idle() -> None:
         A: "10% of 1 core, not counting PostgreSQL and upstream, which can't be metered",
         B: "10% of 1 core",
     }
-    # Where the load is not on these cores either, nothing is known, and nothing is judged.
+    # If the load is not on these cores either, nothing is known, and there is no gate.
     apart = replace(run.record, placement=Placement((0,), (1,), (2, 3)))
     gates = {
         cell.stack: [gate.gate for gate in cell.gates] for cell in analyse(apart, run.read).cells
@@ -359,7 +363,7 @@ def test_a_stack_that_breaks_the_contract_is_invalid() -> None:
 
 # -------------------------------------------------------------------------- ladder
 
-#: From the lowest rung on: how fast each is beside flask-gthread.
+#: Rung -> its speed relative to flask-gthread, from the lowest rung on.
 RUNGS = {
     A: 1.0,
     "flask-granian": 1.5,
@@ -370,7 +374,7 @@ RUNGS = {
 
 
 def ladder_run(**changes: float) -> FakeRun:
-    """Rounds of a drifting machine on which each rung has luck of its own."""
+    """A run on a drifting machine, with noise that differs between rungs."""
     machine = drifting(1.0)[A]
     rates = {
         label: [
@@ -382,7 +386,7 @@ def ladder_run(**changes: float) -> FakeRun:
 
 
 def of_steps(run: FakeRun, metric: str = "throughput_rps") -> list[Comparison]:
-    """The ladder's comparisons, from the lowest rung on."""
+    """The comparisons of the ladder's steps, from the lowest rung on."""
     by_pair = {
         (c.baseline, c.candidate): c for c in analysed(run).comparisons if c.metric == metric
     }
@@ -401,20 +405,20 @@ def test_the_steps_of_a_ladder_multiply_to_the_total(metric: str) -> None:
     assert math.prod(step.ratio for step in steps) == pytest.approx(total.ratio, rel=1e-12)
 
 
-def test_each_step_comes_back_as_what_it_is_with_a_verdict_of_its_own() -> None:
+def test_each_step_has_its_known_ratio_and_a_verdict() -> None:
     steps = of_steps(ladder_run())
     for step, ratio in zip(steps, (1.5, 1 / 1.5, 1.01, 2.5 / 1.01), strict=True):
         assert step.ci_low < ratio < step.ci_high
     assert [step.verdict for step in steps] == ["faster", "slower", "same", "faster"]
 
 
-def test_a_rung_is_compared_with_its_neighbour_and_no_other() -> None:
+def test_a_rung_is_compared_only_with_its_neighbours() -> None:
     pairs = {(c.baseline, c.candidate) for c in analysed(ladder_run()).comparisons}
     rungs = list(RUNGS)
     assert pairs == {(A, B), *pairwise(rungs)}
 
 
-def test_an_invalid_rung_makes_the_steps_to_and_from_it_invalid_and_no_other() -> None:
+def test_an_invalid_rung_makes_only_the_steps_to_and_from_it_invalid() -> None:
     run = ladder_run()
     run.spoil("fastapi-def-granian", 0.05)
     verdicts = [step.verdict for step in of_steps(run)]
@@ -423,39 +427,42 @@ def test_an_invalid_rung_makes_the_steps_to_and_from_it_invalid_and_no_other() -
     assert total.verdict is Verdict.FASTER
 
 
-#: 5 % more on the average, and that with p between 0.0125 and 0.05.
-HARDLY = [1000.0 * (1 + x) for x in (0.105, 0.005, 0.07, 0.01, 0.1, 0.03)]
+#: 5 % above STEADY on average, with a p-value between 0.0125 and 0.05.
+BARELY_FASTER = [1000.0 * (1 + x) for x in (0.105, 0.005, 0.07, 0.01, 0.1, 0.03)]
 STEADY = [1000.0 * (1 + x) for x in (0.02, -0.02, 0.0, 0.01, -0.01, 0.0)]
 
 
-def test_measuring_the_steps_too_takes_no_verdict_from_the_comparison() -> None:
-    apart = throughput(analysed(FakeRun(hello_plan(), {A: STEADY, B: HARDLY})))
-    assert apart.verdict is Verdict.FASTER
-    rates = {**dict.fromkeys(RUNGS, STEADY), B: HARDLY}
+def test_measuring_the_steps_too_does_not_change_the_verdict_on_the_twins() -> None:
+    without_steps = throughput(analysed(FakeRun(hello_plan(), {A: STEADY, B: BARELY_FASTER})))
+    assert without_steps.verdict is Verdict.FASTER
+    rates = {**dict.fromkeys(RUNGS, STEADY), B: BARELY_FASTER}
     run = FakeRun(hello_plan(ladder=True), rates)
-    beside = next(c for c in analysed(run).comparisons if c.metric == "throughput_rps")
-    assert (beside.baseline, beside.candidate) == (A, B)
-    assert beside == apart
+    with_steps = throughput(analysed(run))
+    assert (with_steps.baseline, with_steps.candidate) == (A, B)
+    assert with_steps == without_steps
 
 
-def test_the_steps_are_corrected_for_together() -> None:
-    """As the only comparison it would have a verdict; as one of four steps it has none."""
-    assert throughput(analysed(FakeRun(hello_plan(), {A: STEADY, B: HARDLY}))).verdict == "faster"
-    rates = {**dict.fromkeys(RUNGS, STEADY), B: HARDLY}
+def test_the_verdicts_on_the_steps_are_corrected_together() -> None:
+    """The difference is significant as the only comparison, and not among four steps."""
+    assert (
+        throughput(analysed(FakeRun(hello_plan(), {A: STEADY, B: BARELY_FASTER}))).verdict
+        == "faster"
+    )
+    rates = {**dict.fromkeys(RUNGS, STEADY), B: BARELY_FASTER}
     *_, last = of_steps(FakeRun(hello_plan(ladder=True), rates))
     assert (last.candidate, last.verdict) == (B, Verdict.INCONCLUSIVE)
     assert last.ci_low > 1
 
 
-def test_a_step_that_is_wide_keeps_a_scenario_going() -> None:
-    def reached(noisy: list[float]) -> bool:
+def test_a_block_is_measured_further_while_the_interval_of_a_step_is_wide() -> None:
+    def is_precise(rates: list[float]) -> bool:
         plan = hello_plan(ladder=True, precision=0.05)
-        run = FakeRun(plan, {**dict.fromkeys(RUNGS, STEADY), "fastapi-def": noisy})
+        run = FakeRun(plan, {**dict.fromkeys(RUNGS, STEADY), "fastapi-def": rates})
         more = replace(run.record, plan=replace(plan, rounds=plan.rounds + 1))
         return UntilPrecise(0.05, run.read).next(more) is None
 
-    assert reached(STEADY)
-    assert not reached([700.0, 1400.0] * 3)
+    assert is_precise(STEADY)
+    assert not is_precise([700.0, 1400.0] * 3)
 
 
 # ----------------------------------------------------------------------- open load
@@ -667,19 +674,19 @@ def test_a_generator_that_cannot_keep_its_schedule_is_invalid_also_where_the_rat
 
 
 def test_a_stall_shows_in_open_load_and_hides_in_closed_load() -> None:
-    """The server stops for 300 ms of each second; the same requests, due or sent on answer."""
+    """The server stops for 300 ms of each second."""
     run = FakeRun(hello_plan(rate_rps=500), {A: [2.0] * 6})
     slices = run.record.rounds[0].cells[0]
     due = run.read(slices)
     begin = np.array([piece.begin_ns for piece in slices.slices])[due.slice]
     since = due.intended_ns - begin
     stalled = (since >= 300_000_000) & (since < 600_000_000)
-    for one in run.record.rounds:
-        file = one.cells[0].samples_file
+    for finished in run.record.rounds:
+        file = finished.cells[0].samples_file
         waits = np.where(stalled, 600_000_000 - since, 0)
         run.samples[file] = replace(due, latency_ns=due.latency_ns + waits)
     cell = analysed(run).cells[0]
-    # Of 0.9 s that are counted, a third falls into the stall: the 90th percentile is 210 ms in.
+    # A third of the counted 0.9 s is stalled, so the 90th percentile is a wait of 210 ms.
     assert cell.latency_ms["p90"].value == pytest.approx(212, rel=0.02)
     closed = analysed(FakeRun(hello_plan(), {A: [2000.0] * 6})).cells[0]
     assert closed.schedule is None
@@ -708,9 +715,9 @@ def test_the_halves_of_open_load_are_compared_by_latency() -> None:
 def test_percentiles_are_those_of_all_rounds_pooled(name: str) -> None:
     run = FakeRun(hello_plan(), {A: [1000.0] * 6})
     generator = np.random.default_rng(4)
-    everything = []
-    for one in run.record.rounds:
-        cell = one.cells[0]
+    by_round = []
+    for finished in run.record.rounds:
+        cell = finished.cells[0]
         samples = run.samples[cell.samples_file]
         spread = generator.lognormal(0, 0.3, len(samples.latency_ns))
         latency_ns = (samples.latency_ns * spread).astype(np.int64)
@@ -718,16 +725,16 @@ def test_percentiles_are_those_of_all_rounds_pooled(name: str) -> None:
         begin = np.array([piece.from_ns for piece in cell.slices])[samples.slice]
         end = np.array([piece.to_ns for piece in cell.slices])[samples.slice]
         inside = (samples.start_ns >= begin) & (samples.start_ns < end)
-        everything.append(latency_ns[inside])
+        by_round.append(latency_ns[inside])
     found = analysed(run).cells[0].latency_ms[name]
-    exact = np.quantile(np.concatenate(everything), QUANTILES[name]) / 1e6
+    exact = np.quantile(np.concatenate(by_round), QUANTILES[name]) / 1e6
     assert found.value == pytest.approx(exact)
     assert found.low < found.value < found.high
-    mean = np.mean([np.quantile(one, QUANTILES[name]) for one in everything]) / 1e6
+    mean = np.mean([np.quantile(latency_ns, QUANTILES[name]) for latency_ns in by_round]) / 1e6
     assert name == "p50" or found.value != pytest.approx(mean, rel=1e-6)
 
 
-def test_a_ratio_of_percentiles_over_some_of_the_rounds_is_of_those_rounds() -> None:
+def test_a_ratio_of_percentiles_uses_only_the_rounds_with_both_stacks() -> None:
     rates = {A: [1000.0] * 5 + [100.0], B: [2000.0] * 5}
     median = analysed(FakeRun(hello_plan(), rates)).comparisons[1]
     assert median.rounds == 5
@@ -738,18 +745,21 @@ def test_a_ratio_of_percentiles_over_some_of_the_rounds_is_of_those_rounds() -> 
 
 
 def at_two_loads(candidate: list[float]) -> FakeRun:
-    """hello with 4 and with 64 users: the second load serves half of what the first does."""
+    """A run of hello with 4 and with 64 users; the second load has half the throughput."""
     run = FakeRun(hello_plan(users=(4, 64)), {A: [1000.0] * 6, B: candidate})
     slower = FakeRun(hello_plan(users=(64,)), {A: [500.0] * 6, B: [x / 2 for x in candidate]})
-    heavy = {(cell.key, cell.round): cell for made in slower.record.rounds for cell in made.cells}
+    heavy = {
+        (cell.key, cell.round): cell for finished in slower.record.rounds for cell in finished.cells
+    }
     run.samples |= slower.samples
     run.record = replace(
         run.record,
         rounds=tuple(
             replace(
-                made, cells=tuple(heavy.get((cell.key, cell.round), cell) for cell in made.cells)
+                finished,
+                cells=tuple(heavy.get((cell.key, cell.round), cell) for cell in finished.cells),
             )
-            for made in run.record.rounds
+            for finished in run.record.rounds
         ),
     )
     return run
@@ -770,10 +780,10 @@ def test_two_loads_of_a_scenario_are_two_cells_with_figures_of_their_own() -> No
 
 
 def test_a_further_load_does_not_weaken_the_answer_to_the_first() -> None:
-    # So narrowly significant that a correction for two comparisons would undo it.
+    # The difference is significant, but would not be after a correction for two comparisons.
     candidate = [1000.0 * x for x in (1.02, 1.19, 1.08, 1.01, 1.17, 1.03)]
-    alone = throughput(analysed(FakeRun(hello_plan(), {A: [1000.0] * 6, B: candidate})))
-    assert alone.verdict is Verdict.FASTER
+    first_load = throughput(analysed(FakeRun(hello_plan(), {A: [1000.0] * 6, B: candidate})))
+    assert first_load.verdict is Verdict.FASTER
     analysis = analysed(at_two_loads(candidate))
     both = [c for c in analysis.comparisons if c.metric == "throughput_rps"]
     assert [c.family for c in both] == [Family.ANSWERS, Family.LOADS]

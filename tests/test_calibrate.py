@@ -1,4 +1,4 @@
-"""What is kept and told after a calibration, without measuring anything."""
+"""What a calibration keeps and reports, without measuring anything."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ INTERVALS = {
 }
 
 
-def record(todo: Plan) -> RunRecord:
+def record(plan: Plan) -> RunRecord:
     rounds = tuple(
         Round(number, (BlockKey("hello", "closed-16"),), "", {}, (), ()) for number in range(1, 7)
     )
-    where = Placement((0,), (1,), (1,))
-    return RunRecord("run", store.SCHEMA, todo, {}, where, ("twinbench",), "", "", rounds)
+    placement = Placement((0,), (1,), (1,))
+    return RunRecord("run", store.SCHEMA, plan, {}, placement, ("twinbench",), "", "", rounds)
 
 
 def analysed(run: RunRecord, *, valid: bool) -> Analysis:
     gate = GateResult("settled", valid, "second ÷ first half 0.9", "within 5 %")
-    one = Estimate(1.0, 0.9, 1.1)
+    estimate = Estimate(1.0, 0.9, 1.1)
     baseline, candidate = (stack.label for stack in run.plan.stacks)
     cells = tuple(
         CellSummary(
             scenario="hello", stack=label, twin="fastapi", load="closed-16", rounds=6,
-            requests=1000, errors=0, throughput_rps=one, latency_ms={}, cpu_us_per_request=one,
+            requests=1000, errors=0, throughput_rps=estimate, latency_ms={}, cpu_us_per_request=estimate,
             pss_mib=1.0, threads=1, switches_per_request=0.0, schedule=None, gates=(gate,),
             latency_curve_ms=(), timeline=(),
         )
@@ -76,10 +76,10 @@ def analysed(run: RunRecord, *, valid: bool) -> Analysis:
 
 @pytest.fixture(params=[True, False], ids=["valid", "invalid"])
 def valid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Nothing is started; the run's analysis is made up."""
+    """Start nothing, and make up the run's analysis."""
     monkeypatch.setattr(machine, "read", lambda: CALM)
-    monkeypatch.setattr(ceiling, "measure", lambda where, seconds: dict(GOOD_RPS))
-    monkeypatch.setattr(runner, "run", lambda todo, *_, **__: record(todo))
+    monkeypatch.setattr(ceiling, "measure", lambda placement, seconds: dict(GOOD_RPS))
+    monkeypatch.setattr(runner, "run", lambda plan, *_, **__: record(plan))
     valid: bool = request.param
     monkeypatch.setattr(calibrate, "analyse", lambda run, _: analysed(run, valid=valid))
     return valid
@@ -90,32 +90,30 @@ def calibrated(out: Path, *options: str) -> Result:
     return CliRunner().invoke(cli, arguments)
 
 
-def test_it_is_kept_for_this_machine_when_a_against_a_was_valid(
-    tmp_path: Path, valid: bool
-) -> None:
+def test_a_calibration_is_kept_for_this_machine_if_it_is_valid(tmp_path: Path, valid: bool) -> None:
     result = calibrated(tmp_path, "--json")
-    said = json.loads(result.stdout)
-    assert said["valid"] is valid
+    output = json.loads(result.stdout)
+    assert output["valid"] is valid
     kept = store.read_calibration(tmp_path, environment.fingerprint())
     if not valid:
         assert result.exit_code == 1
         assert kept is None
-        assert said["file"] is said["noise_floor"] is None
-        assert "settled" in said["reasons"][0]
+        assert output["file"] is output["noise_floor"] is None
+        assert "settled" in output["reasons"][0]
         return
     assert result.exit_code == 0
     assert kept is not None
-    assert kept.noise_floor == said["noise_floors"]
-    assert Path(said["file"]).is_file()
-    assert said["noise_floor"] == pytest.approx(1 / 0.95 - 1)
-    assert said["noise_floors"]["latency_p99_ms"] == pytest.approx(0.30)
-    assert said["ratio"]["throughput_rps"]["ci_low"] == 0.95
-    assert said["rounds"] == kept.rounds == 6
-    assert said["ceiling_rps"] == GOOD_RPS
-    assert {one["level"] for one in said["findings"]} == {"fine"}
+    assert kept.noise_floor == output["noise_floors"]
+    assert Path(output["file"]).is_file()
+    assert output["noise_floor"] == pytest.approx(1 / 0.95 - 1)
+    assert output["noise_floors"]["latency_p99_ms"] == pytest.approx(0.30)
+    assert output["ratio"]["throughput_rps"]["ci_low"] == 0.95
+    assert output["rounds"] == kept.rounds == 6
+    assert output["ceiling_rps"] == GOOD_RPS
+    assert {finding["level"] for finding in output["findings"]} == {"fine"}
 
 
-def test_an_earlier_calibration_stays_when_a_later_one_is_not_valid(
+def test_an_earlier_calibration_stays_if_a_later_calibration_is_invalid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valid: bool
 ) -> None:
     monkeypatch.setattr(calibrate, "analyse", lambda run, _: analysed(run, valid=True))
@@ -126,57 +124,57 @@ def test_an_earlier_calibration_stays_when_a_later_one_is_not_valid(
     assert store.read_calibration(tmp_path, environment.fingerprint()) == before is not None
 
 
-def test_the_text_says_what_the_floor_means_or_why_there_is_none(
+def test_the_text_explains_the_noise_floor_or_why_there_is_none(
     tmp_path: Path, valid: bool
 ) -> None:
     result = calibrated(tmp_path)
-    said = " ".join(result.stdout.replace("\u00a0", " ").split())
+    text = " ".join(result.stdout.replace("\u00a0", " ").split())
     if valid:
-        assert "±5.3 % for Requests/s and ±30 % for p99 latency" in said
-        assert "'same' is said within ±10 % at most" in said
-        assert f"Kept for this machine: {tmp_path}" in said
+        assert "±5.3 % for Requests/s and ±30 % for p99 latency" in text
+        assert "'same' is said within ±10 % at most" in text
+        assert f"Kept for this machine: {tmp_path}" in text
     else:
-        assert "no valid measurement" in said
-        assert "settled: second ÷ first half 0.9" in said
-        assert "Nothing is kept as calibration." in said
-    assert f"twinbench report {tmp_path}/calibration/" in said
+        assert "no valid measurement" in text
+        assert "settled: second ÷ first half 0.9" in text
+        assert "Nothing is kept as calibration." in text
+    assert f"twinbench report {tmp_path}/calibration/" in text
 
 
-def test_the_plan_is_given_the_time_that_is_left_and_no_earlier_calibration(
+def test_the_run_gets_the_time_that_is_left_and_no_earlier_calibration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valid: bool
 ) -> None:
-    asked: list[dict[str, float]] = []
+    calls: list[dict[str, float]] = []
 
-    def run(todo: Plan, *_: object, **options: float) -> RunRecord:
-        asked.append(options)
-        return record(todo)
+    def run(plan: Plan, *_: object, **options: float) -> RunRecord:
+        calls.append(options)
+        return record(plan)
 
     monkeypatch.setattr(runner, "run", run)
     calibrated(tmp_path)
-    (options,) = asked
+    (options,) = calls
     assert set(options) == {"pacing"}
     assert 40 < options["pacing"].within_s < 60
 
 
-def told(findings: list[Finding]) -> str:
+def printed(findings: list[Finding]) -> str:
     console = Console(width=100)
     with console.capture() as captured:
         console.print(checkup.diagnosis(findings))
     return captured.get()
 
 
-def test_the_gravest_finding_comes_first_with_its_mend() -> None:
-    said = told(
+def test_the_gravest_finding_comes_first_with_its_remedy() -> None:
+    text = printed(
         [
             Finding("swap", Level.FINE, "none"),
             Finding("load", Level.NOTE, "1.5", "wait"),
             Finding("power", Level.DISTURBS, "on battery", "plug it in"),
         ]
     )
-    assert said.index("power") < said.index("load") < said.index("swap")
-    assert "→ plug it in" in said
-    assert "1 thing would spoil a measurement" in said.replace("\u00a0", " ")
+    assert text.index("power") < text.index("load") < text.index("swap")
+    assert "→ plug it in" in text
+    assert "1 thing would spoil a measurement" in text.replace("\u00a0", " ")
 
 
-def test_where_all_is_fine_it_says_so() -> None:
-    assert "Nothing disturbs." in told([Finding("swap", Level.FINE, "none")])
+def test_a_machine_without_disturbances_is_reported_as_calm() -> None:
+    assert "Nothing disturbs." in printed([Finding("swap", Level.FINE, "none")])

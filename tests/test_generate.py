@@ -1,4 +1,4 @@
-"""Generated requests, and what comes of differences among the replies."""
+"""How requests are generated, and how differences between the answers are shown."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ import pytest
 from apps import contract, fastapi_twin
 from apps.fastapi_twin import openapi
 from apps.settings import Settings
-from harness.checking import explore, generate
-from harness.checking.generate import MARKER, Request, StoredOnce
+from harness.checking import explore, generate, shrink
+from harness.checking.from_contract import changed_samples
+from harness.checking.from_openapi import requests_of
+from harness.checking.request import Request
+from harness.checking.starting_points import MARKER, StoredOnce
 from harness.planning.files import PROJECT
 
 FEW = 300
@@ -36,7 +39,7 @@ def document() -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def from_document(document: dict[str, object]) -> list[Request]:
-    return generate._drawn(generate.from_openapi(document), 80, "1")
+    return generate.drawn(requests_of(document), 80, "1")
 
 
 def test_there_are_as_many_different_requests_as_were_asked_for(requests: list[Request]) -> None:
@@ -66,21 +69,21 @@ def test_another_seed_gives_other_requests(requests: list[Request]) -> None:
     assert len(set(generate.requests(FEW, 2)) & set(requests)) < FEW / 2
 
 
-def test_every_endpoint_comes_up_with_changes_in_all_that_a_twin_reads(
+def test_every_endpoint_comes_up_and_every_part_that_a_twin_reads_is_changed(
     requests: list[Request],
 ) -> None:
     written = {(sample.method, sample.path) for sample in contract.samples(MARKER)}
     for endpoint in contract.ENDPOINTS:
         start = endpoint.path.partition("{")[0]
-        assert any(one.path.startswith(start) for one in requests), endpoint.path
-    assert any((one.method, one.path) not in written for one in requests)
-    assert any("?" in one.path for one in requests)
-    assert any(one.chunked for one in requests)
-    assert any(name.startswith("x-") for one in requests for name, _ in one.headers)
-    assert any(not (one.body or b"").isascii() for one in requests)
+        assert any(request.path.startswith(start) for request in requests), endpoint.path
+    assert any((request.method, request.path) not in written for request in requests)
+    assert any("?" in request.path for request in requests)
+    assert any(request.chunked for request in requests)
+    assert any(name.startswith("x-") for request in requests for name, _ in request.headers)
+    assert any(not (request.body or b"").isascii() for request in requests)
 
 
-def test_what_goes_over_the_wire_is_http(requests: list[Request]) -> None:
+def test_the_bytes_of_a_request_are_http(requests: list[Request]) -> None:
     for request in requests:
         head, _, body = request.as_bytes("host:1").partition(b"\r\n\r\n")
         first, *headers = head.decode("latin-1").split("\r\n")
@@ -92,13 +95,12 @@ def test_what_goes_over_the_wire_is_http(requests: list[Request]) -> None:
         assert request.chunked or body == (request.body or b"")
 
 
-def test_a_header_with_a_token_has_nothing_that_servers_understand_in_different_ways(
+def test_a_token_contains_no_character_that_servers_interpret_in_different_ways(
     requests: list[Request], from_document: list[Request]
 ) -> None:
-    drawn = [*requests, *from_document]
     tokens = [
         [text for name, text in request.headers if name.lower() == "authorization"]
-        for request in drawn
+        for request in [*requests, *from_document]
     ]
     assert len({text for texts in tokens for text in texts}) > 3
     for texts in tokens:
@@ -109,20 +111,22 @@ def test_a_header_with_a_token_has_nothing_that_servers_understand_in_different_
             assert "," not in text
 
 
-def test_nothing_asks_an_http_path_for_a_websocket(requests: list[Request]) -> None:
-    assert not [one for one in requests if {name.lower() for name, _ in one.headers} & {"upgrade"}]
+def test_no_request_asks_an_http_path_for_a_websocket(requests: list[Request]) -> None:
+    names = {name.lower() for request in requests for name, _ in request.headers}
+    assert names
+    assert "upgrade" not in names
 
 
-def test_what_is_stored_is_marked_so_that_each_stack_can_store_it() -> None:
+def test_an_email_is_marked_so_that_each_stack_can_store_it() -> None:
     once = StoredOnce(frozenset({("POST", "/users")}), frozenset({"taken@example.org"}))
     body = {"name": "x", "email": "a@b.cd", "more": ["Taken@example.org"]}
     request = Request("POST", "/users?x=1", body=json.dumps(body).encode())
     marked = json.loads(once.per_stack(request).body or b"")
     assert marked == {**body, "email": f"{MARKER}a@b.cd"}
-    elsewhere = Request("POST", "/users/validate", body=request.body)
-    assert once.per_stack(elsewhere) == elsewhere
-    no_json = Request("POST", "/users", body=b"{a@b.cd")
-    assert once.per_stack(no_json) == no_json
+    stores_nothing = Request("POST", "/users/validate", body=request.body)
+    assert once.per_stack(stores_nothing) == stores_nothing
+    without_json = Request("POST", "/users", body=b"{a@b.cd")
+    assert once.per_stack(without_json) == without_json
 
 
 def test_the_smallest_request_is_found() -> None:
@@ -133,7 +137,7 @@ def test_the_smallest_request_is_found() -> None:
     def shows_it(request: Request) -> bool:
         return "size" in request.path and b"\\u00eb" in (request.body or b"")
 
-    smallest = generate.smallest(large, shows_it)
+    smallest = shrink.smallest(large, shows_it)
     assert shows_it(smallest)
     assert smallest.headers == ()
     assert not smallest.chunked
@@ -144,14 +148,14 @@ def test_the_smallest_request_is_found() -> None:
 def test_a_request_is_shown_as_a_command_that_a_shell_understands() -> None:
     request = Request("POST", "/a?b='c'", (("x-d", "e f"),), b"\x00it's \xff")
     code = f"curl() {{ printf '%s|' \"$@\"; }}; URL=http://h; {request}"
-    done = subprocess.run(["bash", "-c", code], capture_output=True, check=True)
-    # A shell's words can hold no NUL.
-    assert b"|-H|x-d: e f|" in done.stdout
-    assert done.stdout.endswith(b"|http://h/a?b='c'|")
+    finished = subprocess.run(["bash", "-c", code], capture_output=True, check=True)
+    # A word of a shell cannot contain NUL, so the body is compared as text below.
+    assert b"|-H|x-d: e f|" in finished.stdout
+    assert finished.stdout.endswith(b"|http://h/a?b='c'|")
     assert "\\x00it\\x27s \\xff" in str(request)
 
 
-# ------------------------------------------------------- two servers that are not alike
+# ------------------------------------------------------- two servers that may differ
 
 Respond = Callable[[str, str, bytes], tuple[int, dict[str, str], bytes]]
 JSON = {"content-type": "application/json"}
@@ -161,7 +165,7 @@ JSON = {"content-type": "application/json"}
 def server(respond: Respond) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one piece: the second one would wait for the first's ACK
+        wbufsize = -1  # head and body in one piece: the body would wait for the head's ACK
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -169,7 +173,7 @@ def server(respond: Respond) -> Iterator[str]:
             self.send_response(status)
             for name, text in {**headers, "content-length": str(len(reply))}.items():
                 self.send_header(name, text)
-            if self.headers.get("transfer-encoding"):  # it can't read these
+            if self.headers.get("transfer-encoding"):  # this server can't read such a body
                 self.send_header("connection", "close")
             self.end_headers()
             if self.command != "HEAD":
@@ -197,8 +201,9 @@ def plain(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], byt
 
 
 def explored(other: Respond, cases: int = 150) -> explore.Exploration:
-    with server(plain) as one, server(other) as two:
-        return explore.explore({"one": one, "two": two}, cases, 1)
+    """Compare a server that always answers plainly with another one."""
+    with server(plain) as first_url, server(other) as other_url:
+        return explore.explore({"first": first_url, "other": other_url}, cases, 1)
 
 
 def test_servers_that_answer_alike_do_not_differ() -> None:
@@ -208,7 +213,7 @@ def test_servers_that_answer_alike_do_not_differ() -> None:
     assert sum(found.statuses.values()) == 150
 
 
-def test_the_order_of_members_and_blanks_are_no_difference() -> None:
+def test_neither_the_order_of_members_nor_blanks_are_a_difference() -> None:
     assert explored(lambda *_: (200, JSON, b'{"b": [2.0], "a": 1}')).disagreements == []
 
 
@@ -220,7 +225,7 @@ def test_the_order_of_members_and_blanks_are_no_difference() -> None:
         ({"content-type": "text/plain"}, b'{"a":1,"b":[2.0]}', "content-type is 'text/plain'"),
         ({**JSON, "allow": "GET"}, b'{"a":1,"b":[2.0]}', "allow is 'GET' instead of absent"),
         ({**JSON, "location": "/x"}, b'{"a":1,"b":[2.0]}', "location is '/x' instead of absent"),
-        (JSON, b"<html>", "the body is another one"),
+        (JSON, b"<html>", "the bodies differ"),
     ],
 )
 def test_a_difference_is_named_with_both_answers(
@@ -228,13 +233,13 @@ def test_a_difference_is_named_with_both_answers(
 ) -> None:
     found = explored(lambda *_: (200, headers, body), 20).disagreements
     assert found
-    for one in found:
-        assert any(text.startswith(problem) for text in one.problems)
-        if one.request.method != "HEAD":
-            assert repr(body) in str(one)
-            assert repr(b'{"a":1,"b":[2.0]}') in str(one)
-        assert "curl -i" in str(one)
-        assert json.loads(json.dumps(one.as_json()))["problems"]
+    for disagreement in found:
+        assert any(text.startswith(problem) for text in disagreement.problems)
+        if disagreement.request.method != "HEAD":
+            assert repr(body) in str(disagreement)
+            assert repr(b'{"a":1,"b":[2.0]}') in str(disagreement)
+        assert "curl -i" in str(disagreement)
+        assert json.loads(json.dumps(disagreement.as_json()))["problems"]
 
 
 def test_a_difference_is_shown_by_the_smallest_request() -> None:
@@ -243,29 +248,34 @@ def test_a_difference_is_shown_by_the_smallest_request() -> None:
 
     found = explored(picky).disagreements
     assert found
-    for one in found:
-        assert one.problems == ("status 500 instead of 200",)
-        assert one.request.body == b"age"
-        assert one.request.headers == ()
+    for disagreement in found:
+        assert disagreement.problems == ("status 500 instead of 200",)
+        assert disagreement.request.body == b"age"
+        assert disagreement.request.headers == ()
 
 
-def test_an_error_that_nothing_promises_is_a_finding_though_all_stacks_have_it() -> None:
+def test_an_error_without_a_promise_is_found_even_if_all_stacks_have_it() -> None:
     def broken(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
         return 500, JSON, b"{}"
 
-    with server(broken) as one, server(broken) as two:
-        found = explore.explore({"one": one, "two": two}, 5, 1).disagreements
+    with server(broken) as first_url, server(broken) as other_url:
+        urls = {"first": first_url, "other": other_url}
+        found = explore.explore(urls, 5, 1).disagreements
     assert found
-    assert {one.problems for one in found} == {("status 500, which nothing promises",)}
+    assert {disagreement.problems for disagreement in found} == {
+        ("status 500, which the contract does not promise",)
+    }
 
 
 def test_a_server_that_does_not_answer_differs() -> None:
-    with server(plain) as one, server(plain) as two:
-        gone = two
-    with server(plain) as one:
-        found = explore.explore({"one": one, "two": gone}, 3, 1).disagreements
+    with server(plain) as stopped_url:
+        pass
+    with server(plain) as first_url:
+        urls = {"first": first_url, "stopped": stopped_url}
+        found = explore.explore(urls, 3, 1).disagreements
     assert found
-    assert all(problem.startswith("status 0 ") for d in found for problem in d.problems)
+    problems = [problem for disagreement in found for problem in disagreement.problems]
+    assert all(problem.startswith("status 0 ") for problem in problems)
 
 
 # ------------------------------------------------------------------------------ OpenAPI
@@ -279,9 +289,9 @@ def test_requests_are_made_from_an_openapi_document_too(
     places = {request.path.partition("?")[0].split("/")[1] for request in from_document}
     assert len(places & {endpoint.path.split("/")[1] for endpoint in contract.ENDPOINTS}) > 4
     for request in from_document:
-        # Nothing of the client's own, which would differ from run to run.
+        # These headers would be the client's own, and would differ from run to run.
         assert not {name for name, _ in request.headers} & {"user-agent", "content-length"}
-    assert set(made) & set(generate._drawn(generate.from_contract(), 100, "1 0")) < set(made)
+    assert set(made) & set(generate.drawn(changed_samples(), 100, "1 0")) < set(made)
 
 
 def test_the_document_of_a_stack_that_has_one_is_used(document: dict[str, object]) -> None:

@@ -1,3 +1,5 @@
+"""How a comparison of A with A is planned, and the noise floor that follows from its intervals."""
+
 import math
 
 import pytest
@@ -24,53 +26,54 @@ def aa_plan(seconds: float = 60, stack: str = "fastapi-uvicorn") -> Plan:
     [
         (0.98, 1.01, 1 / 0.98 - 1),  # the far end lies below 1
         (0.99, 1.05, 0.05),
-        (1.02, 1.05, 0.05),  # an interval without 1: the far end all the same
+        (1.02, 1.05, 0.05),  # the further end counts even if the interval excludes 1
         (0.5, 1.0, 1.0),  # half is as far away as twice
         (1.0, 1.0, 0.0),
     ],
 )
-def test_the_floor_is_the_far_end_of_the_interval_from_one(
+def test_the_floor_is_the_distance_from_1_to_the_further_end_of_the_interval(
     low: float, high: float, floor: float
 ) -> None:
     assert math.isclose(noise.floor(low, high), floor, abs_tol=1e-12)
 
 
 @given(st.floats(0.01, 100), st.floats(0.01, 100))
-def test_which_of_two_equals_is_called_the_baseline_makes_no_difference(
-    one: float, other: float
+def test_swapping_baseline_and_candidate_leaves_the_floor_as_it_is(
+    first: float, second: float
 ) -> None:
-    low, high = sorted((one, other))
+    low, high = sorted((first, second))
     assert math.isclose(noise.floor(low, high), noise.floor(1 / high, 1 / low), abs_tol=1e-9)
 
 
-def test_one_stack_is_planned_against_itself() -> None:
-    todo = aa_plan()
-    assert [stack.label for stack in todo.stacks] == ["fastapi-uvicorn", "fastapi-uvicorn#2"]
-    (cell,) = todo.blocks
-    assert cell.scenario.name == "hello"
-    assert cell.stacks == ("fastapi-uvicorn", "fastapi-uvicorn#2")
+def test_a_stack_is_planned_against_itself() -> None:
+    plan = aa_plan()
+    assert [stack.label for stack in plan.stacks] == ["fastapi-uvicorn", "fastapi-uvicorn#2"]
+    (block,) = plan.blocks
+    assert block.scenario.name == "hello"
+    assert block.stacks == ("fastapi-uvicorn", "fastapi-uvicorn#2")
 
 
 @pytest.mark.parametrize("seconds", [noise.MIN_SECONDS, 60, 600, noise.MAX_SECONDS])
-def test_the_time_and_not_the_plan_bounds_the_rounds(seconds: float) -> None:
-    todo = aa_plan(seconds)
-    assert todo.rounds >= 5
-    loaded_s = todo.rounds * todo.blocks[0].seconds_per_round
-    assert todo.rounds == 5 or loaded_s >= 0.3 * seconds  # the rest: starting servers
+def test_the_plan_has_more_rounds_than_fit_into_the_time(seconds: float) -> None:
+    plan = aa_plan(seconds)
+    assert plan.rounds >= 5
+    loaded_s = plan.rounds * plan.blocks[0].seconds_per_round
+    # Starting servers takes the rest of the time.
+    assert plan.rounds == 5 or loaded_s >= 0.3 * seconds
 
 
-def test_in_a_short_time_rounds_are_shorter_and_not_fewer() -> None:
+def test_a_short_time_makes_rounds_shorter_and_not_fewer() -> None:
     short, long = aa_plan(noise.MIN_SECONDS), aa_plan(60)
     assert short.blocks[0].cycles < long.blocks[0].cycles
     assert short.rounds >= 5
 
 
 @pytest.mark.parametrize("seconds", [0, -1, noise.MIN_SECONDS - 1, 1e9, math.nan, math.inf])
-def test_a_time_that_makes_no_sense_is_bad_input(seconds: float) -> None:
+def test_a_time_that_is_too_short_or_too_long_is_bad_input(seconds: float) -> None:
     with pytest.raises(BadInput, match=f"give {noise.MIN_SECONDS} to "):
         aa_plan(seconds)
 
 
-def test_an_unknown_stack_is_named_with_its_near_match() -> None:
+def test_an_unknown_stack_is_refused_with_a_similar_name() -> None:
     with pytest.raises(UnknownName, match="did you mean fastapi-uvicorn"):
         aa_plan(stack="fastapi-uvicon")

@@ -1,4 +1,4 @@
-"""What a round measures is decided from what was measured, and a kill forgets no decision."""
+"""A pacing decides what the next round measures, and a kill loses none of its decisions."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from tests.runs import FakeRun, hello_plan
 A, B = "flask-gthread", "fastapi-uvicorn"
 
 
-def blank(plan: Plan) -> RunRecord:
-    """A run of which nothing is measured yet."""
+def unmeasured(plan: Plan) -> RunRecord:
+    """The record of a run that has not measured anything yet."""
     return replace(FakeRun(plan, {A: []}).record, rounds=(), decisions=())
 
 
 def after(record: RunRecord, decision: Decision) -> RunRecord:
-    """The record as if the round had been measured as decided."""
+    """The record after the decided round was measured."""
     measured = FakeRun(record.plan, {A: [1000.0] * decision.round, B: [2000.0] * decision.round})
     return replace(
         record,
@@ -50,54 +50,54 @@ def after(record: RunRecord, decision: Decision) -> RunRecord:
     )
 
 
-def test_every_block_is_measured_in_every_round_and_no_round_more() -> None:
-    record = blank(hello_plan(rounds=3, users=(4, 64)))
-    sizes = []
+def test_every_block_is_measured_in_every_planned_round() -> None:
+    record = unmeasured(hello_plan(rounds=3, users=(4, 64)))
+    rounds = []
     while decision := EveryRound().next(record):
         assert set(decision.blocks) == {block.key for block in record.plan.blocks}
-        sizes.append(decision.round)
+        rounds.append(decision.round)
         record = after(record, decision)
-    assert sizes == [1, 2, 3]
+    assert rounds == [1, 2, 3]
 
 
 def test_a_block_is_measured_no_further_once_it_is_precise() -> None:
     plan = hello_plan(rounds=9, users=(4, 64), precision=0.05)
-    wide = FakeRun(plan, {A: [1000.0] * 6, B: [2000.0] * 6})
+    run = FakeRun(plan, {A: [1000.0] * 6, B: [2000.0] * 6})
     noisy = FakeRun(hello_plan(users=(64,)), {A: [900.0] * 6, B: [1000.0, 3000.0] * 3})
-    unsteady = {(cell.key, cell.round): cell for r in noisy.record.rounds for cell in r.cells}
-    wide.samples |= noisy.samples
+    noisy_cells = {(cell.key, cell.round): cell for r in noisy.record.rounds for cell in r.cells}
+    run.samples |= noisy.samples
     rounds = tuple(
-        replace(r, cells=tuple(unsteady.get((c.key, c.round), c) for c in r.cells))
-        for r in wide.record.rounds
+        replace(r, cells=tuple(noisy_cells.get((c.key, c.round), c) for c in r.cells))
+        for r in run.record.rounds
     )
-    decision = UntilPrecise(0.05, wide.read).next(replace(wide.record, rounds=rounds))
+    decision = UntilPrecise(0.05, run.read).next(replace(run.record, rounds=rounds))
     assert decision is not None
     assert decision.blocks == (BlockKey("hello", "closed-64"),)
     assert decision.reason == "1 of 2 blocks are wider than ±5.0%"
 
 
-def test_rounds_that_would_end_too_late_do_not_begin_but_a_verdict_has_its_five() -> None:
+def test_no_round_begins_that_would_end_too_late_except_the_five_that_a_verdict_needs() -> None:
     now = [0.0]
     bounded = WithinTime(EveryRound(), within_s=60, clock=lambda: now[0])
-    record = blank(hello_plan(rounds=50))
+    record = unmeasured(hello_plan(rounds=50))
     while decision := bounded.next(record):
         record = after(record, decision)
         now[0] += 9
     assert len(record.rounds) == 6  # the seventh would have ended after 63 s
     slow = WithinTime(EveryRound(), within_s=60, clock=lambda: now[0])
-    record = blank(hello_plan(rounds=50))
+    record = unmeasured(hello_plan(rounds=50))
     while decision := slow.next(record):
         record = after(record, decision)
         now[0] += 100
     assert len(record.rounds) == 5
 
 
-# --------------------------------------------------------------------- a search, killed
+# -------------------------------------------------------- a search that is killed
 
 
 @dataclass
 class Bisection:
-    """Looks for the number of users at which the baseline serves 1,000 requests/s."""
+    """Searches the number of users with which the baseline serves 1,000 requests/s."""
 
     read: pacing.ReadSamples
     low: int = 1
@@ -109,7 +109,8 @@ class Bisection:
             for cell in finished.cells:
                 if cell.stack == A:
                     users = int(cell.load.removeprefix("closed-"))
-                    low, high = (low, users) if served(cell) >= 1000 else (users, high)
+                    # Every made-up slice takes one second.
+                    low, high = (low, users) if cell.requests >= 1000 else (users, high)
         if high - low <= 1:
             return None
         first = record.plan.blocks[0]
@@ -120,17 +121,12 @@ class Bisection:
         return Decision(number, (block.key,), f"between {low} and {high} users", added)
 
 
-def served(cell: CellRound) -> float:
-    """Requests in the one second of a made-up slice."""
-    return cell.requests
-
-
 @dataclass
 class MadeUp:
-    """In place of servers: a stack serves 55 requests/s for each user."""
+    """Takes the place of servers: a stack serves 55 requests/s per user."""
 
     folder: Path
-    killed_in: int = 0  # round
+    killed_in: int = 0  # the round; 0: never
     measured: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -169,7 +165,7 @@ class MadeUp:
 
 @pytest.fixture
 def measuring(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Let the runner measure made-up servers."""
+    """Return a function that makes the runner measure made-up servers."""
 
     def replaced(made_up: MadeUp) -> None:
         @contextmanager
@@ -196,7 +192,7 @@ def new_folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("killed_in", [1, 3, 5])
-def test_a_search_that_was_killed_ends_where_it_would_have_ended(
+def test_a_search_that_was_killed_and_resumed_has_the_result_of_a_search_that_was_not(
     tmp_path: Path, measuring: Any, killed_in: int
 ) -> None:
     whole = new_folder(tmp_path)
@@ -223,7 +219,7 @@ def test_a_search_that_was_killed_ends_where_it_would_have_ended(
     assert {block.load.label for block in record.blocks} == {"closed-4", *loads}
 
 
-def test_a_round_whose_samples_were_torn_is_measured_again_and_no_other(
+def test_only_the_round_whose_samples_were_torn_is_measured_again(
     tmp_path: Path, measuring: Any
 ) -> None:
     folder = new_folder(tmp_path)

@@ -1,7 +1,8 @@
-"""How often intervals and verdicts are right, in simulated runs whose truth is known.
+"""How often intervals and verdicts are correct, in simulated runs whose true ratio is known.
 
-Every run goes the real way, from samples in slices to interval and verdict. It has the noise of a
-real one: a machine that drifts, a luck that each process keeps for life, and slices that differ.
+Every run is analysed as a real run is, from the samples of slices to interval and verdict. It has
+the noise of a real run: the machine drifts, each process is a little faster or slower for its whole
+life, and slices differ.
 """
 
 import math
@@ -35,6 +36,7 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]  # thousands of runs
 
 RUNS = 2000
 ROUNDS, CYCLES = 8, 20
+#: Standard deviations of the logarithm of a rate: by round, by process, by slice.
 DRIFT, PROCESS_LUCK, SLICE_LUCK = 0.2, 0.03, 0.13
 SECOND = 1_000_000_000
 BASELINE, CANDIDATE = "flask-gthread", "fastapi-uvicorn"
@@ -42,7 +44,7 @@ BASELINE, CANDIDATE = "flask-gthread", "fastapi-uvicorn"
 
 @dataclass
 class Simulated:
-    """A run of two stacks of which the candidate is `truth` times as fast."""
+    """A run of two stacks; the candidate is `truth` × as fast as the baseline."""
 
     plan: Plan
     truth: float
@@ -52,7 +54,7 @@ class Simulated:
         self.samples: dict[str, Samples] = {}
 
     def block(self, number: int) -> tuple[CellRound, ...]:
-        """One round of both stacks."""
+        """Simulate a round of both stacks."""
         machine = self.generator.normal(0, DRIFT)
         return tuple(
             self._cell(number, label, math.log(factor) + machine)
@@ -60,11 +62,11 @@ class Simulated:
         )
 
     def _cell(self, number: int, label: str, level: float) -> CellRound:
-        cell = self.plan.blocks[0]
+        block = self.plan.blocks[0]
         level += self.generator.normal(0, PROCESS_LUCK)
         rates = np.exp(level + self.generator.normal(0, SLICE_LUCK, CYCLES))
-        users = cell.load.users
-        # Each user sends once, and waits past the end: it counts by its share of the window.
+        users = block.load.users
+        # Each user sends once and waits beyond the window, and counts by the share inside it.
         begin = np.arange(CYCLES) * 20 * SECOND
         start_ns = np.repeat(begin, users)
         file = f"{label}.{number}"
@@ -78,9 +80,9 @@ class Simulated:
         )
         return CellRound(
             round=number,
-            scenario=cell.scenario.name,
+            scenario=block.scenario.name,
             stack=label,
-            load=cell.load.label,
+            load=block.load.label,
             samples_file=file,
             requests=len(start_ns),
             errors=0,
@@ -95,11 +97,11 @@ class Simulated:
         )
 
     def read(self, cell: CellRound) -> Samples:
-        """As store.read_samples does."""
+        """Return the samples of a cell, as store.read_samples does."""
         return self.samples[cell.samples_file]
 
     def record(self, blocks: Sequence[tuple[CellRound, ...]]) -> RunRecord:
-        """The run when so many rounds are complete."""
+        """The record of the run when these rounds are complete."""
         key = self.plan.blocks[0].key
         numbered = list(enumerate(blocks, 1))
         return replace(
@@ -110,7 +112,7 @@ class Simulated:
         )
 
     def analysed(self, blocks: Sequence[tuple[CellRound, ...]]) -> Analysis:
-        """What the report would say."""
+        """Analyse the run when these rounds are complete."""
         return analyse(self.record(blocks), self.read)
 
 
@@ -126,13 +128,13 @@ def _record() -> RunRecord:
 
 @pytest.fixture(autouse=True)
 def _no_percentiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here only throughput is looked at; its intervals resample nothing."""
+    """Save the time for percentiles: these tests use throughput alone, which resamples nothing."""
     monkeypatch.setattr(percentiles, "RESAMPLES", 2)
     monkeypatch.setattr(percentiles, "CURVE", tuple(percentiles.QUANTILES.values()))
 
 
 def runs(truth: float, count: int, seed: int = 5) -> list[Analysis]:
-    """So many runs of ROUNDS rounds."""
+    """Simulate and analyse `count` runs of ROUNDS rounds."""
     generator = np.random.default_rng(seed)
     found = []
     for _ in range(count):
@@ -141,13 +143,13 @@ def runs(truth: float, count: int, seed: int = 5) -> list[Analysis]:
     return found
 
 
-def throughput(one: Analysis) -> Comparison:
-    return next(c for c in one.comparisons if c.metric == "throughput_rps")
+def throughput(analysis: Analysis) -> Comparison:
+    return next(c for c in analysis.comparisons if c.metric == "throughput_rps")
 
 
-def over_slices(one: Analysis) -> Estimate:
-    """The naive interval: every pair of slices as if it were a repeat of its own."""
-    base, candidate = one.cells
+def over_slices(analysis: Analysis) -> Estimate:
+    """The naive interval, which treats every pair of slices as an independent repeat."""
+    base, candidate = analysis.cells
     return stats.log_mean(
         [
             other.throughput_rps / point.throughput_rps
@@ -156,21 +158,24 @@ def over_slices(one: Analysis) -> Estimate:
     )
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say_and_naive_ones_do_not() -> None:
+def test_intervals_contain_the_true_ratio_as_often_as_they_promise_and_naive_intervals_do_not() -> (
+    None
+):
     equal = runs(1.0, RUNS)
-    covered = sum(throughput(one).ci_low <= 1 <= throughput(one).ci_high for one in equal)
+    ratios = [throughput(analysis) for analysis in equal]
+    covered = sum(ratio.ci_low <= 1 <= ratio.ci_high for ratio in ratios)
     assert 0.93 <= covered / RUNS <= 0.97
-    naive = sum(e.low <= 1 <= e.high for e in map(over_slices, equal))
+    naive = sum(estimate.low <= 1 <= estimate.high for estimate in map(over_slices, equal))
     assert naive / RUNS < 0.90
-    # A against A: the verdict names a winner more rarely still, since it asks for ±3 % as well.
+    # The verdict names a winner even more rarely, because it also asks for a difference of 3 %.
     winners = {Verdict.FASTER, Verdict.SLOWER}
-    assert sum(throughput(one).verdict in winners for one in equal) / RUNS <= 0.05
-    assert all(one.valid for one in equal[:50]), equal[0].cells[0].reason
+    assert sum(ratio.verdict in winners for ratio in ratios) / RUNS <= 0.05
+    assert all(analysis.valid for analysis in equal[:50]), equal[0].cells[0].reason
 
 
-def test_a_known_difference_is_inside_the_interval_as_often_as_it_says() -> None:
+def test_a_known_difference_is_inside_the_interval_as_often_as_promised() -> None:
     different = runs(1.2, RUNS // 4, seed=6)
-    ratios = [throughput(one) for one in different]
+    ratios = [throughput(analysis) for analysis in different]
     covered = sum(ratio.ci_low <= 1.2 <= ratio.ci_high for ratio in ratios)
     assert 0.93 <= covered / len(ratios) <= 0.97
     assert sum(ratio.verdict is Verdict.SLOWER for ratio in ratios) == 0
@@ -178,7 +183,7 @@ def test_a_known_difference_is_inside_the_interval_as_often_as_it_says() -> None
 
 
 def stopped(precision: float, most: int, count: int) -> list[tuple[int, Comparison]]:
-    """Runs of A against A that end when their interval is narrow enough: rounds, and what came."""
+    """Rounds and ratio of runs of A against A that end when their interval is narrow enough."""
     generator = np.random.default_rng(7)
     plan = _plan(most, precision)
     found = []
@@ -193,18 +198,18 @@ def stopped(precision: float, most: int, count: int) -> list[tuple[int, Comparis
 
 
 @pytest.mark.parametrize("precision", [0.03, 0.05])
-def test_stopping_by_width_keeps_coverage_and_makes_no_winners(precision: float) -> None:
+def test_stopping_by_width_keeps_the_coverage_and_finds_no_false_winners(precision: float) -> None:
     ended = stopped(precision, 30, 600)
     rounds = [count for count, _ in ended]
     assert min(rounds) >= 5
-    assert 6 < np.mean(rounds) < 29  # the rule decides, and not the bounds
+    assert 6 < np.mean(rounds) < 29  # the rule ends the runs, and not the bounds
     covered = sum(ratio.ci_low <= 1 <= ratio.ci_high for _, ratio in ended) / len(ended)
     assert covered >= 0.94
     winners = {Verdict.FASTER, Verdict.SLOWER}
     assert sum(ratio.verdict in winners for _, ratio in ended) / len(ended) <= 0.05
 
 
-def test_stopping_by_the_width_of_an_ordinary_interval_would_cover_too_little(
+def test_stopping_by_the_width_of_an_ordinary_interval_would_contain_the_true_ratio_too_rarely(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stats, "STOPPED_CONFIDENCE", stats.CONFIDENCE)

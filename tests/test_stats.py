@@ -1,3 +1,5 @@
+"""The statistics: rates of slices, intervals, percentiles, p-values and verdicts."""
+
 import math
 
 import numpy as np
@@ -12,7 +14,7 @@ MS = 1_000_000
 
 
 def rates(requests: list[tuple[int, int]], window: tuple[int, int], good: bool = True):
-    """Slice rates of one slice from (start, latency) pairs in ms."""
+    """The rates of a single slice, from (start, latency) pairs in ms."""
     start = np.array([s * MS for s, _ in requests], dtype=np.int64)
     latency = np.array([latency * MS for _, latency in requests], dtype=np.int64)
     return stats.slice_rates(
@@ -25,7 +27,7 @@ def rates(requests: list[tuple[int, int]], window: tuple[int, int], good: bool =
     )
 
 
-def test_requests_inside_the_window_count_whole() -> None:
+def test_a_request_inside_the_window_counts_in_full() -> None:
     result = rates([(100, 10), (110, 10)], (100, 200))
     assert result.throughput_rps[0] == pytest.approx(2 / 0.1)
 
@@ -35,9 +37,9 @@ def test_a_request_across_an_edge_counts_by_its_share_inside() -> None:
     assert result.throughput_rps[0] == pytest.approx((0.5 + 0.25) / 0.1)
 
 
-def test_bursts_at_the_windows_edges_do_not_decide() -> None:
-    # 50 users in step, 50.5 ms each: answers come in bursts of 50. Counting whole answers in
-    # 1 s gives 950 or 1,000, the truth is 990.1.
+def test_bursts_at_the_edges_of_a_window_do_not_change_the_rate() -> None:
+    # 50 users in step wait 50.5 ms each, so replies come in bursts of 50. Counting whole replies
+    # in 1 s gives 950 or 1,000; the true rate is 990.1.
     starts = np.arange(0, 1400, 50.5)
     waves = [(start, 50.5) for start in starts for _ in range(50)]
     result = rates(waves, (200, 1200))
@@ -45,13 +47,13 @@ def test_bursts_at_the_windows_edges_do_not_decide() -> None:
     assert result.in_flight[0] == pytest.approx(50, rel=1e-3)
 
 
-def test_a_failed_request_is_in_flight_but_is_no_throughput() -> None:
+def test_a_failed_request_is_in_flight_but_does_not_count_as_throughput() -> None:
     result = rates([(100, 100)], (100, 200), good=False)
     assert result.throughput_rps[0] == 0
     assert result.in_flight[0] == pytest.approx(1)
 
 
-def test_an_interval_is_students_on_the_logarithms() -> None:
+def test_an_interval_uses_students_t_on_the_logarithms() -> None:
     estimate = stats.log_mean([2.0, 2.2, 2.1, 1.9, 2.3])
     logs = np.log([2.0, 2.2, 2.1, 1.9, 2.3])
     half = 2.7764451 * logs.std(ddof=1) / math.sqrt(5)  # t with 4 degrees of freedom
@@ -60,7 +62,7 @@ def test_an_interval_is_students_on_the_logarithms() -> None:
     assert estimate.high == pytest.approx(math.exp(logs.mean() + half))
 
 
-def test_one_round_has_no_interval() -> None:
+def test_a_single_round_has_no_interval() -> None:
     estimate = stats.log_mean([2.0])
     assert estimate.value == pytest.approx(2.0)
     assert math.isnan(estimate.low)
@@ -68,7 +70,7 @@ def test_one_round_has_no_interval() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [1.0, 0.0], [1.0, math.nan]])
-def test_what_has_no_logarithm_has_no_mean(values: list[float]) -> None:
+def test_values_without_a_logarithm_have_no_mean(values: list[float]) -> None:
     assert math.isnan(stats.log_mean(values).value)
 
 
@@ -81,7 +83,7 @@ def test_swapping_candidate_and_baseline_inverts_the_ratio(values: list[float]) 
 
 
 def simulated_coverage(*, over_slices: bool) -> float:
-    """Share of intervals that hold the truth (1.0) when processes and slices both have luck."""
+    """Share of intervals that contain the true value 1 if both processes and slices vary."""
     generator = np.random.default_rng(5)
     runs, rounds, slices = 2000, 8, 20
     process_luck = generator.normal(0, 0.03, (runs, rounds, 1))
@@ -95,11 +97,11 @@ def simulated_coverage(*, over_slices: bool) -> float:
     return covered / runs
 
 
-def test_intervals_over_rounds_hold_the_truth_as_often_as_they_say() -> None:
+def test_intervals_over_rounds_contain_the_true_value_as_often_as_they_promise() -> None:
     assert 0.93 <= simulated_coverage(over_slices=False) <= 0.97
 
 
-def test_intervals_over_slices_would_not() -> None:
+def test_intervals_over_slices_would_contain_it_too_rarely() -> None:
     assert simulated_coverage(over_slices=True) < 0.90
 
 
@@ -112,7 +114,7 @@ def test_resampled_percentiles_agree_with_sorting() -> None:
     assert resampled == pytest.approx(exact, rel=0.005)
 
 
-def test_a_round_that_is_not_drawn_has_no_say() -> None:
+def test_a_round_that_is_not_drawn_does_not_count() -> None:
     rounds = [np.full(100, 1 * MS), np.full(100, 9 * MS)]
     weights = np.array([[2.0, 0.0], [0.0, 2.0]])
     resampled = stats.LatencyHistogram(rounds).resampled(weights, [0.5])[:, 0]
@@ -125,11 +127,11 @@ def test_each_resample_draws_as_many_rounds_as_there_are() -> None:
     assert (weights.sum(axis=1) == 8).all()
 
 
-def test_intervals_of_percentiles_hold_the_truth_about_as_often_as_they_say() -> None:
+def test_intervals_of_percentiles_contain_the_true_value_about_as_often_as_they_promise() -> None:
     generator = np.random.default_rng(11)
     covered, runs = 0, 150
     for seed in range(runs):
-        # Each round's processes have a luck of their own: the median over all of them is e^14.
+        # The speed of processes varies from round to round; the median over all of them is e^14.
         rounds = [
             generator.lognormal(14 + generator.normal(0, 0.05), 0.3, 400).astype(np.int64)
             for _ in range(8)
@@ -143,7 +145,7 @@ def test_intervals_of_percentiles_hold_the_truth_about_as_often_as_they_say() ->
     assert 0.90 <= covered / runs <= 0.99
 
 
-def test_p_is_five_percent_where_the_interval_just_touches_one() -> None:
+def test_p_is_five_percent_if_the_interval_just_touches_1() -> None:
     estimate = stats.log_mean([1.1, 1.3, 1.2, 1.25, 1.15, 1.0])
     touching = Estimate(estimate.value / estimate.low, 1.0, estimate.high / estimate.low)
     assert stats.p_value(touching, 6) == pytest.approx(0.05)
@@ -151,52 +153,52 @@ def test_p_is_five_percent_where_the_interval_just_touches_one() -> None:
     assert stats.p_value(stats.log_mean([1.1]), 1) == 1.0
 
 
-def test_holm_multiplies_the_smallest_most_and_never_goes_down() -> None:
+def test_holm_multiplies_the_smallest_p_value_most_and_keeps_their_order() -> None:
     assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert stats.holm([0.6, 0.7]) == [1.0, 1.0]
     assert stats.holm([]) == []
 
 
-def say(value: float, low: float, high: float, **changes) -> Verdict:
+def verdict(value: float, low: float, high: float, **changes) -> Verdict:
     settings = {"band": 0.03, "rounds": 8, "more_is_better": True, "significant": True}
     return stats.verdict(Estimate(value, low, high), **{**settings, **changes})
 
 
-def test_outside_the_band_and_excluding_one_is_a_difference() -> None:
-    assert say(2.34, 2.27, 2.42) is Verdict.FASTER
-    assert say(0.5, 0.45, 0.55) is Verdict.SLOWER
+def test_a_ratio_outside_the_band_whose_interval_excludes_1_is_a_difference() -> None:
+    assert verdict(2.34, 2.27, 2.42) is Verdict.FASTER
+    assert verdict(0.5, 0.45, 0.55) is Verdict.SLOWER
 
 
-def test_less_is_faster_where_less_is_better() -> None:
-    assert say(0.5, 0.45, 0.55, more_is_better=False) is Verdict.FASTER
-    assert say(2.0, 1.9, 2.1, more_is_better=False) is Verdict.SLOWER
+def test_a_smaller_value_is_faster_if_less_is_better() -> None:
+    assert verdict(0.5, 0.45, 0.55, more_is_better=False) is Verdict.FASTER
+    assert verdict(2.0, 1.9, 2.1, more_is_better=False) is Verdict.SLOWER
 
 
-def test_an_interval_inside_the_band_is_the_same() -> None:
-    assert say(1.002, 0.985, 1.019) is Verdict.SAME
-    # Even if it excludes 1: a difference that small decides nothing.
-    assert say(1.015, 1.01, 1.02) is Verdict.SAME
+def test_an_interval_inside_the_band_means_the_same() -> None:
+    assert verdict(1.002, 0.985, 1.019) is Verdict.SAME
+    # This holds even if the interval excludes 1, because so small a difference decides nothing.
+    assert verdict(1.015, 1.01, 1.02) is Verdict.SAME
 
 
-def test_an_interval_that_reaches_out_of_the_band_and_holds_one_says_nothing() -> None:
-    assert say(1.05, 0.98, 1.12) is Verdict.INCONCLUSIVE
+def test_an_interval_that_leaves_the_band_and_contains_1_is_inconclusive() -> None:
+    assert verdict(1.05, 0.98, 1.12) is Verdict.INCONCLUSIVE
 
 
-def test_a_difference_inside_the_band_with_a_wide_interval_says_nothing() -> None:
-    assert say(1.02, 1.005, 1.035) is Verdict.INCONCLUSIVE
+def test_a_difference_inside_the_band_with_a_wide_interval_is_inconclusive() -> None:
+    assert verdict(1.02, 1.005, 1.035) is Verdict.INCONCLUSIVE
 
 
-def test_what_the_correction_takes_back_says_nothing() -> None:
-    assert say(1.1, 1.01, 1.2, significant=False) is Verdict.INCONCLUSIVE
+def test_a_difference_that_is_not_significant_after_correction_is_inconclusive() -> None:
+    assert verdict(1.1, 1.01, 1.2, significant=False) is Verdict.INCONCLUSIVE
 
 
-def test_too_few_rounds_say_nothing() -> None:
-    assert say(2.0, 1.9, 2.1, rounds=4) is Verdict.INCONCLUSIVE
+def test_too_few_rounds_are_inconclusive() -> None:
+    assert verdict(2.0, 1.9, 2.1, rounds=4) is Verdict.INCONCLUSIVE
 
 
-def test_a_wider_band_swallows_a_small_difference() -> None:
-    assert say(1.06, 1.04, 1.08) is Verdict.FASTER
-    assert say(1.06, 1.04, 1.08, band=0.1) is Verdict.SAME
+def test_a_small_difference_is_the_same_in_a_wider_band() -> None:
+    assert verdict(1.06, 1.04, 1.08) is Verdict.FASTER
+    assert verdict(1.06, 1.04, 1.08, band=0.1) is Verdict.SAME
 
 
 def test_a_steady_trend_within_rounds_is_not_settled() -> None:

@@ -1,4 +1,5 @@
 """Turns raw data into figures, intervals, gates and verdicts.
 
-Pure: reads samples through a function that it is given, and starts, writes and prints nothing.
+These modules are pure. They read samples through a function that the caller passes, and start,
+write and print nothing. They import `models` and `errors`, and no other folder of the harness.
 """

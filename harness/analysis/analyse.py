@@ -1,14 +1,11 @@
-"""From a run's raw data to everything that the tables, charts and page say.
-
-Reads samples through a function that it is given; starts nothing, writes nothing.
-"""
+"""Derives everything that tables, charts and the page say from a run's raw data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from harness.analysis.cells import summarise
-from harness.analysis.comparisons import Draft, band, compare, with_verdicts
+from harness.analysis.comparisons import Draft, compare, noise_band, with_verdicts
 from harness.analysis.figures import round_figures
 from harness.analysis.percentiles import Pool
 from harness.models import Analysis, CellKey, CellRound, CellSummary, RunRecord, Samples
@@ -18,12 +15,11 @@ def analyse(
     run: RunRecord,
     read_samples: Callable[[CellRound], Samples],
 ) -> Analysis:
-    """Summaries, gates, comparisons and verdicts of a run, whole or cut off.
+    """Derive summaries, gates, comparisons and verdicts of a run, be it complete or cut off.
 
     Args:
-        run: plan and journal; its calibration, where there is one, says how far A and A were
-            apart on its machine.
-        read_samples: gives the samples of a cell and round.
+        run: plan and journal. If the run has a calibration, its noise floors widen the bands.
+        read_samples: returns the samples of a cell and round.
     """
     stacks = {stack.label: stack for stack in run.plan.stacks}
     summaries: list[CellSummary] = []
@@ -31,24 +27,24 @@ def analyse(
     for block in run.blocks:
         figures = {
             label: [
-                round_figures(block, measured, read_samples(measured))
-                for measured in _measured(run, block.cell(label))
+                round_figures(block, cell, read_samples(cell))
+                for cell in _rounds_of(run, block.cell(label))
             ]
             for label in block.stacks
         }
         pools = {
-            label: Pool([one.latency_ns for one in rounds], run.plan)
+            label: Pool([measured.latency_ns for measured in rounds], run.plan)
             for label, rounds in figures.items()
             if rounds
         }
-        here = [
+        of_block = [
             summarise(run, block, stacks[label], figures, pools[label])
             for label in block.stacks
             if figures[label]
         ]
-        summaries.extend(here)
-        valid = {summary.stack: summary.valid for summary in here}
-        overloaded = {summary.stack for summary in here if summary.overloaded}
+        summaries.extend(of_block)
+        valid = {summary.stack: summary.valid for summary in of_block}
+        overloaded = {summary.stack for summary in of_block if summary.overloaded}
         for contrast in block.contrasts:
             baseline, candidate = contrast.baseline, contrast.candidate
             if figures[baseline] and figures[candidate]:
@@ -68,23 +64,23 @@ def analyse(
         run=run,
         cells=tuple(summaries),
         comparisons=with_verdicts(drafts, run),
-        noise_floor=band("throughput_rps", run.calibration),
+        noise_floor=noise_band("throughput_rps", run.calibration),
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
     )
 
 
-def _measured(run: RunRecord, key: CellKey) -> list[CellRound]:
+def _rounds_of(run: RunRecord, key: CellKey) -> list[CellRound]:
     return [cell for finished in run.rounds for cell in finished.cells if cell.key == key]
 
 
 def _idle_core_share(run: RunRecord) -> float:
-    """The largest share of a core that one idle stack used, over all blocks."""
+    """The largest share of a core that an idle stack used, over all blocks."""
     return max(
         (
             share
-            for one in run.rounds
-            for block in one.blocks
+            for finished in run.rounds
+            for block in finished.blocks
             for share in block.idle_core_share.values()
         ),
         default=0.0,
@@ -92,12 +88,12 @@ def _idle_core_share(run: RunRecord) -> float:
 
 
 def _harness_core_share(run: RunRecord) -> float:
-    """The largest share of a core that the harness itself used while stacks had their turns."""
+    """The largest share of a core that the harness itself used during the slices of a block."""
     return max(
         (
             block.roles["harness"].cpu_s / block.wall_s
-            for one in run.rounds
-            for block in one.blocks
+            for finished in run.rounds
+            for block in finished.blocks
             if "harness" in block.roles and block.wall_s
         ),
         default=0.0,

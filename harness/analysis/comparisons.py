@@ -1,8 +1,9 @@
-"""Two stacks of a block beside each other: ratios with intervals, and verdicts over families."""
+"""Compares two stacks of a block: ratios with intervals, and verdicts corrected by family."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from harness.models import (
     Contrast,
     Estimate,
     Family,
+    Plan,
     RunRecord,
     Verdict,
 )
@@ -23,16 +25,15 @@ from harness.models import (
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A comparison before the words: verdicts need the whole family."""
+    """A comparison without its verdict, which depends on the other comparisons of its family."""
 
     scenario: str
     load: str
     metric: str
     baseline: str
     candidate: str
-    estimate: Estimate
+    estimate: Estimate  # candidate ÷ baseline
     rounds: int
-    more_is_better: bool
     valid: bool
     overloaded: bool  # a latency, and one of the two stacks could not keep up with the schedule
     family: Family
@@ -53,103 +54,122 @@ def compare(
     valid: bool,
     overloaded: bool,
 ) -> list[Draft]:
-    """A draft for each metric of a contrast, over the rounds in which both stacks were measured."""
-    baseline, candidate = contrast.baseline, contrast.candidate
-    shared = {one.round for one in figures[baseline]} & {one.round for one in figures[candidate]}
-    bases = [one for one in figures[baseline] if one.round in shared]
-    others = [one for one in figures[candidate] if one.round in shared]
+    """Draft a comparison per metric, over the rounds in which both stacks were measured.
 
-    def draft(metric: str, estimate: Estimate, *, more: bool = False) -> Draft:
-        return Draft(
+    Args:
+        run: its plan decides the confidence of the intervals.
+        block: the block that both stacks belong to.
+        contrast: the two stacks.
+        figures: stack -> figures of its rounds.
+        pools: stack -> latencies of the same rounds.
+        valid: whether the cells of both stacks are valid.
+        overloaded: whether one of the stacks could not keep up with the schedule of open load.
+    """
+    labels = contrast.baseline, contrast.candidate
+    shared = set.intersection(
+        *({measured.round for measured in figures[label]} for label in labels)
+    )
+    baseline, candidate = (
+        [measured for measured in figures[label] if measured.round in shared] for label in labels
+    )
+    baseline_pool, candidate_pool = (
+        pools[label]
+        if len(rounds) == len(figures[label])
+        else Pool([measured.latency_ns for measured in rounds], run.plan)
+        for label, rounds in zip(labels, (baseline, candidate), strict=True)
+    )
+    estimates: dict[str, Estimate] = {}
+    if block.has_throughput:
+        estimates["throughput_rps"] = _mean_ratio(
+            [measured.throughput_rps for measured in candidate],
+            [measured.throughput_rps for measured in baseline],
+            run.plan,
+        )
+    for name in ("p50", "p99"):
+        # If too few starts were measured for a p99 of both stacks, it is left out and not invalid.
+        if not block.counts_starts or name in baseline_pool.supported & candidate_pool.supported:
+            estimates[f"latency_{name}_ms"] = candidate_pool.ratio(baseline_pool, name)
+    estimates["cpu_us_per_request"] = _mean_ratio(
+        [measured.cpu_us_per_request for measured in candidate],
+        [measured.cpu_us_per_request for measured in baseline],
+        run.plan,
+    )
+    return [
+        Draft(
             scenario=block.scenario.name,
             load=block.load.label,
             metric=metric,
-            baseline=baseline,
-            candidate=candidate,
+            baseline=contrast.baseline,
+            candidate=contrast.candidate,
             estimate=estimate,
             rounds=len(shared),
-            more_is_better=more,
             valid=valid and not math.isnan(estimate.value),
             overloaded=overloaded and metric.startswith("latency_"),
             family=contrast.family,
         )
-
-    throughput = [
-        other.throughput_rps / base.throughput_rps if base.throughput_rps > 0 else 0.0
-        for other, base in zip(others, bases, strict=True)
+        for metric, estimate in estimates.items()
     ]
-    cpu = [
-        other.cpu_us_per_request / base.cpu_us_per_request
-        if base.cpu_us_per_request > 0
-        else math.nan
-        for other, base in zip(others, bases, strict=True)
-    ]
-    confidence = confidence_of(run.plan)
-    result = []
-    if block.has_throughput:
-        result.append(draft("throughput_rps", stats.log_mean(throughput, confidence), more=True))
-    base_pool, other_pool = (
-        pools[label]
-        if len(rounds) == len(figures[label])
-        else Pool([one.latency_ns for one in rounds], run.plan)
-        for label, rounds in ((baseline, bases), (candidate, others))
-    )
-    result.extend(
-        draft(f"latency_{name}_ms", other_pool.ratio(base_pool, name))
-        for name in ("p50", "p99")
-        # Where p99 is known of neither, it is left out, and not called invalid.
-        if not block.counts_starts or name in base_pool.supported & other_pool.supported
-    )
-    result.append(draft("cpu_us_per_request", stats.log_mean(cpu, confidence)))
-    return result
 
 
-def band(metric: str, calibration: Calibration | None) -> float:
-    """Half width of the band in which this machine can't tell A from A; at least 3 %."""
+def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, ...]:
+    """Turn drafts into comparisons, in the same order.
+
+    Comparisons of the same metric and family are corrected together for how many they are.
+    """
+    families: dict[tuple[str, Family], list[Draft]] = defaultdict(list)
+    for draft in drafts:
+        families[draft.metric, draft.family].append(draft)
+    verdicts: dict[Draft, Verdict] = {}
+    for members in families.values():
+        verdicts |= _verdicts_of_family(members, run)
+    return tuple(
+        Comparison(
+            scenario=draft.scenario,
+            load=draft.load,
+            metric=draft.metric,
+            baseline=draft.baseline,
+            candidate=draft.candidate,
+            ratio=draft.estimate.value,
+            ci_low=draft.estimate.low,
+            ci_high=draft.estimate.high,
+            rounds=draft.rounds,
+            noise_floor=noise_band(draft.metric, run.calibration),
+            verdict=verdicts[draft],
+            family=draft.family,
+        )
+        for draft in drafts
+    )
+
+
+def noise_band(metric: str, calibration: Calibration | None) -> float:
+    """Half width of the band of ratios that decide nothing on this machine: at least 3 %."""
     floors = calibration.noise_floor if calibration else {}
     return max(stats.SMALLEST_BAND, floors.get(metric, 0.0))
 
 
-def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, ...]:
-    """Verdicts; the comparisons of one metric and family are corrected for how many they are."""
-    calibration, confidence = run.calibration, confidence_of(run.plan)
-    significant: dict[int, bool] = {}
-    for together in {(draft.metric, draft.family) for draft in drafts}:
-        members = [
-            index
-            for index, draft in enumerate(drafts)
-            if (draft.metric, draft.family) == together and draft.comparable
-        ]
-        p_values = [
-            stats.p_value(drafts[index].estimate, drafts[index].rounds, confidence)
-            for index in members
-        ]
-        for index, p_value in zip(members, stats.holm(p_values), strict=True):
-            significant[index] = p_value < 1 - confidence
-    return tuple(
-        Comparison(
-            scenario=d.scenario,
-            load=d.load,
-            metric=d.metric,
-            baseline=d.baseline,
-            candidate=d.candidate,
-            ratio=d.estimate.value,
-            ci_low=d.estimate.low,
-            ci_high=d.estimate.high,
-            rounds=d.rounds,
-            noise_floor=band(d.metric, calibration),
-            verdict=stats.verdict(
-                d.estimate,
-                band=band(d.metric, calibration),
-                rounds=d.rounds,
-                more_is_better=d.more_is_better,
-                significant=significant[index],
-            )
-            if d.comparable
-            else Verdict.OVERLOADED
-            if d.valid
-            else Verdict.INVALID,
-            family=d.family,
-        )
-        for index, d in enumerate(drafts)
+def _verdicts_of_family(family: Sequence[Draft], run: RunRecord) -> dict[Draft, Verdict]:
+    """The verdicts of comparisons whose p-values are corrected together (Holm)."""
+    confidence = confidence_of(run.plan)
+    comparable = [draft for draft in family if draft.comparable]
+    p_values = stats.holm(
+        [stats.p_value(draft.estimate, draft.rounds, confidence) for draft in comparable]
     )
+    verdicts = {draft: Verdict.OVERLOADED if draft.valid else Verdict.INVALID for draft in family}
+    for draft, p_value in zip(comparable, p_values, strict=True):
+        verdicts[draft] = stats.verdict(
+            draft.estimate,
+            band=noise_band(draft.metric, run.calibration),
+            rounds=draft.rounds,
+            more_is_better=draft.metric == "throughput_rps",
+            significant=p_value < 1 - confidence,
+        )
+    return verdicts
+
+
+def _mean_ratio(candidate: Sequence[float], baseline: Sequence[float], plan: Plan) -> Estimate:
+    """Geometric mean of candidate ÷ baseline over rounds; NaN if a baseline is not above zero."""
+    ratios = [
+        numerator / denominator if denominator > 0 else math.nan
+        for numerator, denominator in zip(candidate, baseline, strict=True)
+    ]
+    return stats.log_mean(ratios, confidence_of(plan))

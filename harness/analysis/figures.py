@@ -1,4 +1,4 @@
-"""One cell in one round: samples -> the figures that everything else is made of."""
+"""Reduces the samples of a cell in a round to the figures that everything else is derived from."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LATE_NS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How one cell's schedule was kept in one round."""
+    """How well the schedule of a cell was kept in a round."""
 
     offered: int  # requests that were due in the counting windows
-    achieved: int  # right answers that came in them
+    achieved: int  # correct replies that came in them
     offered_later: int  # the same two of the second halves of the windows
     achieved_later: int
     window_s: float
@@ -37,7 +37,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class RoundFigures:
-    """The figures of one cell in one round."""
+    """The figures of a cell in a round."""
 
     round: int
     throughput_rps: float
@@ -45,19 +45,26 @@ class RoundFigures:
     in_flight: float
     sent: int
     failed: int
-    latency_ns: npt.NDArray[np.int64]  # of good replies to requests that were due inside a window
+    #: Of correct replies to requests that were due inside a window.
+    latency_ns: npt.NDArray[np.int64]
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
-    schedule: Schedule | None  # of open load
+    schedule: Schedule | None  # None under closed load
     cell: CellRound
 
 
 def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> RoundFigures:
-    """The figures of one cell in one round."""
+    """Reduce the samples of a cell in a round.
+
+    Args:
+        planned: the block that the cell belongs to.
+        cell: the cell and round, with its slices.
+        samples: its samples.
+    """
     from_ns = np.array([piece.from_ns for piece in cell.slices], dtype=np.int64)
     to_ns = np.array([piece.to_ns for piece in cell.slices], dtype=np.int64)
     good = samples.failure == Failure.NONE
-    # Time in a server's hands; a request that waits for its turn to be sent is not in flight.
+    # The time that the server took. A request that still waits to be sent is not in flight.
     service_ns = samples.latency_ns - (samples.start_ns - samples.intended_ns)
     rates = stats.slice_rates(samples.slice, samples.start_ns, service_ns, good, from_ns, to_ns)
     counted = (samples.intended_ns >= from_ns[samples.slice]) & (
@@ -117,7 +124,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
 
 
 def headline(planned: BlockPlan, cell: CellRound, samples: Samples) -> float:
-    """What one cell came to in one round, in the metric that decides there."""
+    """Return the block's headline metric for a cell in a round; NaN without any correct reply."""
     figures = round_figures(planned, cell, samples)
     if planned.has_throughput:
         return figures.throughput_rps
@@ -125,7 +132,7 @@ def headline(planned: BlockPlan, cell: CellRound, samples: Samples) -> float:
 
 
 def _halves_of_throughput(slice_rps: npt.NDArray[np.float64]) -> float:
-    """Second ÷ first half of a round's slices."""
+    """Throughput of the second half of a round's slices ÷ that of the first half."""
     middle = len(slice_rps) // 2
     first = float(slice_rps[:middle].mean()) if middle else 0.0
     return float(slice_rps[len(slice_rps) - middle :].mean()) / first if first > 0 else 1.0
@@ -134,7 +141,10 @@ def _halves_of_throughput(slice_rps: npt.NDArray[np.float64]) -> float:
 def _halves_of_latency(
     slices: npt.NDArray[np.int32], latency_ns: npt.NDArray[np.int64], count: int
 ) -> float:
-    """Second ÷ first half of a round's slices; a schedule fixes the throughput of both."""
+    """Median latency of the second half of a round's slices ÷ that of the first half.
+
+    Under open load the schedule fixes the throughput, so only latency can show a trend.
+    """
     first, second = latency_ns[slices < count // 2], latency_ns[slices >= count - count // 2]
     if not len(first) or not len(second):
         return 1.0

@@ -1,4 +1,4 @@
-"""Percentiles over the pooled samples of some rounds, with intervals from resampled rounds."""
+"""Percentiles of the pooled samples of several rounds, with intervals from resampled rounds."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from harness.analysis import stats
 from harness.models import Estimate, Plan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
-#: Where the latency chart has its points; the tail gets as many as the middle.
+#: Quantiles of the latency chart, spaced so that the tail gets as many points as the middle.
 CURVE = tuple(
     sorted({*QUANTILES.values(), *(1 - 10**-e for e in np.linspace(math.log10(2), 4, 60))})
 )
-#: A quantile is drawn only where at least this many samples lie beyond it.
+#: A quantile is drawn only if at least this many samples lie beyond it.
 SAMPLES_BEYOND = 10
 RESAMPLES = 1000
 UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 
 def confidence_of(plan: Plan) -> float:
-    """Nominal confidence of the intervals, such that they hold the truth in 95 %."""
+    """Return the nominal confidence with which intervals contain the true value in 95 %."""
     return stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
 
 
 class Pool:
-    """Times (ns) of some rounds together, and how they vary from round to round.
+    """Pools the times (ns) of several rounds, and knows how they vary from round to round.
 
-    Made once and used for a cell's own figures and for all its comparisons: with millions of
-    samples, finding percentiles is what a report spends its time on.
+    A pool is made once and serves a cell's own figures and all its comparisons, because a report
+    spends most of its time on finding percentiles among millions of samples.
     """
 
     def __init__(self, rounds: Sequence[npt.NDArray[np.int64]], plan: Plan) -> None:
@@ -48,7 +48,7 @@ class Pool:
         self._resampled_ns = dict(zip(QUANTILES, resampled.T, strict=True))
 
     def estimates(self) -> dict[str, Estimate]:
-        """Percentiles in ms; keys as in QUANTILES."""
+        """Return the percentiles in ms, with the keys of QUANTILES."""
         if not self._samples:
             return dict.fromkeys(QUANTILES, UNKNOWN)
         return {
@@ -59,7 +59,7 @@ class Pool:
         }
 
     def curve_ms(self) -> list[tuple[float, float]]:
-        """Those points of CURVE beyond which enough samples lie."""
+        """Return (quantile, ms) for the points of CURVE that enough samples support."""
         return [
             (quantile, self._ns[quantile] / 1e6) for quantile in CURVE if self._reaches(quantile)
         ]
@@ -77,14 +77,14 @@ class Pool:
 
     @property
     def supported(self) -> set[str]:
-        """The median, and those percentiles beyond which enough samples lie."""
+        """Names of the median and of the percentiles that enough samples support."""
         return {"p50", *(name for name, quantile in QUANTILES.items() if self._reaches(quantile))}
 
     def _reaches(self, quantile: float) -> bool:
         return self._samples * (1 - quantile) >= SAMPLES_BEYOND
 
     def ratio(self, base: Pool, name: str) -> Estimate:
-        """One of our percentiles ÷ the same of another stack in the same rounds."""
+        """Divide a percentile of this pool by the same percentile of `base`, in the same rounds."""
         if not self._samples or not base._samples:
             return UNKNOWN
         quantile = QUANTILES[name]

@@ -1,8 +1,8 @@
 """The statistics: pure functions from numbers to numbers.
 
-The unit of inference is the round. Requests and slices inside a round share the luck of one
-set of processes (memory layout, hash seed), so they are no independent repeats: more of them
-can't remove that luck, fresh processes can. After Kalibera & Jones, "Rigorous benchmarking in
+The unit of inference is the round. All requests and slices of a round share the luck of the same
+processes (memory layout, hash seed), so they are not independent repeats. More of them do not
+average that luck out; fresh processes do. See Kalibera & Jones, "Rigorous benchmarking in
 reasonable time" (ISMM 2013), and Georges et al., "Statistically rigorous Java performance
 evaluation" (OOPSLA 2007).
 """
@@ -23,12 +23,13 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 CONFIDENCE = 0.95
-#: Nominal, where measuring stops as soon as the interval is narrow: that favours spreads which came
-#: out small by luck, and a nominal 95 % would hold the truth in 91 to 94 % (tests/test_simulation.py).
+#: Nominal confidence if measuring stops as soon as an interval is narrow. Stopping early favours
+#: spreads that are small by luck, so a nominal 95 % would contain the true value in only 91 to
+#: 94 % (tests/test_simulation.py).
 STOPPED_CONFIDENCE = 0.975
-#: Differences below this are not worth a decision, however well they are measured.
+#: Differences below this are too small to base a decision on, however well they are measured.
 SMALLEST_BAND = 0.03
-#: However noisy the machine, a difference that may be larger than this is not called `same`.
+#: A difference that may be larger than this is never called `same`, however noisy the machine.
 LARGEST_SAME = 0.10
 
 
@@ -37,7 +38,7 @@ LARGEST_SAME = 0.10
 
 @dataclass(frozen=True, slots=True)
 class SliceRates:
-    """Per slice of one cell in one round; arrays of length slices."""
+    """Rates of a cell in a round; each array has an element per slice."""
 
     throughput_rps: Floats
     in_flight: Floats  # average over the counting window
@@ -51,19 +52,19 @@ def slice_rates(
     from_ns: Ints,
     to_ns: Ints,
 ) -> SliceRates:
-    """Requests per second and requests in flight, in the counting window of each slice.
+    """Count requests per second and requests in flight, in the counting window of each slice.
 
-    A request counts by the share of its time that lies inside the window. Counting it whole
-    where it ends would let a window's edges decide: where all users wait 50 ms together,
-    answers come in bursts, and one burst more or less in a 1 s window is 5 %.
+    A request counts by the share of its time that lies inside the window. If it counted as a
+    whole in the window in which it ends, the window's edges would decide: when all users wait
+    50 ms together, replies come in bursts, and an additional burst in a window of 1 s is 5 %.
 
     Args:
-        slice_index: per request, which slice it belongs to.
-        start_ns: per request, when it was sent.
-        latency_ns: per request, how long it took.
-        good: per request, whether the reply was the promised one; others do not count.
-        from_ns: per slice, when counting begins.
-        to_ns: per slice, when counting ends.
+        slice_index: for each request, the slice that it belongs to.
+        start_ns: for each request, when it was sent.
+        latency_ns: for each request, how long it took.
+        good: for each request, whether the reply was correct; other requests do not count.
+        from_ns: for each slice, when counting begins.
+        to_ns: for each slice, when counting ends.
     """
     count = len(from_ns)
     window_from, window_to = from_ns[slice_index], to_ns[slice_index]
@@ -80,9 +81,10 @@ def slice_rates(
 
 
 def log_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
-    """Geometric mean over rounds with a t interval on the logarithms.
+    """Return the geometric mean over rounds, with a t interval on the logarithms.
 
-    NaN limits below two rounds; a NaN value where there is none, or one is not above zero.
+    The limits are NaN if there are fewer than two rounds. The value is NaN too if there are no
+    rounds, or if a value is not above zero.
     """
     logs = _logs(values)
     if logs is None:
@@ -93,12 +95,12 @@ def log_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimat
 
 
 def p_value(estimate: Estimate, rounds: int, confidence: float = CONFIDENCE) -> float:
-    """Two-sided p of "the ratio is 1", for an interval by Student's t on the logarithms.
+    """Return the two-sided p-value of the hypothesis that the ratio is 1.
 
     Args:
-        estimate: the ratio.
-        rounds: how many it rests on.
-        confidence: of its interval.
+        estimate: the ratio, with a t interval on the logarithms.
+        rounds: the number of rounds that it is based on.
+        confidence: the nominal confidence of its interval.
     """
     if rounds < 2 or math.isnan(estimate.low):
         return 1.0
@@ -125,11 +127,15 @@ def _half_width(logs: Floats, confidence: float = CONFIDENCE) -> float:
 
 
 def settled(halves: Sequence[float], *, tolerance: float) -> tuple[bool, float]:
-    """Whether first and second half of the rounds agree; with the geometric mean of the ratios.
+    """Say whether the halves of the rounds agree, and return the geometric mean of their ratios.
 
-    They disagree when the mean is further from 1 than `tolerance` and its 99.9 % interval
-    excludes 1: both, since on a noisy machine either alone happens by chance, and so strict
-    because a run asks this of every cell.
+    The halves disagree if the mean is further from 1 than `tolerance` and its 99.9 % interval
+    excludes 1. On a noisy machine, either condition alone is met by chance. The confidence is high
+    because every cell of a run is tested.
+
+    Args:
+        halves: for each round, its second half ÷ its first half.
+        tolerance: the largest difference from 1 that is accepted: 0.05 is 5 %.
     """
     logs = _logs(halves)
     if logs is None or len(logs) < 2:
@@ -143,22 +149,22 @@ def settled(halves: Sequence[float], *, tolerance: float) -> tuple[bool, float]:
 
 
 class LatencyHistogram:
-    """Counts per round in bins of 0.1 % relative width, so that rounds can be resampled fast.
+    """Counts latencies per round in bins of 0.1 % relative width, for fast resampling of rounds.
 
-    Percentiles of resampled rounds need the pooled distribution of every resample. Counts in
-    fine logarithmic bins add up; the raw samples would have to be sorted each time.
+    A percentile of resampled rounds needs the pooled distribution of every resample. Counts in
+    fine logarithmic bins can be added up; raw samples would have to be sorted for every resample.
     """
 
     _WIDTH = math.log(1.001)
-    _AT_ONCE = 100  # resamples: bounds the memory where there are many rounds
+    _AT_ONCE = 100  # resamples per step, which bounds the memory if there are many rounds
 
     def __init__(self, rounds: Sequence[Ints]) -> None:
-        """Bin the latencies (ns) of each round."""
+        """Count the latencies (ns) of each round."""
         lows = [int(values.min()) for values in rounds if len(values)]
         highs = [int(values.max()) for values in rounds if len(values)]
         self._low = math.log(max(1, min(lows, default=1)))
         bins = int((math.log(max(1, *highs, 1)) - self._low) / self._WIDTH) + 1
-        #: Shape (bins, rounds): samples of a round up to and with a bin.
+        #: Shape (bins, rounds): the samples of a round in a bin and all bins below it.
         self._cumulated = np.zeros((bins, len(rounds)))
         for column, values in enumerate(rounds):
             if len(values):
@@ -169,13 +175,13 @@ class LatencyHistogram:
                 self._cumulated[:, column] = np.bincount(bin_of, minlength=bins).cumsum()
 
     def resampled(self, weights: Floats, quantiles: Sequence[float]) -> Floats:
-        """Percentiles (ns) of pooled rounds; shape (resamples, quantiles).
+        """Return percentiles (ns) of resampled and pooled rounds; shape (resamples, quantiles).
 
-        Each is sought by halving, so that only a few bins of a resample have to be added up.
+        A binary search finds each percentile, so that only a few bins have to be added up.
 
         Args:
             weights: shape (resamples, rounds): how often each round was drawn.
-            quantiles: in 0…1.
+            quantiles: numbers between 0 and 1.
         """
         places = [
             self._places(weights[start : start + self._AT_ONCE], quantiles)
@@ -185,7 +191,7 @@ class LatencyHistogram:
         return found
 
     def _places(self, weights: Floats, quantiles: Sequence[float]) -> Ints:
-        """In which bin each quantile of each resample lies: the first that reaches it."""
+        """For each resample and quantile, the first bin that reaches the quantile."""
         wanted = np.multiply.outer(weights @ self._cumulated[-1], np.asarray(quantiles))
         low = np.zeros(wanted.shape, dtype=np.int64)
         high = np.full(wanted.shape, len(self._cumulated) - 1)
@@ -199,7 +205,7 @@ class LatencyHistogram:
 
 
 def bootstrap_weights(rounds: int, resamples: int, seed: int) -> Floats:
-    """How often each round is drawn in each resample; shape (resamples, rounds)."""
+    """Draw how often each resample contains each round; shape (resamples, rounds)."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(rounds, np.full(rounds, 1 / rounds), resamples).astype(np.float64)
 
@@ -207,11 +213,11 @@ def bootstrap_weights(rounds: int, resamples: int, seed: int) -> Floats:
 def resampling_interval(
     value: float, resampled: Floats, rounds: int, confidence: float = CONFIDENCE
 ) -> Estimate:
-    """An interval around `value` from what it became in each resample of whole rounds.
+    """Return an interval around `value`, from its values in resamples of whole rounds.
 
-    The spread of the logarithms is widened by √(n / (n − 1)) and taken times Student's t: the
-    plain 2.5 % and 97.5 % points are too narrow with as few rounds as a benchmark has (they
-    treat the observed spread as the true one).
+    The half width is the spread of the logarithms, widened by √(n / (n − 1)), times Student's t.
+    The 2.5 % and 97.5 % points of the resamples alone would be too narrow with as few rounds as a
+    benchmark has, because they treat the observed spread as the true spread.
     """
     if rounds < 2 or not value > 0 or not (resampled > 0).all():
         return Estimate(value, math.nan, math.nan)
@@ -224,9 +230,9 @@ def resampling_interval(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment: the chance of any false alarm in the family stays at 5 %.
+    """Adjust the p-values of a family, so that the chance of any false alarm in it stays at 5 %.
 
-    S. Holm, "A simple sequentially rejective multiple test procedure" (1979).
+    This is Holm's step-down procedure: S. Holm, "A simple sequentially rejective multiple test procedure" (1979).
     """
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     adjusted = [0.0] * len(p_values)
@@ -245,23 +251,24 @@ def verdict(
     more_is_better: bool,
     significant: bool,
 ) -> Verdict:
-    """The word for a ratio.
+    """Return the verdict on a ratio.
 
-    `same` when the interval lies inside the band (of a wide band, its inner ±10 %); `faster` or
-    `slower` when the interval excludes 1 (and still would after correcting for the family:
-    `significant`) and the ratio lies outside the band; else `inconclusive`.
+    - `same`: the interval lies inside the noise band, or inside ±10 % if the band is wider.
+    - `faster` or `slower`: the ratio lies outside the band, the interval excludes 1, and the
+      difference is still significant after the correction for the family.
+    - `inconclusive`: anything else, and any ratio of too few rounds.
 
     Args:
         estimate: candidate ÷ baseline.
-        band: half width of the noise band: 0.03 means 1/1.03 … 1.03.
-        rounds: how many rounds the estimate rests on.
+        band: half width of the noise band: 0.03 means 1/1.03 to 1.03.
+        rounds: the number of rounds that the estimate is based on.
         more_is_better: whether a ratio above 1 is good for the candidate.
-        significant: whether the corrected p is below 5 %.
+        significant: whether the corrected p-value is small enough.
     """
     if rounds < ROUNDS_FOR_A_VERDICT or math.isnan(estimate.low):
         return Verdict.INCONCLUSIVE
-    alike = min(band, LARGEST_SAME)
-    if estimate.low >= 1 / (1 + alike) and estimate.high <= 1 + alike:
+    same_band = min(band, LARGEST_SAME)
+    if estimate.low >= 1 / (1 + same_band) and estimate.high <= 1 + same_band:
         return Verdict.SAME
     outside = estimate.value > 1 + band or estimate.value < 1 / (1 + band)
     excludes_one = estimate.low > 1 or estimate.high < 1

@@ -1,4 +1,4 @@
-"""A stated time of A against A, and what is known of a machine after it."""
+"""Calibrates a machine: compares a stack with itself for a stated time and keeps the result."""
 
 from __future__ import annotations
 
@@ -18,53 +18,54 @@ from harness.measuring.blocks import Listener
 from harness.measuring.pacing import EveryRound, WithinTime
 from harness.models import Analysis, Calibration, Finding, Plan
 
-#: Of the time, for the load process's own limit; but not less or more than makes sense.
+#: Share of the time that is spent on finding the limit of a load process.
 _CEILING_SHARE = 0.05
-_CEILING_S = (1.0, 4.0)
-#: For reading the samples and computing, after the last round.
-_AFTER_S = 1.5
+#: Shorter than this, the limit is inaccurate; longer, it becomes no more accurate.
+_CEILING_MIN_S, _CEILING_MAX_S = 1.0, 4.0
+#: Time that is reserved for reading the samples and computing the result after the last round.
+_ANALYSIS_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it."""
+    """The result of a calibration."""
 
-    folder: Path  # the run
+    folder: Path  # the run's folder
     analysis: Analysis
     ceiling_rps: Mapping[str, float]
     findings: tuple[Finding, ...]
-    calibration: Calibration | None  # None when A against A was not valid: nothing is kept then
-    file: Path | None  # where it is kept
-    seconds: float
+    calibration: Calibration | None  # None if the run was not valid; then nothing is kept
+    file: Path | None  # the file in which the calibration is kept
+    seconds: float  # how long the whole calibration took
 
 
 def calibrate(
-    todo: Plan, folder: Path, out: Path, listener: Listener, *, within_s: float
+    plan: Plan, folder: Path, out: Path, listener: Listener, *, within_s: float
 ) -> Outcome:
-    """Look at the machine, find the load process's limit, measure A against A, keep the result.
+    """Examine the machine, find the load process's limit, compare A with A and keep the result.
 
     Args:
-        todo: as noise.aa_plan makes it.
-        folder: the run's, which `store.create_run` made.
-        out: folder of all runs, below which the calibration is kept.
-        listener: is told how far it is.
-        within_s: for all of it; but never fewer rounds than a verdict needs.
+        plan: a plan of A against A, from `noise.aa_plan`.
+        folder: the run's folder, from `store.create_run`.
+        out: the folder of all runs, below which the calibration is kept.
+        listener: shows the progress.
+        within_s: time for the whole calibration. It takes longer if the rounds that a verdict
+            needs do not fit.
 
     Raises:
-        EnvironmentFailed, Interrupted: as runner.run.
+        EnvironmentFailed: as for `runner.run`.
+        Interrupted: as for `runner.run`.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     listener.preparing("watching the machine")
     facts = machine.read()
-    listener.preparing("finding out what a load process can do")
-    least_s, most_s = _CEILING_S
-    ceiling_rps = ceiling.measure(
-        placement.place_here(), seconds=min(most_s, max(least_s, within_s * _CEILING_SHARE))
-    )
-    left_s = within_s - (time.monotonic() - begun) - _AFTER_S
-    # Without an earlier calibration: this one is to stand on its own.
-    record = runner.run(todo, folder, listener, pacing=WithinTime(EveryRound(), left_s))
-    listener.preparing("computing")
+    listener.preparing("finding the limit of a load process")
+    ceiling_s = min(_CEILING_MAX_S, max(_CEILING_MIN_S, within_s * _CEILING_SHARE))
+    ceiling_rps = ceiling.measure(placement.place_here(), seconds=ceiling_s)
+    left_s = within_s - (time.monotonic() - started) - _ANALYSIS_S
+    # The run takes no earlier calibration, so that this one does not depend on it.
+    record = runner.run(plan, folder, listener, pacing=WithinTime(EveryRound(), left_s))
+    listener.preparing("computing the noise floor")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     calibration = file = None
     if analysis.valid:
@@ -83,5 +84,5 @@ def calibrate(
         findings=disturbances.judge(facts, ceiling_rps),
         calibration=calibration,
         file=file,
-        seconds=time.monotonic() - begun,
+        seconds=time.monotonic() - started,
     )

@@ -1,7 +1,7 @@
-"""What A against A says about a machine: how far from 1 a ratio of two equals can come out.
+"""Plans a comparison of a stack with itself, and derives the machine's noise floors from it.
 
-Pure. The noise floor of a metric is the far end from 1 of the 95 % interval of the A/A ratio: a
-difference that is smaller than that could be this machine's own.
+The noise floor of a metric is the distance from 1 to the further end of the 95 % interval of the
+A/A ratio. A smaller difference may be noise on this machine. The functions are pure.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from harness.planning.plan import Catalogue, make_plan
 
 SCENARIO = "hello"
 PROFILE = "calibrate"
-#: Five rounds of servers that start quickly take about so long, with what goes before them.
+#: Five rounds of servers that start quickly, and what precedes them, take about this long.
 MIN_SECONDS = 20
-#: Longer, and the machine of the end is no longer the one of the beginning.
+#: During a longer calibration the machine itself would change.
 MAX_SECONDS = 3600
-#: Of load per stack and round, shorter where the time is short: fresh processes tell more than
-#: longer looks at old ones.
+#: Seconds of load per stack and round, and their largest share of the whole time. If time is
+#: short, the load is cut and not the rounds, because fresh processes tell more than longer load.
 _CELL_S = 1.5
 _CELL_SHARE = 1 / 40
-#: Two servers do not start faster than this.
+#: Two servers take at least this long to start.
 _START_S = 1.0
 
 
 def aa_plan(catalogue: Catalogue, *, stack: str, seconds: float, seed: int) -> Plan:
-    """The same stack twice, with as many rounds as could fit at the very most.
+    """Plan to measure a stack twice, with more rounds than can fit into the time.
 
     Raises:
-        UnknownName: There is no such stack.
+        UnknownName: There is no stack of this name.
         BadInput: The time is too short or too long.
     """
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:  # nor is nan
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:  # refuses nan too
         raise BadInput(f"--seconds {seconds:g}: give {MIN_SECONDS} to {MAX_SECONDS:,} seconds")
     cell_s = min(_CELL_S, seconds * _CELL_SHARE)
-    most = int(seconds / (2 * cell_s + _START_S))
+    most_rounds = int(seconds / (2 * cell_s + _START_S))
     return make_plan(
         catalogue,
         RunOptions(
-            profile=Profile(PROFILE, rounds=max(ROUNDS_FOR_A_VERDICT, most), cell_s=cell_s),
+            profile=Profile(PROFILE, rounds=max(ROUNDS_FOR_A_VERDICT, most_rounds), cell_s=cell_s),
             seed=seed,
             scenarios=(SCENARIO,),
             stacks=(stack, stack),
@@ -50,14 +50,14 @@ def aa_plan(catalogue: Catalogue, *, stack: str, seconds: float, seed: int) -> P
 
 
 def floors(analysis: Analysis) -> dict[str, float]:
-    """Metric -> noise floor, from a valid analysis of A against A: 0.03 is ±3 %."""
+    """Return metric -> noise floor, from a valid analysis of A against A: 0.03 is ±3 %."""
     return {
-        one.metric: floor(one.ci_low, one.ci_high)
-        for one in analysis.comparisons
-        if one.ci_low > 0  # neither is one that can't be known
+        comparison.metric: floor(comparison.ci_low, comparison.ci_high)
+        for comparison in analysis.comparisons
+        if comparison.ci_low > 0  # leaves out an interval that is unknown, too
     }
 
 
 def floor(low: float, high: float) -> float:
-    """The far end from 1 of an interval; as far below 1 as above it counts alike (÷ 2 is × 2)."""
+    """Return how far the further end of an interval is from 1; ÷ 2 is as far as × 2."""
     return math.exp(max(abs(math.log(low)), abs(math.log(high)))) - 1

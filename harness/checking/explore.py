@@ -1,7 +1,7 @@
-"""Twin parity beyond the contract: generated requests, and every stack's answers compared.
+"""Twin parity beyond the contract: sends generated requests and compares the stacks' answers.
 
-Nobody has written down what the answer to such a request is: each stack's is held against the
-first stack's. Apart from `parity`, since what measures has no use for Hypothesis.
+The contract does not say what the answer to a generated request is, so the first stack's answer
+is the expected one. This module is separate from `parity` because a run has no use for Hypothesis.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import functools
 import http.client
 import itertools
 import json
-import re
 import secrets
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,48 +22,51 @@ from urllib.parse import urlsplit
 
 from apps import contract
 from apps.contract import Containing, FromReply, IntegerAbove, NoBody, Sample, TextLike
-from harness.checking import generate
-from harness.checking.generate import Request
+from harness.checking import generate, shrink
 from harness.checking.parity import (
     EXCERPT_CHARACTERS,
     HEADERS_THAT_MATTER,
     REPLY_TIMEOUT_S,
-    differing,
     header_of,
     quoted,
 )
+from harness.checking.request import Request
+from harness.checking.starting_points import MARKER
+from harness.checking.values import differing, fits
 
-#: After so many different differences, whatever else there is can wait until they are mended.
-_ENOUGH = 10
+#: The exploration ends after this many kinds of disagreement: mending them may mend further ones.
+_MAX_DISAGREEMENTS = 10
+
+_COMPARED_HEADERS = ("content-type", *HEADERS_THAT_MATTER)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What of a reply is compared; what each stack draws for itself is taken out."""
+    """The compared parts of a reply, without what each stack chooses for itself."""
 
     status: int  # 0: no reply
-    headers: Mapping[str, str | None]  # content-type and HEADERS_THAT_MATTER
+    headers: Mapping[str, str | None]  # the compared headers; None: absent
     body: bytes
 
     def __str__(self) -> str:
-        """As one line."""
+        """The answer as one line of text."""
         named = ", ".join(f"{name}: {text}" for name, text in self.headers.items() if text)
         return f"{self.status} ({named}) {self.body[:EXCERPT_CHARACTERS]!r}"
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A generated request to which a stack answers otherwise than the first one does."""
+    """A generated request that two stacks answer differently."""
 
-    first: str
+    first: str  # the stack whose answer is the expected one
     other: str
     also: tuple[str, ...]  # further stacks that differ from the first in the same way
     problems: tuple[str, ...]
     request: Request  # the smallest that was found
-    answers: tuple[Answer, Answer]  # of the first, of the other
+    answers: tuple[Answer, Answer]  # of the first stack, of the other stack
 
     def __str__(self) -> str:
-        """Both answers, and the request as a command."""
+        """The request as a curl command, and both answers."""
         answers = dict(zip((self.first, self.other), self.answers, strict=True))
         width = max(map(len, answers))
         also = f" (so do {', '.join(self.also)})" if self.also else ""
@@ -77,7 +79,7 @@ class Disagreement:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """For machines to read; bytes as text, with escapes where they are none."""
+        """The disagreement for `--json`; bytes of a body that are not UTF-8 become escapes."""
         return {
             "first": self.first,
             "other": self.other,
@@ -92,8 +94,12 @@ class Disagreement:
                 "curl": str(self.request),
             },
             "answers": [
-                {"status": one.status, "headers": dict(one.headers), "body": _text(one.body)}
-                for one in self.answers
+                {
+                    "status": answer.status,
+                    "headers": dict(answer.headers),
+                    "body": _text(answer.body),
+                }
+                for answer in self.answers
             ],
         }
 
@@ -104,10 +110,10 @@ def _text(body: bytes | None) -> str | None:
 
 @dataclass(slots=True)
 class Exploration:
-    """What came of the generated requests."""
+    """The result of sending generated requests."""
 
-    cases: int = 0  # requests that went to every stack
-    statuses: dict[int, int] = field(default_factory=dict)  # the first stack's: how many of each
+    cases: int = 0  # requests that were sent to every stack
+    statuses: dict[int, int] = field(default_factory=dict)  # status -> answers of the first stack
     disagreements: list[Disagreement] = field(default_factory=list)
 
 
@@ -117,40 +123,41 @@ def explore(
     seed: int,
     case_done: Callable[[], None] = lambda: None,
 ) -> Exploration:
-    """Send generated requests to all stacks at once and compare the answers with the first's.
+    """Send generated requests to all stacks and compare each answer with the first stack's.
 
     Args:
-        urls: stack -> URL; the first is the one that the others are held against.
+        urls: stack -> URL; the first stack is the one that the others are compared with.
         cases: how many requests.
-        seed: the same one gives the same requests, as long as contract and OpenAPI stay the same.
-        case_done: called after each.
+        seed: decides the requests, together with the contract and the OpenAPI documents.
+        case_done: called after each request.
     """
-    with contextlib.ExitStack() as stack:
-        stacks = {
-            label: stack.enter_context(closing(_Correspondent(url))) for label, url in urls.items()
+    with contextlib.ExitStack() as open_clients:
+        clients = {
+            label: open_clients.enter_context(closing(_Client(url))) for label, url in urls.items()
         }
-        search = _Search(stacks)
+        search = _Search(clients)
         for request in generate.requests(cases, seed, _documents(urls.values())):
-            search.try_out(request)
+            search.send(request)
             case_done()
-            if len(search.shown) >= _ENOUGH:
+            if len(search.shown) >= _MAX_DISAGREEMENTS:
                 break
     found = list(search.shown.values())
     return Exploration(search.cases, dict(sorted(search.statuses.items())), found)
 
 
 class _Search:
-    """Requests in, different disagreements out: each kind once, by its smallest request."""
+    """Collects disagreements: one of each kind, shown by the smallest request that was found."""
 
-    def __init__(self, stacks: Mapping[str, _Correspondent]) -> None:
-        self._stacks = stacks
-        self._first = next(iter(stacks))
+    def __init__(self, clients: Mapping[str, _Client]) -> None:
+        self._clients = clients
+        self._first = next(iter(clients))
         self.cases = 0
         self.statuses: dict[int, int] = {}
         self.shown: dict[str, Disagreement] = {}  # by kind
 
-    def try_out(self, request: Request) -> None:
-        answers = self._ask(request, self._stacks)
+    def send(self, request: Request) -> None:
+        """Send a request to every stack, and keep disagreements of a kind that is new."""
+        answers = self._answers(request, self._clients)
         self.cases += 1
         status = answers[self._first].status
         self.statuses[status] = self.statuses.get(status, 0) + 1
@@ -162,48 +169,48 @@ class _Search:
             elif label != known.other and label not in known.also:
                 self.shown[kind] = dataclasses.replace(known, also=(*known.also, label))
 
-    def _ask(self, request: Request, labels: Iterable[str]) -> dict[str, Answer]:
-        """The answers of some stacks; they work on it at the same time."""
-        stacks = {label: self._stacks[label] for label in labels}
-        for one in stacks.values():
-            one.send(request)
-        return {label: one.receive() for label, one in stacks.items()}
+    def _answers(self, request: Request, labels: Iterable[str]) -> dict[str, Answer]:
+        """Send a request to some stacks, which work on it at the same time."""
+        clients = {label: self._clients[label] for label in labels}
+        for client in clients.values():
+            client.send(request)
+        return {label: client.receive() for label, client in clients.items()}
 
     def _problems(
         self, request: Request, answers: Mapping[str, Answer]
     ) -> dict[str, tuple[str, ...]]:
-        """What is wrong with the answers of which stack; those that agree are not in it."""
+        """Stack -> how its answer differs; stacks that agree are left out."""
         first = answers[self._first]
         problems = {
-            label: _apart(first, answer)
+            label: _differences(first, answer)
             for label, answer in answers.items()
             if label != self._first
         }
-        if first.status in (0, 500) and _place(request) not in _promises(500):
-            problems[self._first] = (f"status {first.status}, which nothing promises",)
+        if first.status in (0, 500) and _place(request) not in _samples_by_place(500):
+            problems[self._first] = (f"status {first.status}, which the contract does not promise",)
         return {label: found for label, found in problems.items() if found}
 
     def _smallest(self, request: Request, label: str, kind: str) -> Disagreement:
         both = dict.fromkeys((self._first, label))
 
         def shows_it(smaller: Request) -> bool:
-            found = self._problems(smaller, self._ask(smaller, both))
+            found = self._problems(smaller, self._answers(smaller, both))
             return label in found and _kind(smaller, found[label]) == kind
 
-        smallest = generate.smallest(request, shows_it)
-        answers = self._ask(smallest, both)
+        smallest = shrink.smallest(request, shows_it)
+        answers = self._answers(smallest, both)
         problems = self._problems(smallest, answers).get(label)
         return Disagreement(
             self._first,
             label,
             (),
-            problems or ("it did not do so again when asked once more",),
+            problems or ("the difference did not appear again when the request was repeated",),
             smallest,
             (answers[self._first], answers[label]),
         )
 
 
-def _apart(first: Answer, other: Answer) -> tuple[str, ...]:
+def _differences(first: Answer, other: Answer) -> tuple[str, ...]:
     if first.status != other.status:
         return (f"status {other.status} instead of {first.status}",)
     problems = [
@@ -215,14 +222,14 @@ def _apart(first: Answer, other: Answer) -> tuple[str, ...]:
         try:
             values = json.loads(first.body), json.loads(other.body)
         except ValueError:
-            problems.append("the body is another one")
-        else:  # the order of members, blanks and escapes are no part of the value
+            problems.append("the bodies differ")
+        else:  # the order of members, blanks and escapes do not belong to the value
             problems += differing(*values, "body")
     return tuple(problems)
 
 
 def _kind(request: Request, problems: Sequence[str]) -> str:
-    """The same for requests that show the same mistake, as far as can be told from outside."""
+    """A text that is equal for requests that seem to show the same mistake."""
     what = sorted({problem if "status" in problem else problem.split()[0] for problem in problems})
     place = request.path.partition("?")[0].lstrip("/").partition("/")[0]
     known = {endpoint.path.split("/")[1] for endpoint in contract.ENDPOINTS}
@@ -230,35 +237,36 @@ def _kind(request: Request, problems: Sequence[str]) -> str:
 
 
 def _place(request: Request) -> tuple[str, str]:
+    """Method and path, which is where the contract may promise something."""
     return request.method, request.path.partition("?")[0]
 
 
 @functools.cache
-def _promises(status: int) -> dict[tuple[str, str], Sample]:
-    """The contract's samples with this status: method and path -> one of them."""
+def _samples_by_place(status: int) -> dict[tuple[str, str], Sample]:
+    """Method and path -> a sample of the contract that has this status."""
     return {
         (sample.method, sample.path.partition("?")[0]): sample
-        for sample in contract.samples(generate.MARKER)
+        for sample in contract.samples(MARKER)
         if sample.status == status
     }
 
 
 def _documents(urls: Iterable[str]) -> list[dict[str, Any]]:
-    """The OpenAPI documents of those stacks that have one, each once."""
+    """The different OpenAPI documents of the stacks; a stack may have none."""
     found: dict[str, dict[str, Any]] = {}
     for url in urls:
-        with closing(_Correspondent(url)) as stack:
-            stack.send(generate.Request("GET", "/openapi.json"))
-            answer = stack.receive()
-        with contextlib.suppress(ValueError):  # what is no document is compared as all replies are
+        with closing(_Client(url)) as client:
+            client.send(Request("GET", "/openapi.json"))
+            answer = client.receive()
+        with contextlib.suppress(ValueError):  # no document: only the contract's samples are used
             document = json.loads(answer.body)
             if answer.status == 200 and isinstance(document, dict) and "openapi" in document:
                 found.setdefault(json.dumps(document, sort_keys=True), document)
     return list(found.values())
 
 
-class _Correspondent:
-    """One stack, asked over one connection for as long as both ends keep it."""
+class _Client:
+    """Sends requests to a stack, over one connection for as long as both ends keep it."""
 
     _numbers = itertools.count()
 
@@ -268,7 +276,7 @@ class _Correspondent:
         self._host = address.netloc
         self._run = secrets.token_hex(2)
         self._sock: socket.socket | None = None
-        self._request = generate.Request("GET", "/")
+        self._request = Request("GET", "/")
         self._token = ""
 
     def close(self) -> None:
@@ -277,62 +285,59 @@ class _Correspondent:
             self._sock = None
 
     def send(self, request: Request) -> None:
-        """Send, and don't wait; what goes wrong is told by `receive`."""
+        """Send a request without waiting for the answer; `receive` reports any failure."""
         self._request = request
-        # Ten characters, as many as the marker has: lengths are the same for every stack.
+        # Ten characters, as many as the marker has, so that no length changes.
         self._token = f"{self._run}{next(self._numbers) % 16**6:06x}"
         if request.body is not None:
-            # A server may close a connection on which it did not read a body to its end.
+            # A server may close a connection if it did not read the body to its end.
             self.close()
-        self._put()
+        self._send_bytes()
 
-    def _put(self) -> None:
-        with contextlib.suppress(OSError):  # the reply, or that there is none, says more
+    def _send_bytes(self) -> None:
+        with contextlib.suppress(OSError):  # `receive` finds the reply, or that there is none
             if self._sock is None:
                 self._sock = socket.create_connection(self._address, timeout=REPLY_TIMEOUT_S)
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             raw = self._request.as_bytes(self._host)
-            # In one piece: who refuses a request by its head might not wait for the rest.
-            self._sock.sendall(raw.replace(generate.MARKER.encode(), self._token.encode()))
+            # In one piece: a server that refuses the head may close before the body is sent.
+            self._sock.sendall(raw.replace(MARKER.encode(), self._token.encode()))
 
     def receive(self) -> Answer:
-        """The answer to what was sent last."""
+        """Return the answer to the request that was sent last."""
         try:
             try:
                 return self._read()
             except ConnectionError:
                 if self._request.body is not None:
                     raise
-                # It had been open for a while, and a server may close such a one at any time.
+                # A server may close an idle connection at any time.
                 self.close()
-                self._put()
+                self._send_bytes()
                 return self._read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            return Answer(0, dict.fromkeys(_COMPARED), type(error).__name__.encode())
+            return Answer(0, dict.fromkeys(_COMPARED_HEADERS), type(error).__name__.encode())
 
     def _read(self) -> Answer:
         if self._sock is None:
             raise ConnectionError
         with closing(http.client.HTTPResponse(self._sock, method=self._request.method)) as reply:
             reply.begin()
-            body = reply.read().replace(self._token.encode(), generate.MARKER.encode())
-            given = {name: reply.headers.get_all(name) for name in _COMPARED}
+            body = reply.read().replace(self._token.encode(), MARKER.encode())
+            received = {name: reply.headers.get_all(name) for name in _COMPARED_HEADERS}
             if reply.will_close or self._request.body is not None:
                 self.close()
         headers = {
-            name: ", ".join(texts).replace(self._token, generate.MARKER) if texts else None
-            for name, texts in given.items()
+            name: ", ".join(texts).replace(self._token, MARKER) if texts else None
+            for name, texts in received.items()
         }
-        return _without_drawn(self._request, Answer(reply.status, headers, body))
+        return _without_choices(self._request, Answer(reply.status, headers, body))
 
 
-_COMPARED = ("content-type", *HEADERS_THAT_MATTER)
-
-
-def _without_drawn(request: Request, answer: Answer) -> Answer:
-    """The answer without what each stack draws for itself, such as the id of a new row."""
-    promise = _drawn(answer.status).get(_place(request))
+def _without_choices(request: Request, answer: Answer) -> Answer:
+    """The answer without what each stack chooses for itself, such as the id of a new row."""
+    promise = _samples_with_choices(answer.status).get(_place(request))
     if promise is None:
         return answer
     if isinstance(promise.json, Containing):
@@ -351,27 +356,27 @@ def _without_drawn(request: Request, answer: Answer) -> Answer:
 
 
 @functools.cache
-def _drawn(status: int) -> dict[tuple[str, str], Sample]:
-    """Those of the promises that leave something to the stack."""
-    return {place: sample for place, sample in _promises(status).items() if _draws(sample.json)}
+def _samples_with_choices(status: int) -> dict[tuple[str, str], Sample]:
+    """Those of the samples by place that leave a choice to the stack."""
+    samples = _samples_by_place(status).items()
+    return {place: sample for place, sample in samples if _leaves_choice(sample.json)}
 
 
-def _draws(expected: object) -> bool:
-    """Whether the contract leaves a part of this value open."""
+def _leaves_choice(expected: object) -> bool:
+    """Whether the contract leaves a part of this value to the stack."""
     if isinstance(expected, dict):
-        return any(map(_draws, expected.values()))
+        return any(map(_leaves_choice, expected.values()))
     if isinstance(expected, list):
-        return any(map(_draws, expected))
+        return any(map(_leaves_choice, expected))
     return not isinstance(expected, str | bytes | int | float | None | NoBody)
 
 
 def _masked(expected: object, actual: object) -> object:
+    """The actual value, in which a description replaces whatever the stack may choose."""
     if isinstance(expected, dict) and isinstance(actual, dict):
-        return {name: _masked(expected.get(name), one) for name, one in actual.items()}
+        return {name: _masked(expected.get(name), member) for name, member in actual.items()}
     if isinstance(expected, IntegerAbove):
-        good = type(actual) is int and actual > expected.bound
-        return f"above {expected.bound}" if good else actual
+        return f"above {expected.bound}" if fits(expected, actual) else actual
     if isinstance(expected, TextLike):
-        good = isinstance(actual, str) and re.fullmatch(expected.pattern, actual) is not None
-        return f"like {expected.pattern}" if good else actual
-    return f"some {type(actual).__name__}" if _draws(expected) else actual
+        return f"like {expected.pattern}" if fits(expected, actual) else actual
+    return f"some {type(actual).__name__}" if _leaves_choice(expected) else actual

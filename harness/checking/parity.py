@@ -1,7 +1,7 @@
-"""Twin parity: what the contract promises, held against what every stack answers, to the byte.
+"""Twin parity: checks that every stack answers as the contract promises, to the byte.
 
-Here are the requests that stand in the contract. `explore` has those that nobody has written
-down. Two stacks that keep to both can't be told apart on the wire.
+This module sends the requests that are written in the contract; `explore` sends generated ones.
+No client can tell two stacks apart that pass both.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import random
-import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,45 +32,121 @@ from apps.contract import (
     Sample,
     TextLike,
 )
+from harness.checking.values import differing
 
-# Beside content-type, the headers whose presence a client acts on.
+# Besides content-type, these are the headers whose presence a client acts on.
 HEADERS_THAT_MATTER = ("allow", "location", "www-authenticate")
 
-# More than the slowest right answer takes: a 504 after the upstream timeout of 2 s.
+# The slowest correct reply is a 504 after the upstream timeout of 2 s.
 REPLY_TIMEOUT_S = 15.0
 
 CLOSED_BY_CLIENT = 1000
 
 EXCERPT_CHARACTERS = 200
+
+#: A spot check sends this many samples of each endpoint.
 _SPOT_SAMPLES = 3
 
-_Asked = TypeVar("_Asked", Sample, Exchange)
+_Promise = TypeVar("_Promise", Sample, Exchange)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One way in which one reply differs from the contract."""
+    """A single way in which a stack's reply differs from the contract."""
 
     url: str  # of the stack
-    sample: str
+    sample: str  # name of the sample or exchange
     problem: str
-    excerpt: str  # of the reply; empty where none came
+    excerpt: str  # of the reply; empty if there was none
 
     def __str__(self) -> str:
-        """As one line."""
+        """The difference as one line of text."""
         reply = f" in {self.excerpt}" if self.excerpt else ""
         return f"{self.url}, {self.sample}: {self.problem}{reply}"
 
 
-def check_stack(base_url: str, samples: Iterable[Sample]) -> list[Difference]:
-    """Send every sample to one stack; what differs from the contract, nothing if it is kept.
+def check_stacks(
+    urls: Mapping[str, str], breaks: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> tuple[int, dict[str, list[Difference]]]:
+    """Check the whole contract on all stacks in parallel.
 
-    Samples that store something hold a token that must not have been used on this database.
+    Args:
+        urls: stack -> URL.
+        breaks: stack -> names of samples and exchanges that the stack is known to break. If the
+            stack keeps one of them after all, that is a difference too: otherwise the list would
+            never be cleaned up.
+
+    Returns:
+        How many samples and exchanges each stack was checked with, and the differences of each
+        stack.
+    """
+    exchanges = contract.exchanges()
+
+    def check(label: str) -> list[Difference]:
+        samples = contract.samples(unique=secrets.token_hex(6))
+        found = [*check_stack(urls[label], samples), *check_exchanges(urls[label], exchanges)]
+        return list(_unexpected(urls[label], found, breaks.get(label, ())))
+
+    with ThreadPoolExecutor(max(1, len(urls))) as threads:
+        found = dict(zip(urls, threads.map(check, urls), strict=True))
+    return len(contract.samples(unique="")) + len(exchanges), found
+
+
+def spot_check(
+    urls: Mapping[str, str],
+    endpoints: Collection[str],
+    unique: str,
+    seed: str,
+    breaks: Collection[str] = (),
+) -> dict[str, tuple[str, ...]]:
+    """Send a few samples of some endpoints to every stack, and return the problems of each stack.
+
+    A spot check is short, because a run makes one before and one after each measured block. A
+    stack that answers wrongly only under load is found by the load process, which checks every
+    reply.
+
+    Args:
+        urls: stack -> URL.
+        endpoints: named as in the contract: "GET /hello" or "WS /live".
+        unique: as in contract.Endpoint.
+        seed: decides which samples are sent; every stack is sent the same ones.
+        breaks: names of samples and exchanges that one of the stacks breaks; none is sent.
+    """
+
+    def drawn(promises: Iterable[_Promise]) -> list[_Promise]:
+        possible = [promise for promise in promises if promise.name not in breaks]
+        return random.Random(seed).sample(possible, min(_SPOT_SAMPLES, len(possible)))
+
+    def check(position: int, url: str) -> list[Difference]:
+        samples: list[Sample] = []
+        for endpoint in contract.ENDPOINTS:
+            if f"{endpoint.method} {endpoint.path}" in endpoints:
+                # All stacks share a database, so each needs unique values of its own.
+                of_endpoint = endpoint.samples(f"{unique}{position}")
+                # Samples with a status above 500 make the stack wait for a timeout.
+                samples += drawn(sample for sample in of_endpoint if sample.status <= 500)
+        exchanges = drawn(
+            exchange for exchange in contract.exchanges() if f"WS {exchange.path}" in endpoints
+        )
+        return [*check_stack(url, samples), *check_exchanges(url, exchanges)]
+
+    with ThreadPoolExecutor(max_workers=len(urls)) as pool:
+        found = pool.map(check, range(len(urls)), urls.values())
+        return {
+            label: tuple(f"{difference.sample}: {difference.problem}" for difference in differences)
+            for label, differences in zip(urls, found, strict=True)
+        }
+
+
+def check_stack(base_url: str, samples: Iterable[Sample]) -> list[Difference]:
+    """Send every sample to a stack, and return how its replies differ from the contract.
+
+    Samples that store something contain a unique token, which must be new to the database.
     """
     differences = []
     for sample in samples:
         try:
-            status, headers, body = _exchange(base_url, sample)
+            status, headers, body = _reply(base_url, sample)
         except (OSError, http.client.HTTPException) as error:
             problem = f"no reply: {type(error).__name__}: {error}"
             differences.append(Difference(base_url, sample.name, problem, ""))
@@ -85,15 +160,106 @@ def check_stack(base_url: str, samples: Iterable[Sample]) -> list[Difference]:
 
 
 def check_exchanges(base_url: str, exchanges: Iterable[Exchange]) -> list[Difference]:
-    """Hold every conversation over WebSocket with one stack; as check_stack."""
+    """Hold every exchange with a stack, and return how its messages differ from the contract."""
     return [
         Difference(base_url, exchange.name, problem, "")
         for exchange in exchanges
-        for problem in _converse(base_url, exchange)
+        for problem in _problems_of_exchange(base_url, exchange)
     ]
 
 
-def _converse(base_url: str, exchange: Exchange) -> Iterator[str]:
+def compare(sample: Sample, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
+    """Compare a reply with what the sample promises, and return a sentence per problem."""
+    problems = []
+    if status != sample.status:
+        problems.append(f"status {status} instead of {sample.status}")
+
+    value: object = None
+    if isinstance(sample.json, NoBody):
+        if body:
+            problems.append(f"a body of {len(body)} bytes instead of none")
+    elif isinstance(sample.json, bytes):
+        if body != sample.json:
+            problems.append(
+                f"the body of {len(body)} bytes differs from the {len(sample.json)} expected bytes"
+            )
+    elif isinstance(sample.json, Containing):
+        if sample.json.text.encode() not in body:
+            problems.append(f"the body does not contain {sample.json.text!r}")
+    else:
+        try:
+            value = json.loads(body)
+        except ValueError:  # not JSON, or not even text
+            problems.append("the body is not JSON")
+        else:
+            wrong = list(differing(sample.json, value, "body"))
+            if not wrong and body != _encoded(sample.json, value):
+                wrong.append("the same JSON value in other bytes (order, blanks or escapes)")
+            problems += wrong
+
+    received = {name.lower(): text for name, text in headers.items()}
+    promised = {"content-type": sample.content_type} | {
+        name: header_of(header, value) for name, header in sample.reply_headers.items()
+    }
+    for name in dict.fromkeys(["content-type", *HEADERS_THAT_MATTER, *promised]):
+        if received.get(name) != promised.get(name):
+            problems.append(
+                f"{name} is {quoted(received.get(name))} instead of {quoted(promised.get(name))}"
+            )
+    return problems
+
+
+def header_of(expected: str | FromReply, value: object) -> str:
+    """Return the text that a header must have in a reply with this JSON value."""
+    if isinstance(expected, str):
+        return expected
+    try:
+        return expected.template.format_map(value)  # type: ignore[arg-type]
+    except (KeyError, TypeError):  # the body is wrong, which is a problem of its own
+        return expected.template
+
+
+def quoted(text: str | None) -> str:
+    """Return a header's text in quotation marks, or "absent" if there is no such header."""
+    return "absent" if text is None else repr(text)
+
+
+def _unexpected(
+    url: str, differences: Iterable[Difference], breaks: Collection[str]
+) -> Iterator[Difference]:
+    """The differences that stacks.toml does not announce, and announced ones that are missing."""
+    broken = set()
+    for difference in differences:
+        broken.add(difference.sample)
+        if difference.sample not in breaks:
+            yield difference
+    for name in breaks:
+        if name not in broken:
+            yield Difference(url, name, "kept, although stacks.toml lists it as broken", "")
+
+
+def _reply(base_url: str, sample: Sample) -> tuple[int, dict[str, str], bytes]:
+    # Each sample has its own connection: a server may close a connection after a request that it
+    # did not read to the end.
+    address = urlsplit(base_url)
+    connection = http.client.HTTPConnection(
+        address.hostname or "", address.port, timeout=REPLY_TIMEOUT_S
+    )
+    with closing(connection):
+        body = [sample.body] if sample.chunked and sample.body is not None else sample.body
+        connection.request(
+            sample.method,
+            sample.path,
+            body=body,
+            headers=dict(sample.headers),
+            encode_chunked=sample.chunked,
+        )
+        reply = connection.getresponse()
+        headers = {name: ", ".join(reply.headers.get_all(name, [])) for name in reply.headers}
+        return reply.status, headers, reply.read()
+
+
+def _problems_of_exchange(base_url: str, exchange: Exchange) -> Iterator[str]:
     url = f"ws://{urlsplit(base_url).netloc}{exchange.path}"
     try:
         with connect(url, open_timeout=REPLY_TIMEOUT_S, proxy=None) as websocket:
@@ -115,202 +281,22 @@ def _converse(base_url: str, exchange: Exchange) -> Iterator[str]:
         yield f"no conversation: {type(error).__name__}: {error}"
 
 
-def check_stacks(
-    urls: Mapping[str, str], breaks: Mapping[str, Collection[str]] = MappingProxyType({})
-) -> tuple[int, dict[str, list[Difference]]]:
-    """Hold all stacks to the whole contract; they work side by side.
-
-    Args:
-        urls: stack -> URL.
-        breaks: stack -> names of samples and exchanges that it is known to break. It has to: one
-            that it keeps is a difference too, or the list would outlive its reasons.
-
-    Returns:
-        How many samples and exchanges each had, and per stack what differs from the contract.
-    """
-    exchanges = contract.exchanges()
-
-    def check(label: str) -> list[Difference]:
-        samples = contract.samples(unique=secrets.token_hex(6))
-        found = [*check_stack(urls[label], samples), *check_exchanges(urls[label], exchanges)]
-        return list(_unknown(urls[label], found, breaks.get(label, ())))
-
-    with ThreadPoolExecutor(max(1, len(urls))) as threads:
-        found = dict(zip(urls, threads.map(check, urls), strict=True))
-    return len(contract.samples(unique="")) + len(exchanges), found
+def _encoded(expected: Expected, actual: object) -> bytes:
+    """The expected value in the contract's bytes, with the server's choices filled in."""
+    filled_in = _filled_in(expected, actual)
+    return json.dumps(filled_in, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _unknown(
-    url: str, differences: Iterable[Difference], breaks: Collection[str]
-) -> Iterator[Difference]:
-    broken = set()
-    for one in differences:
-        broken.add(one.sample)
-        if one.sample not in breaks:
-            yield one
-    for name in breaks:
-        if name not in broken:
-            yield Difference(url, name, "kept, though stacks.toml says that this stack can't", "")
-
-
-def spot_check(
-    urls: Mapping[str, str],
-    endpoints: Collection[str],
-    unique: str,
-    seed: str,
-    breaks: Collection[str] = (),
-) -> dict[str, tuple[str, ...]]:
-    """A few samples of some endpoints, the same to every stack: label -> what differs.
-
-    Short, since it is done before and after each measured scenario: what answers rightly now
-    and then wrongly under load shows in the load's own checks.
-
-    Args:
-        urls: label -> where the stack is.
-        endpoints: as the contract has them, "GET /hello" or "WS /live".
-        unique: as in contract.Endpoint.
-        seed: decides which samples.
-        breaks: names of samples and exchanges that one of the stacks can't keep; none is asked.
-    """
-
-    def drawn(known: Iterable[_Asked]) -> list[_Asked]:
-        possible = [one for one in known if one.name not in breaks]
-        return random.Random(seed).sample(possible, min(_SPOT_SAMPLES, len(possible)))
-
-    def differences(position: int, url: str) -> list[Difference]:
-        samples: list[Sample] = []
-        for endpoint in contract.ENDPOINTS:
-            if f"{endpoint.method} {endpoint.path}" in endpoints:
-                # What is stored once by each stack is another thing for each.
-                asked = endpoint.samples(f"{unique}{position}")
-                # Above 500 stand the answers that come after a time-out.
-                samples += drawn(one for one in asked if one.status <= 500)
-        spoken = drawn(one for one in contract.exchanges() if f"WS {one.path}" in endpoints)
-        return [*check_stack(url, samples), *check_exchanges(url, spoken)]
-
-    with ThreadPoolExecutor(max_workers=len(urls)) as pool:
-        found = pool.map(differences, range(len(urls)), urls.values())
-        return {
-            label: tuple(f"{one.sample}: {one.problem}" for one in several)
-            for label, several in zip(urls, found, strict=True)
-        }
-
-
-def _exchange(base_url: str, sample: Sample) -> tuple[int, dict[str, str], bytes]:
-    # A connection for each: a server may close one whose request it did not read to the end.
-    address = urlsplit(base_url)
-    connection = http.client.HTTPConnection(
-        address.hostname or "", address.port, timeout=REPLY_TIMEOUT_S
-    )
-    with closing(connection):
-        body = [sample.body] if sample.chunked and sample.body is not None else sample.body
-        connection.request(
-            sample.method,
-            sample.path,
-            body=body,
-            headers=dict(sample.headers),
-            encode_chunked=sample.chunked,
-        )
-        reply = connection.getresponse()
-        headers = {name: ", ".join(reply.headers.get_all(name, [])) for name in reply.headers}
-        return reply.status, headers, reply.read()
-
-
-def compare(sample: Sample, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
-    """What of a reply differs from what the sample expects, each in words."""
-    problems = []
-    if status != sample.status:
-        problems.append(f"status {status} instead of {sample.status}")
-
-    value: object = None
-    if isinstance(sample.json, NoBody):
-        if body:
-            problems.append(f"a body of {len(body)} bytes instead of none")
-    elif isinstance(sample.json, bytes):
-        if body != sample.json:
-            problems.append(f"another body of {len(body)} bytes, not {len(sample.json)}")
-    elif isinstance(sample.json, Containing):
-        if sample.json.text.encode() not in body:
-            problems.append(f"the body has no {sample.json.text!r} in it")
-    else:
-        try:
-            value = json.loads(body)
-        except ValueError:  # not JSON, or not even text
-            problems.append("the body is not JSON")
-        else:
-            wrong = list(differing(sample.json, value, "body"))
-            if not wrong and body != _written(sample.json, value):
-                wrong.append("the same JSON value in other bytes (order, blanks or escapes)")
-            problems += wrong
-
-    given = {name.lower(): text for name, text in headers.items()}
-    wanted = {"content-type": sample.content_type} | {
-        name: header_of(header, value) for name, header in sample.reply_headers.items()
-    }
-    for name in dict.fromkeys(["content-type", *HEADERS_THAT_MATTER, *wanted]):
-        if given.get(name) != wanted.get(name):
-            problems.append(
-                f"{name} is {quoted(given.get(name))} instead of {quoted(wanted.get(name))}"
-            )
-    return problems
-
-
-def differing(expected: Expected, actual: object, where: str) -> Iterator[str]:
-    """In what a JSON value is not as expected, each in words that begin with where it is."""
-    if isinstance(expected, IntegerAbove):
-        if type(actual) is not int or actual <= expected.bound:
-            yield f"{where} is {actual!r} instead of an integer above {expected.bound}"
-    elif isinstance(expected, TextLike):
-        if not isinstance(actual, str) or not re.fullmatch(expected.pattern, actual):
-            yield f"{where} is {actual!r} instead of a text like {expected.pattern}"
-    elif isinstance(expected, dict) and isinstance(actual, dict):
-        for name in expected.keys() | actual.keys():
-            if name not in actual:
-                yield f"{where}.{name} is missing"
-            elif name not in expected:
-                yield f"{where}.{name} is there and should not be"
-            else:
-                yield from differing(expected[name], actual[name], f"{where}.{name}")
-    elif isinstance(expected, list) and isinstance(actual, list):
-        if len(expected) != len(actual):
-            yield f"{where} has {len(actual)} elements instead of {len(expected)}"
-        for index, (one, other) in enumerate(zip(expected, actual, strict=False)):
-            yield from differing(one, other, f"{where}[{index}]")
-    elif type(expected) is not type(actual) or expected != actual:
-        # To Python 1 is 1.0 and True; to a client they are not.
-        yield f"{where} is {actual!r} instead of {expected!r}"
-
-
-def _written(expected: Expected, actual: object) -> bytes:
-    """The expected value in the contract's bytes, with what the server drew from the reply."""
-    drawn = _with_drawn(expected, actual)
-    return json.dumps(drawn, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _with_drawn(expected: Expected, actual: object) -> object:
+def _filled_in(expected: Expected, actual: object) -> object:
+    """The expected value, in which the server's choices replace the placeholders."""
     if isinstance(expected, (IntegerAbove, TextLike)):
         return actual
     if isinstance(expected, dict) and isinstance(actual, dict):
-        return {name: _with_drawn(value, actual[name]) for name, value in expected.items()}
+        return {name: _filled_in(value, actual[name]) for name, value in expected.items()}
     if isinstance(expected, list) and isinstance(actual, list):
-        return [_with_drawn(one, other) for one, other in zip(expected, actual, strict=True)]
+        return [_filled_in(*elements) for elements in zip(expected, actual, strict=True)]
     return expected
-
-
-def header_of(expected: str | FromReply, value: object) -> str:
-    """What a header has to be in a reply with this JSON value."""
-    if isinstance(expected, str):
-        return expected
-    try:
-        return expected.template.format_map(value)  # type: ignore[arg-type]
-    except (KeyError, TypeError):  # the reply is not what it should be, which is said already
-        return expected.template
 
 
 def _shortened(message: str | bytes) -> str:
     return f"{message[:EXCERPT_CHARACTERS]!r} ({len(message)})"
-
-
-def quoted(text: str | None) -> str:
-    """For a message."""
-    return "absent" if text is None else repr(text)

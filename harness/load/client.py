@@ -1,8 +1,9 @@
-"""The leanest HTTP client that still checks every reply: a C parser, or not even that.
+"""An HTTP client that checks every reply in full and uses as little CPU as it can.
 
-A reply that comes whole is recognised by its length, its status line and, to the byte, its body.
-One that comes in pieces is put together by httptools, and its body recognised likewise. Only a
-body that was not seen before is parsed: all of them once, and a login's token whenever it is new.
+A reply that arrives in one piece is recognised by its length, its status line and the bytes of
+its body. httptools, a parser written in C, puts together a reply that arrives in several pieces;
+its body is recognised by its bytes too. JSON is parsed only when a body differs from the last good
+body: once for most requests, and for each new token of a login.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from urllib.parse import urlsplit
 import httptools
 
 from apps.contract import Containing, Message, NoBody, Sample
-from harness.checking.parity import differing
+from harness.checking.values import differing
 from harness.load.connection import Awaited, Connection, Outcome, Sendable
-from harness.load.websocket import Text
 from harness.models import Failure
 
 HEAD_END = b"\r\n\r\n"
@@ -25,7 +25,7 @@ _EXCERPT_BYTES = 120
 
 
 class Request(Awaited, Sendable):
-    """One request as bytes, the reply that it must get, and how that reply looked last time."""
+    """A request as bytes, the reply that it must get, and the bytes of its last good reply."""
 
     __slots__ = (
         "_expected", "_expected_status", "_known_body", "_known_good", "method", "payload",
@@ -33,21 +33,21 @@ class Request(Awaited, Sendable):
 
     def __init__(self, sample: Sample, host: str) -> None:
         if sample.method == "HEAD" or isinstance(sample.json, NoBody | Containing):
-            raise ValueError(f"sample '{sample.name}': its reply can't be checked to the byte")
+            raise ValueError(f"sample '{sample.name}': its reply can't be checked byte by byte")
         super().__init__(sample.name)
         self.method = sample.method
         self.payload = request_bytes(sample, host)
         self._expected = sample.json
         self._expected_status = sample.status
-        self._known_body: bytes | None = None  # of the last good reply
+        self._known_body: bytes | None = None  # the body of the last good reply
         self._known_good = Outcome(0, 0, Failure.NONE)
 
     def connect(self, sock: socket.socket) -> HttpConnection:
-        """HTTP has nothing to say beforehand."""
+        """Use the socket as it is, since HTTP has no handshake."""
         return HttpConnection(sock)
 
     def judge(self, status: int, body: bytes) -> Outcome:
-        """Compare a whole reply with what the contract promises."""
+        """Compare a complete reply with what the contract promises."""
         if status != self._expected_status:
             problem = f"status {status} instead of {self._expected_status}: {_excerpt(body)}"
             return Outcome(status, len(body), Failure.WRONG_STATUS, f"{self.name}: {problem}")
@@ -71,7 +71,7 @@ class Request(Awaited, Sendable):
         return problem and f"unexpected body {_excerpt(body)}: {problem}"
 
     def remember(self, raw: bytes, outcome: int) -> None:
-        """Recognise this good reply from now on, if its body is the end of it."""
+        """Recognise this good reply from now on, provided that it ends with its body."""
         if self._known_body is not None and raw.endswith(HEAD_END + self._known_body):
             self.known_length = len(raw)
             self.known_head = raw[: raw.index(b"\r\n")]
@@ -79,12 +79,12 @@ class Request(Awaited, Sendable):
             self.known_outcome = outcome
 
     def forget(self) -> None:
-        """Recognise nothing."""
+        """Recognise no reply until `remember` is called again."""
         self.known_length = -1
 
 
 def request_bytes(sample: Sample, host: str) -> bytes:
-    """An HTTP/1.1 request, ready to be sent."""
+    """Encode the sample as an HTTP/1.1 request."""
     body = sample.body or b""
     headers = {"host": host, "accept": "*/*", **sample.headers}
     if body or sample.method in {"POST", "PUT", "PATCH"}:
@@ -94,7 +94,7 @@ def request_bytes(sample: Sample, host: str) -> bytes:
 
 
 class HttpConnection(Connection):
-    """One keep-alive connection."""
+    """A keep-alive connection."""
 
     __slots__ = ("_body", "_complete", "_parser", "_stays_open", "_surplus", "_whole_at_once")
 
@@ -109,27 +109,27 @@ class HttpConnection(Connection):
         self._surplus = False
         self._whole_at_once = False
 
-    # What httptools calls.
+    # httptools calls the next three methods.
     def on_message_begin(self) -> None:
-        """A reply begins; a second one to the same request is not HTTP as we spoke it."""
+        """Note the beginning of a reply; a second reply to the same request is surplus."""
         self._surplus = self._complete
 
     def on_body(self, data: bytes) -> None:
-        """Part of the body came."""
+        """Keep a part of the body."""
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """The reply is whole."""
+        """Note that the reply is complete, and whether the connection stays open."""
         self._complete = True
-        # Asked now: once the reply is parsed, the parser has forgotten.
+        # The parser forgets this once `feed_data` has returned.
         self._stays_open = self._parser.should_keep_alive()
 
     def expect(self, request: Request) -> None:
-        """Await the reply to this."""
+        """Await the reply to this request."""
         self.request = request
 
     def take(self, data: bytes) -> Outcome | None:
-        """Parse a piece of a reply, and judge it once it is whole."""
+        """Parse a piece of a reply, and judge the reply once it is complete."""
         if not data:
             return self._broke(Failure.CLOSED, "connection closed by the server")
         self._whole_at_once = not self.partial
@@ -155,12 +155,15 @@ class HttpConnection(Connection):
         return self._parser.get_status_code(), body
 
     def remember(self, data: bytes, outcome: int) -> None:
-        """Recognise what came in one piece, on a connection that stays open."""
+        """Recognise a reply that arrived in one piece on a connection that stays open."""
         if self._whole_at_once and not self.broken:
             self.request.remember(data, outcome)
 
     def take_unasked(self, data: bytes) -> Outcome | None:
-        """A server may close what is idle; a reply too many would be taken for the next one's."""
+        """Fail on data without a request: it would be taken for the reply to the next request.
+
+        A server may close an idle connection; that is no failure.
+        """
         if data and not self.broken:
             return self._broke(Failure.MALFORMED, "more than one reply to one request")
         self.broken = True
@@ -168,7 +171,7 @@ class HttpConnection(Connection):
 
 
 def address(base_url: str) -> tuple[str, int, str]:
-    """Host, port and Host header of a base URL such as http://127.0.0.1:8000."""
+    """Split a base URL such as http://127.0.0.1:8000 into host, port and Host header."""
     parts = urlsplit(base_url)
     if parts.scheme != "http" or not parts.hostname:
         raise ValueError(f"'{base_url}' is not an http:// address")
@@ -176,12 +179,18 @@ def address(base_url: str) -> tuple[str, int, str]:
 
 
 def requests_for(samples: Iterable[Sample | Message], base_url: str) -> list[Sendable]:
-    """What the scenario sends, as bytes for one server."""
+    """Encode everything that a scenario sends for the server at this URL."""
     host = address(base_url)[2]
-    return [
-        Text(sample, host) if isinstance(sample, Message) else Request(sample, host)
-        for sample in samples
-    ]
+    return [_sendable(sample, host) for sample in samples]
+
+
+def _sendable(sample: Sample | Message, host: str) -> Sendable:
+    if isinstance(sample, Message):
+        # Only a scenario with messages needs the WebSocket library.
+        from harness.load.websocket import Text
+
+        return Text(sample, host)
+    return Request(sample, host)
 
 
 def _excerpt(body: bytes) -> str:

@@ -18,7 +18,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from harness.checking.parity import differing
+from harness.checking.values import differing
 from harness.load.connection import RECEIVE_BYTES, Awaited, Connection, Outcome, Sendable
 from harness.models import Failure
 

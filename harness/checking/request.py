@@ -1,0 +1,58 @@
+"""A generated request: as bytes for a stack, and as a curl command for a person."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that every stack is sent."""
+
+    method: str
+    path: str  # percent-encoded, with the query
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    chunked: bool = False  # sent in chunks, without content-length
+
+    def __str__(self) -> str:
+        """The request as a curl command; the shell variable `$URL` names the stack."""
+        words = ["curl", "-i", "--path-as-is", "-X", self.method]
+        for name, value in self.headers:
+            words += ["-H", f"{name}: {value}" if value else f"{name};"]
+        if not any(name.lower() == "content-type" for name, _ in self.headers):
+            words += ["-H", "content-type:"] if self.body is not None else []
+        if self.chunked:
+            words += ["-H", "transfer-encoding: chunked"]
+        data = "" if self.body is None else f" --data-binary {_shell_word(self.body)}"
+        return f'{shlex.join(words)}{data} "$URL"{shlex.quote(self.path)}'
+
+    def as_bytes(self, host: str) -> bytes:
+        """Encode the request for the wire; `host` is sent unless there is a Host header."""
+        headers = list(self.headers)
+        if not any(name.lower() == "host" for name, _ in headers):
+            headers.insert(0, ("host", host))
+        body = self.body or b""
+        if self.chunked:
+            headers.append(("transfer-encoding", "chunked"))
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+        elif self.body is not None:
+            headers.append(("content-length", str(len(body))))
+        lines = [f"{self.method} {self.path} HTTP/1.1", *(f"{n}: {text}" for n, text in headers)]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+    @property
+    def size(self) -> int:
+        """How much a person has to read: characters of all parts."""
+        headers = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.method) + len(self.path) + headers + len(self.body or b"") + self.chunked
+
+
+def _shell_word(body: bytes) -> str:
+    if body.isascii() and body.decode().isprintable():
+        return shlex.quote(body.decode())
+    text = "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in body
+    )
+    return f"$'{text}'"
