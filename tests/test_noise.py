@@ -7,15 +7,12 @@ from hypothesis import strategies as st
 from harness.calibration import noise
 from harness.errors import BadInput, UnknownName
 from harness.models import Plan
-from harness.planning.files import STACKS_FILE
-from harness.planning.scenarios import load_scenarios
-from harness.planning.stacks import load_stacks
+from harness.planning.plan import load_catalogue
 
 
 def aa_plan(seconds: float = 60, stack: str = "fastapi-uvicorn") -> Plan:
     return noise.aa_plan(
-        load_scenarios(),
-        load_stacks(STACKS_FILE),
+        load_catalogue(),
         stack=stack,
         seconds=seconds,
         seed=1,
@@ -64,7 +61,7 @@ def test_the_time_and_not_the_plan_bounds_the_rounds(seconds: float) -> None:
 
 def test_in_a_short_time_rounds_are_shorter_and_not_fewer() -> None:
     short, long = aa_plan(noise.MIN_SECONDS), aa_plan(60)
-    assert short.cells[0].cycles < long.cells[0].cycles
+    assert short.blocks[0].cycles < long.blocks[0].cycles
     assert short.rounds >= 5
 
 

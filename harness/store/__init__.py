@@ -15,6 +15,7 @@ from harness.store.samples import has_samples, merge_samples, read_samples, writ
 from harness.store.tables import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
+    analysis_as_json,
     comparison_rows,
     summary_rows,
     write_tables,
@@ -25,6 +26,7 @@ __all__ = [
     "SCHEMA",
     "SUMMARY_COLUMNS",
     "Journal",
+    "analysis_as_json",
     "comparison_rows",
     "count_rounds",
     "create_run",
