@@ -64,10 +64,10 @@ class RunOptions:
         for option, values in (("--users", self.users), ("--rate", self.rates_rps)):
             repeated = _repeated(values)
             if repeated is not None:
-                raise BadOption(option, f"{repeated:g}", "give each load only once")
+                raise BadOption(option, f"{repeated:g}", "this load is given twice; give each load once")
         if self.rates_rps and len(self.users) > 1:
             given = ",".join(map(str, self.users))
-            raise BadOption("--users", given, "give one number with --rate, the most connections")
+            raise BadOption("--users", given, "give one number, the most connections, with --rate")
         if self.arrivals is not None and not self.rates_rps:
             raise BadInput(f"--arrivals {self.arrivals} is for open load: give a --rate too")
         if not 1 <= self.generators <= _MAX_GENERATORS:

@@ -30,7 +30,7 @@ def failed(command: Command, code: int) -> str:
         (["run", "hello", "--users", "0"], "--users 0: give between 1 and 10,000 users"),
         (["run", "hello", "--users", "many"], "'many' is not a whole number; write several like"),
         (["run", "hello", "--users", "4,x"], "'x' is not a whole number; write several like 4,64"),
-        (["run", "hello", "--users", "4,4"], "--users 4: give each load only once"),
+        (["run", "hello", "--users", "4,4"], "--users 4: this load is given twice"),
         (["run", "hello", "--rate", "0"], "--rate 0: give 1 to 1,000,000 requests a second"),
         (["run", "hello", "--rate", "fast"], "'fast' is not a number"),
         (["run", "hello", "--generators", "0"], "--generators 0: give 1 to"),
