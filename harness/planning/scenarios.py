@@ -91,7 +91,7 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
     if not _are_texts(stacks) or len(set(stacks)) < len(stacks):
         return "'stacks' must be different names, at least one"
     if not _are_texts(endpoints):
-        return "'endpoints' must name what the users request, such as ('GET /hello',)"
+        return "'endpoints' must be what the users request, such as ('GET /hello',)"
     if values.get("measures") is Measures.STARTS and list(endpoints) != ["GET /healthz"]:
         return "'endpoints' of starts must be ('GET /healthz',), which says that a server is ready"
     if not isinstance(values["users"], int) or values["users"] < 1:
