@@ -15,6 +15,7 @@ from harness.analysis.analyse import analyse
 from harness.cli.main import cli
 from harness.planning.files import PROJECT
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
+from harness.planning.stacks import find_stacks
 from tests import readme
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
@@ -105,6 +106,15 @@ def test_every_command_in_a_document_can_be_parsed(document: Path) -> None:
 def test_commands_are_found_in_blocks_and_in_lines() -> None:
     text = "a `twinbench list stacks` b\n```\nX=1 twinbench run hello  # c\n```\n`.venv/bin/twinbench doctor`"
     assert commands_of(text) == [["run", "hello"], ["list", "stacks"], ["doctor"]]
+
+
+def test_the_stacks_file_that_a_document_shows_can_be_read(tmp_path: Path) -> None:
+    text = (PROJECT / "docs" / "how-to.md").read_text()
+    entries = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "my-stacks.toml"
+    file.write_text(entries[-1])
+    stacks = find_stacks(file, ["flask-gthread", "flask-two-threads"])
+    assert [stack.options[-1] for stack in stacks] == ["40", "2"]
 
 
 @pytest.mark.parametrize("target", ["bench", "test"])

@@ -64,7 +64,9 @@ class RunOptions:
         for option, values in (("--users", self.users), ("--rate", self.rates_rps)):
             repeated = _repeated(values)
             if repeated is not None:
-                raise BadOption(option, f"{repeated:g}", "this load is given twice; give each load once")
+                raise BadOption(
+                    option, f"{repeated:g}", "this load is given twice; give each load once"
+                )
         if self.rates_rps and len(self.users) > 1:
             given = ",".join(map(str, self.users))
             raise BadOption("--users", given, "give one number, the most connections, with --rate")
