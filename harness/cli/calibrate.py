@@ -60,7 +60,7 @@ def command(seconds: float, stack: str, stacks_file: Path, out: Path, as_json: b
     plan = noise.aa_plan(load_catalogue(stacks_file), stack=stack, seconds=seconds, seed=seed)
     folder = store.create_run(out / "calibration", plan.profile, datetime.now(UTC))
     console = progress_console()
-    console.print(f"comparing {stack} with itself for {seconds:g} s → {folder}")
+    console.print(f"comparing {stack} with itself for {seconds:g} s → {folder}", soft_wrap=True)
     with (
         keeping(folder, resumable=False),
         showing(plan, console, within_s=seconds) as listener,

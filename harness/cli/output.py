@@ -17,7 +17,7 @@ def progress_console() -> Console:
     """Where progress goes: stderr, so that stdout holds the answer alone."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False)
 
 
 def print_json(answer: Mapping[str, Any]) -> None:

@@ -109,7 +109,7 @@ class Progress:
         doing = self._status or f"{self._round_name(self._round)}  [bold]{self._scenario}[/]"
         share = self._share_done()
         heading.add_row(
-            ProgressBar(total=1.0, completed=share, width=30),
+            ProgressBar(total=1.0, completed=share, width=20),
             f"{share:4.0%}",
             self._time_left(),
             doing,

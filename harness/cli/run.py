@@ -160,7 +160,7 @@ def _measure(options: RunOptions, stacks_file: Path, out: Path) -> Path:
     calibration = store.read_calibration(out, environment.fingerprint())
     folder = store.create_run(out, plan.profile, datetime.now(UTC))
     console = progress_console()
-    console.print(f"measuring {_summary(plan)} → {folder}")
+    console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)
     with keeping(folder), showing(plan, console) as listener:
         runner.run(plan, folder, listener, calibration=calibration)
     return folder
@@ -178,7 +178,7 @@ def _resume(name: str, out: Path) -> Path:
     folder = store.find_run(out, name)
     record = store.read_run(folder)
     console = progress_console()
-    console.print(f"continuing {_summary(record.plan)} → {folder}")
+    console.print(f"continuing {_summary(record.plan)} → {folder}", soft_wrap=True)
     with (
         keeping(folder, remove_empty=False),
         showing(record.plan, console, measured=record.rounds) as listener,
