@@ -245,7 +245,10 @@ class Mine:
         (("users = 4", "users = 4\n    shortest_slice_s = -1"), "'shortest_slice_s' must be"),
         (("users = 4", "users = 4\n    shortest_slice_s = '1'"), "'shortest_slice_s' must be"),
         (("users = 4", "users = 4\n    ladder = 3"), "'ladder' must be kinds of step"),
-        (("users = 4", "users = 4\n    ladder = ('colour',)"), "'ladder' must name different kinds"),
+        (
+            ("users = 4", "users = 4\n    ladder = ('colour',)"),
+            "'ladder' must name different kinds",
+        ),
         (("users = 4", "users = 4\n    ladder = ([],)"), "'ladder' must name different kinds"),
         (
             ("users = 4", "users = 4\n    ladder = ('driver', 'server')"),
