@@ -2,7 +2,7 @@
 
 from harness.processes.interrupts import interrupts
 
-# Python may drop an interrupt that meets an import: until `main` listens, they wait.
+# Python may drop an interrupt that arrives during an import: until `main` listens, signals wait.
 interrupts.block()
 
 from harness.cli.main import main  # noqa: E402

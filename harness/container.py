@@ -1,7 +1,7 @@
-"""The entry of the image: take the rights of whoever owns the results, then become twinbench.
+"""Entry point of the image: become the user who owns the results folder, then run twinbench.
 
-Compose can't know who calls it, but the folder that it mounts belongs to somebody. A container
-that is started as root does nothing else as root; one that is started as a user stays that user.
+Compose can't know which user calls it, but the folder that it mounts has an owner. A container that
+starts as root does nothing else as root. A container that starts as another user stays that user.
 """
 
 from __future__ import annotations
@@ -13,28 +13,29 @@ from pathlib import Path
 from typing import NoReturn
 
 _RESULTS = Path("results")
-_GIVEN = "TWINBENCH_USER"  # UID:GID, each may be empty
-#: The user of the image. Results are nobody's but a user's, so a folder of root's becomes its.
-_USER = (1000, 1000)
+_USER_VARIABLE = "TWINBENCH_USER"  # UID:GID, each may be empty
+#: The user of the image, who becomes the owner of a results folder that belongs to root.
+_IMAGE_USER = (1000, 1000)
 _ALL_IDS = "4294967295"
 
 
-def whose(given: str, owner: tuple[int, int], *, root_is_caller: bool) -> tuple[int, int]:
+def user_to_become(given: str, owner: tuple[int, int], *, root_is_caller: bool) -> tuple[int, int]:
     """User and group id to run as.
 
     Args:
-        given: `UID:GID` as asked for, each may be empty.
-        owner: of the results folder.
-        root_is_caller: root in here is an ordinary user outside (rootless engines).
+        given: `UID:GID` from the environment; each may be empty.
+        owner: User and group id of the results folder's owner.
+        root_is_caller: Whether root in the container is an ordinary user outside, as in rootless
+            engines.
 
     Raises:
-        ValueError: what is given is not two ids.
+        ValueError: `given` does not consist of two ids.
     """
     uid, _, gid = given.partition(":")
-    usual = owner if root_is_caller or owner[0] != 0 else _USER
+    default = owner if root_is_caller or owner[0] != 0 else _IMAGE_USER
     if uid:
         return _id(uid), _id(gid or uid)
-    return usual[0], _id(gid) if gid else usual[1]
+    return default[0], _id(gid) if gid else default[1]
 
 
 def _id(text: str) -> int:
@@ -45,28 +46,30 @@ def _id(text: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> NoReturn:
-    """Drop rights, exec."""
+    """Become the right user, then replace this process by twinbench."""
     if os.geteuid() == 0:
-        given = os.environ.get(_GIVEN, "")
-        seen = _RESULTS.stat()
+        given = os.environ.get(_USER_VARIABLE, "")
+        results = _RESULTS.stat()
         try:
-            uid, gid = whose(given, (seen.st_uid, seen.st_gid), root_is_caller=_root_is_caller())
+            uid, gid = user_to_become(
+                given, (results.st_uid, results.st_gid), root_is_caller=_root_is_caller()
+            )
         except ValueError:
             print(
-                f"twinbench: UID:GID is '{given}': give two numbers in .env",
+                f"twinbench: UID:GID is '{given}': give two numbers in .env, such as UID=1000",
                 file=sys.stderr,
             )
             sys.exit(2)
         try:
-            if seen.st_uid == 0 and uid != 0:
+            if results.st_uid == 0 and uid != 0:
                 os.chown(_RESULTS, uid, gid)
             os.setgroups([])
             os.setgid(gid)
             os.setuid(uid)
         except OSError as error:
             print(
-                f"twinbench: can't give the results folder to {uid}:{gid}: {error.strerror}; give "
-                "it to yourself, or name another (RESULTS)",
+                f"twinbench: can't give the results folder to {uid}:{gid}: {error.strerror}; change "
+                "its owner to yourself, or choose another folder (RESULTS)",
                 file=sys.stderr,
             )
             sys.exit(3)

@@ -2,7 +2,8 @@
 
 TwinbenchError
 ├── BadInput                exit 2: the user asked for something that can't be done
-│   ├── UnknownName         no such scenario, stack or run (with the near matches)
+│   ├── BadOption           the value of an option makes no sense
+│   ├── UnknownName         no such scenario, stack or run (with the nearest names)
 │   └── StacksFileError     stacks.toml is malformed (file, line, what is wrong)
 └── EnvironmentFailed       exit 3: the machine did not give what a run needs
     ├── ServerFailed        a stack did not start (its last lines shown)
@@ -14,6 +15,9 @@ Interrupted                 exit 130: Ctrl-C or SIGTERM; what was measured is ke
                             TwinbenchError and not even an Exception, since it may be raised
                             anywhere, and no library's `except Exception` may swallow it.
 
+Exit code 0 means that everything is valid; 1 that the command finished, but a figure is invalid
+or a promise was broken.
+
 A message is one line that says what, where and what to do; `detail` holds lines that
 came from elsewhere, such as the end of a server's log.
 """
@@ -23,21 +27,37 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+EXIT_INVALID = 1
+
 
 class TwinbenchError(Exception):
-    """Base of every error that the command line turns into one line and an exit code."""
+    """Base of every error that the command line turns into one line and an exit code.
+
+    Attributes:
+        detail: Lines that came from elsewhere.
+        parameter: The option (`--rounds`) or argument (`scenarios`) that gave the wrong value;
+            empty if no single one did.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, detail: str = "") -> None:
+    def __init__(self, message: str, *, detail: str = "", parameter: str = "") -> None:
         super().__init__(message)
         self.detail = detail
+        self.parameter = parameter
 
 
 class BadInput(TwinbenchError):
     """The user asked for something that can't be done."""
 
     exit_code = 2
+
+
+class BadOption(BadInput):
+    """The value of an option makes no sense; the message names option, value and what to give."""
+
+    def __init__(self, option: str, value: object, advice: str) -> None:
+        super().__init__(f"{option} {value}: {advice}", parameter=option)
 
 
 class UnknownName(BadInput):
@@ -50,7 +70,7 @@ class UnknownName(BadInput):
             hint = f"did you mean {' or '.join(near)}?"
         else:
             hint = f"known: {', '.join(names) or 'none'}"
-        super().__init__(f"unknown {kind} '{name}': {hint}")
+        super().__init__(f"unknown {kind} '{name}': {hint}", parameter=f"{kind}s")
         self.near = near
 
 
@@ -83,6 +103,9 @@ class LoadFailed(EnvironmentFailed):
 
 class ResultsUnwritable(EnvironmentFailed):
     """The results folder can't be written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, parameter="--out")
 
 
 class Interrupted(BaseException):

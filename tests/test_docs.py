@@ -1,6 +1,7 @@
 """What the documents say is so."""
 
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ from harness.analysis.analyse import analyse
 from harness.cli.main import cli
 from harness.planning.files import PROJECT
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
+from harness.planning.stacks import find_stacks
 from tests import readme
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
@@ -59,8 +61,79 @@ def test_every_option_in_the_readme_exists() -> None:
     assert named - {"--host", "--build", "--exit-code-from"} <= known  # Locust's, Compose's
 
 
+def test_the_readme_lists_each_option_beside_a_command_that_has_it() -> None:
+    rows = re.findall(r"^\| `twinbench (\w+).*", readme.README.read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(cli.commands)
+    for row in re.finditer(r"^\| `twinbench (\w+).*", readme.README.read_text(), re.MULTILINE):
+        named = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", row[0]))
+        assert named <= options(cli.commands[row[1]]), row[0]
+
+
 def options(command: click.Command) -> set[str]:
-    return {"--help", *(name for p in command.params for name in p.opts if name.startswith("--"))}
+    return {
+        "--help",
+        *(
+            name
+            for param in command.params
+            for name in (*param.opts, *param.secondary_opts)
+            if name.startswith("--")
+        ),
+    }
+
+
+def commands_of(text: str) -> list[list[str]]:
+    """The arguments of each `twinbench …` that a document shows, in a line or in a block."""
+    blocks = re.findall(r"^```(?:\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.split("#")[0] for block in blocks for line in block.splitlines()]
+    lines += re.findall(r"`([^`\n]*)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+    found = [re.search(r"(?:^|[ /])twinbench (\w.*)", line.strip()) for line in lines]
+    # `…` and `\\|` stand for something in a table, `<run>` for a name anywhere.
+    return [shlex.split(re.sub(r"[<>…\[\]]", "", match[1])) for match in found if match]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_in_a_document_can_be_parsed(document: Path) -> None:
+    for name, *arguments in commands_of(document.read_text()):
+        assert name in cli.commands, name
+        if any("|" in argument for argument in arguments):
+            continue  # several commands in one
+        try:
+            cli.commands[name].make_context(name, arguments)
+        except click.UsageError as error:
+            pytest.fail(f"twinbench {name} {' '.join(arguments)}: {error.format_message()}")
+
+
+def test_commands_are_found_in_blocks_and_in_lines() -> None:
+    text = "a `twinbench list stacks` b\n```\nX=1 twinbench run hello  # c\n```\n`.venv/bin/twinbench doctor`"
+    assert commands_of(text) == [["run", "hello"], ["list", "stacks"], ["doctor"]]
+
+
+def test_the_stacks_file_that_a_document_shows_can_be_read(tmp_path: Path) -> None:
+    text = (PROJECT / "docs" / "how-to.md").read_text()
+    entries = re.findall(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "my-stacks.toml"
+    file.write_text(entries[-1])
+    stacks = find_stacks(file, ["flask-gthread", "flask-two-threads"])
+    assert [stack.options[-1] for stack in stacks] == ["40", "2"]
+
+
+@pytest.mark.parametrize("target", ["bench", "test"])
+def test_every_document_says_the_same_of_how_long_a_target_takes(target: str) -> None:
+    said = {}
+    for document in (PROJECT / "Makefile", *DOCUMENTS):
+        text = " ".join(document.read_text().split())
+        found = re.findall(rf"(?:make {target}\b(?!-)|\b{target}: install)[^.|]*? minutes", text)
+        for sentence in found:
+            said[document.name] = re.findall(r"(?:\d+ to )?\d+(?= minutes)", sentence)[0]
+    assert {"Makefile", "README.md"} <= said.keys()
+    assert len(set(said.values())) == 1, said
+
+
+def test_the_time_that_a_calibration_takes_is_its_default() -> None:
+    text = (PROJECT / "docs" / "how-to.md").read_text()
+    (minutes,) = re.findall(r"twinbench calibrate +# (\d+) minutes", text)
+    (seconds,) = [p.default for p in cli.commands["calibrate"].params if p.name == "seconds"]
+    assert int(minutes) * 60 == seconds
 
 
 def test_every_module_of_the_harness_is_in_the_architecture() -> None:

@@ -207,13 +207,13 @@ def test_a_variable_that_makes_no_sense_is_bad_input(
 def test_a_container_runs_as_whoever_owns_the_results_and_never_as_root_unasked(
     given: str, owner: tuple[int, int], root_is_caller: bool, user: tuple[int, int]
 ) -> None:
-    assert container.whose(given, owner, root_is_caller=root_is_caller) == user
+    assert container.user_to_become(given, owner, root_is_caller=root_is_caller) == user
 
 
 @pytest.mark.parametrize("given", ["me:us", "-1:0", "99999999999:1", "1:4294967295"])
 def test_a_user_that_there_can_not_be_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        container.whose(given, (501, 20), root_is_caller=False)
+        container.user_to_become(given, (501, 20), root_is_caller=False)
 
 
 def test_a_run_says_which_variables_decided_it() -> None:

@@ -245,11 +245,14 @@ class Mine:
         (("users = 4", "users = 4\n    shortest_slice_s = -1"), "'shortest_slice_s' must be"),
         (("users = 4", "users = 4\n    shortest_slice_s = '1'"), "'shortest_slice_s' must be"),
         (("users = 4", "users = 4\n    ladder = 3"), "'ladder' must be kinds of step"),
-        (("users = 4", "users = 4\n    ladder = ('colour',)"), "'ladder' must be different ones"),
-        (("users = 4", "users = 4\n    ladder = ([],)"), "'ladder' must be different ones"),
+        (
+            ("users = 4", "users = 4\n    ladder = ('colour',)"),
+            "'ladder' must name different kinds",
+        ),
+        (("users = 4", "users = 4\n    ladder = ([],)"), "'ladder' must name different kinds"),
         (
             ("users = 4", "users = 4\n    ladder = ('driver', 'server')"),
-            "'ladder' lacks framework: every request has them",
+            "'ladder' lacks framework, which every request goes through",
         ),
     ],
 )

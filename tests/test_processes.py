@@ -140,7 +140,7 @@ def test_an_interrupt_to_be_raised_again_waits_for_a_child_to_be_written_down() 
     interrupts = Interrupts()
     with pytest.raises(Interrupted):
         interrupts._handle(signal.SIGINT, None)
-    interrupts._unheard = "SIGINT"  # as if Python had dropped it
+    interrupts._unacknowledged = "SIGINT"  # as if Python had dropped it
     reached = False
 
     def spawning() -> None:

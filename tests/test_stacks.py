@@ -194,7 +194,7 @@ def test_every_server_that_a_file_may_name_can_be_started() -> None:
         (('isolates = "one thing"', "isolates = 3"), 5, "'isolates' must be text in quotes"),
         (('isolates = "one thing"', 'isolate = "one thing"'), 5, "unknown field 'isolate'"),
         (('database_pool = "5"', "database_pool = 5"), 9, "setting 'database_pool' must be text"),
-        (("[mine]", '["a/b"]\ntwin = "flask"\n[mine]'), 1, "a name has letters, digits"),
+        (("[mine]", '["a/b"]\ntwin = "flask"\n[mine]'), 1, "a name may have letters, digits"),
         (("[mine]", "loose = 3\n[mine]"), 1, "'loose' stands outside a table"),
     ],
 )

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
-from sqlalchemy import Connection, create_engine, insert, literal, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, create_engine, insert, literal, make_url, select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, DropSchema
 
@@ -51,13 +51,32 @@ def _copy(connection: Connection, model: type[Base], rows: Iterable[object]) -> 
             copy.write_row(values(row))
 
 
+def place(url: str) -> str:
+    """Host, port and database of a URL, without user and password."""
+    parts = make_url(database_url(url))
+    return f"the PostgreSQL at {parts.host}:{parts.port or 5432}/{parts.database or ''}"
+
+
+def cause(error: SQLAlchemyError) -> str:
+    """What PostgreSQL or its driver says, in one line; SQLAlchemy's own words are for programmers.
+
+    psycopg puts the address before the cause, and advice below it.
+    """
+    driver_error = error.orig if isinstance(error, DBAPIError) else None
+    lines = str(driver_error or error).splitlines()
+    return lines[0].rpartition(" failed: ")[2].removeprefix("FATAL:").strip() if lines else ""
+
+
 def main(environ: Mapping[str, str]) -> int:
     """Seed the database. Its URL is a variable, because all users can read a command's arguments."""
     try:
         seed(database_url(environ.get("TWIN_DATABASE_URL", "")))
-    except (ValueError, SQLAlchemyError) as error:
+    except ValueError as error:
         print(f"seed: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError) else 3
+        return 2
+    except SQLAlchemyError as error:
+        print(f"seed: {place(environ['TWIN_DATABASE_URL'])}: {cause(error)}", file=sys.stderr)
+        return 3
     print(
         f"seeded {catalogue.SEEDED_USERS} users and {catalogue.SEEDED_ITEMS} items "
         f"in schema {SCHEMA}"

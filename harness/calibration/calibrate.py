@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness import store
 from harness.analysis.analyse import analyse
@@ -37,6 +38,26 @@ class Outcome:
     calibration: Calibration | None  # None if the run was not valid; then nothing is kept
     file: Path | None  # the file in which the calibration is kept
     seconds: float  # how long the whole calibration took
+
+    def as_json(self) -> dict[str, Any]:
+        """What `twinbench calibrate --json` prints."""
+        floors = self.calibration.noise_floor if self.calibration else {}
+        return {
+            "valid": self.analysis.valid,
+            "noise_floor": floors.get("throughput_rps"),
+            "noise_floors": floors,
+            "rounds": len(self.analysis.run.rounds),
+            "ratio": {
+                row["metric"]: {name: row[name] for name in ("ratio", "ci_low", "ci_high")}
+                for row in store.comparison_rows(self.analysis)
+            },
+            "ceiling_rps": self.ceiling_rps,
+            "findings": [asdict(finding) for finding in self.findings],
+            "file": str(self.file) if self.file else None,
+            "run": str(self.folder),
+            "reasons": [cell.reason for cell in self.analysis.cells if cell.reason],
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def calibrate(

@@ -1,4 +1,4 @@
-"""How far a run is, on stderr: a live view in a terminal, a line a round elsewhere."""
+"""How far a run is, on stderr: a live view in a terminal, one line per round elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -15,129 +15,128 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.models import ROUNDS_FOR_A_VERDICT, BlockPlan, Plan
+from harness.cli.remaining import Remaining
+from harness.models import BlockPlan, Plan, Round
 
-#: Starting servers for a round, before the first one has shown how long it takes here.
-_GUESSED_START_S = 4.0
 _REFRESH_S = 0.5
 
 
 class Progress:
-    """Keeps what the runner tells; renders itself when asked."""
+    """Listens to the runner and draws what it heard."""
 
     def __init__(
-        self, plan: Plan, console: Console, *, within_s: float = math.inf, had_s: float = 0.0
+        self,
+        plan: Plan,
+        console: Console,
+        *,
+        within_s: float = math.inf,
+        measured: Sequence[Round] = (),
     ) -> None:
         """Follow a plan.
 
         Args:
-            plan: what is measured.
-            console: where to tell.
-            within_s: where the time decides how many rounds there are, how much of it.
-            had_s: seconds of load that an earlier command has measured of it.
+            plan: What is measured.
+            console: Where to draw.
+            within_s: Where the time decides how many rounds there are, how much time.
+            measured: Rounds that an earlier command has measured, the last maybe in part.
         """
         self._console = console
-        self._rounds = plan.rounds
-        self._within_s = within_s
+        self._rounds = plan.rounds if math.isinf(within_s) else None
+        self._at_most = "at most " if plan.precision is not None else ""
+        self._begun_s = time.monotonic()
+        self._remaining = Remaining(
+            plan,
+            self._begun_s,
+            within_s=within_s,
+            measured={
+                finished.number: [usage.key for usage in finished.blocks] for finished in measured
+            },
+        )
         self._round = 0
-        self._rounds_begun = 0
         self._scenario = ""
-        self._starts = False
+        self._counts_starts = False
         self._status = "starting"
         self._rps: dict[str, float] = {}
-        self._load_s = plan.rounds * sum(
-            len(block.stacks) * block.cycles * block.slice_s for block in plan.blocks
-        )
-        per_round = sum(block.seconds_per_round for block in plan.blocks) + _GUESSED_START_S
-        left = max(0.0, 1 - had_s / self._load_s) if self._load_s else 0.0
-        self._guessed_s = plan.rounds * per_round * left
-        self._load_s *= left
-        self._done_s = 0.0
-        self._begun = time.monotonic()
+        self._share = 0.0
 
-    # What the runner tells (runner.Listener).
+    # What the runner says (measuring.blocks.Listener).
     def preparing(self, what: str) -> None:
         """Something starts that takes a moment."""
         self._status = what
+        self._remaining.preparing(time.monotonic())
 
     def round_started(self, number: int) -> None:
         """A round begins."""
         self._round = number
-        self._rounds_begun += 1
+        self._remaining.round_started(time.monotonic(), number)
 
     def block_started(self, block: BlockPlan) -> None:
         """A block's warm-up begins."""
         self._status = ""
-        self._scenario = block.scenario.name
-        self._starts = block.counts_starts
+        self._scenario = str(block.key)
+        self._counts_starts = block.counts_starts
         self._rps = dict.fromkeys(block.stacks, 0.0)
+        self._remaining.block_started(time.monotonic(), block)
 
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         """One stack had one turn."""
         self._rps[stack] = rps
-        self._done_s += seconds
+        self._remaining.slice_done(time.monotonic())
 
     def round_ended(self, number: int) -> None:
         """A round is in the journal."""
+        self._remaining.round_ended(time.monotonic())
         if not self._console.is_terminal:
-            self._console.print(
-                f"{self._round_name(number)} measured, {_clock(self.left_s)} left",
-                highlight=False,
-            )
+            self._console.print(f"{self._round_name(number)} measured, {self._time_left()}")
 
     def _round_name(self, number: int) -> str:
-        of = f" of {self._rounds}" if math.isinf(self._within_s) else ""
-        return f"round {number}{of}"
+        return f"round {number} of {self._rounds}" if self._rounds else f"round {number}"
 
-    @property
-    def _share(self) -> float:
-        """How much is done."""
-        if math.isfinite(self._within_s):
-            elapsed_s = time.monotonic() - self._begun
-            return elapsed_s / (elapsed_s + self.left_s) if elapsed_s else 0.0
-        return min(1.0, self._done_s / self._load_s) if self._load_s else 1.0
+    def _time_left(self) -> str:
+        return f"{self._at_most}{clock(self._remaining.seconds(time.monotonic()))} left"
 
-    @property
-    def left_s(self) -> float:
-        """Seconds that the rest will take, at the pace so far."""
-        elapsed_s = time.monotonic() - self._begun
-        if math.isfinite(self._within_s):
-            # On a slow machine, the rounds that a verdict needs take longer than was asked for.
-            missing = max(0, ROUNDS_FOR_A_VERDICT - self._round) / max(1, self._round)
-            return max(self._within_s - elapsed_s, elapsed_s * missing, 0.0)
-        share = self._share
-        if self._rounds_begun <= 1:  # the first round's pace is not known yet
-            return max(0.0, self._guessed_s - elapsed_s)
-        return elapsed_s / share * (1 - share)
+    def _share_done(self) -> float:
+        """How much of the time is over; never less than was shown before."""
+        now_s = time.monotonic()
+        elapsed_s = now_s - self._begun_s
+        total_s = elapsed_s + self._remaining.seconds(now_s)
+        self._share = max(self._share, elapsed_s / total_s if total_s else 1.0)
+        return self._share
 
     def __rich__(self) -> RenderableType:
-        head = Table.grid(padding=(0, 2))
-        what = self._status or f"{self._round_name(self._round)}  [bold]{self._scenario}[/]"
-        head.add_row(
-            ProgressBar(total=1.0, completed=self._share, width=30),
-            f"{self._share:4.0%}",
-            f"{_clock(self.left_s)} left",
-            what,
+        """A bar with the time left, then what each stack serves."""
+        heading = Table.grid(padding=(0, 2))
+        doing = self._status or f"{self._round_name(self._round)}  [bold]{self._scenario}[/]"
+        share = self._share_done()
+        heading.add_row(
+            ProgressBar(total=1.0, completed=share, width=20),
+            f"{share:4.0%}",
+            self._time_left(),
+            doing,
         )
         rates = Table.grid(padding=(0, 2))
         for stack, rps in self._rps.items():
-            figure = "  started" if self._starts else f"{rps:>9,.0f} requests/s"
-            shown = figure if rps else "        …"
+            rate = "  started" if self._counts_starts else f"{rps:>9,.0f} requests/s"
+            shown = rate if rps else "        …"
             rates.add_row(Text("  " + stack), Text(shown, style="cyan"))
-        return Group(head, rates)
+        return Group(heading, rates)
 
 
 @contextmanager
 def showing(
-    plan: Plan, console: Console, *, within_s: float = math.inf, had_s: float = 0.0
+    plan: Plan,
+    console: Console,
+    *,
+    within_s: float = math.inf,
+    measured: Sequence[Round] = (),
 ) -> Iterator[Progress]:
-    """A progress display that is gone when the block ends; arguments as Progress."""
-    progress = Progress(plan, console, within_s=within_s, had_s=had_s)
+    """A progress display that is gone when the block ends; arguments as for `Progress`."""
+    progress = Progress(plan, console, within_s=within_s, measured=measured)
     if not console.is_terminal:
         yield progress
         return
     done = threading.Event()
-    # Not refreshed by rich's own thread: ours may give way to the load process.
+    # rich's own refreshing thread would not give way to the load process, as ours does.
     with Live(progress, console=console, auto_refresh=False, transient=True) as live:
         painter = threading.Thread(target=_paint, args=(live, done), daemon=True)
         painter.start()
@@ -149,12 +148,14 @@ def showing(
 
 
 def _paint(live: Live, done: threading.Event) -> None:
-    """Refresh, but only when the core has nothing else to do: drawing must not be measured."""
+    """Refresh only while the core has nothing else to do: drawing must not be measured."""
     if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # this thread alone
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # of this thread alone
     while not done.wait(_REFRESH_S):
         live.refresh()
 
 
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+def clock(seconds: float) -> str:
+    """Minutes and seconds, rounded up, so that only 0 reads 0:00."""
+    whole = math.ceil(seconds)
+    return f"{whole // 60}:{whole % 60:02}"

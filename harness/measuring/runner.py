@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness import store
 from harness.errors import BadInput, Interrupted, TwinbenchError
-from harness.machine import environment, placement
+from harness.machine import environment, open_files, placement
 from harness.measuring.blocks import Bench, Listener, Way
 from harness.measuring.by_load import ByLoad
 from harness.measuring.by_starts import ByStarts
@@ -101,6 +101,7 @@ def _measure(
 ) -> RunRecord:
     """Everything that the journal does not have yet."""
     environment.check_limits(record.environment, record.plan)
+    open_files.check(record.plan)
     store.write_run(folder, record)
     pacing = pacing or pacing_of(record.plan, lambda cell: store.read_samples(folder, cell))
     try:

@@ -1,4 +1,5 @@
-"""Reads what there is (scenarios, stacks, profiles, the ladder) and decides what a run does.
+"""Reads scenarios, stacks and the ladder, and plans what a run measures.
 
-Starts nothing and reads no clock: files go in, a `Plan` comes out.
+Starts nothing and reads no clock: files and options go in, a `Plan` comes out. May import no other
+folder of harness.
 """

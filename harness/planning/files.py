@@ -1,4 +1,4 @@
-"""Where the project keeps what plans are made of."""
+"""Where the project keeps the files that plans are made from."""
 
 from pathlib import Path
 

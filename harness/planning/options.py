@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.errors import BadInput
+from harness.errors import BadInput, BadOption
 from harness.models import Arrivals, Profile
 
 PROFILES: Mapping[str, Profile] = {
     # For tests and a first look: two rounds give no verdict.
     "smoke": Profile("smoke", rounds=2, cell_s=0.3, scale=0.3),
-    # As many rounds as the time allows: fresh processes tell more than longer looks at old ones.
+    # As many rounds as the time allows: a second start of a process says more about it than a
+    # longer look at the first.
     "quick": Profile("quick", rounds=6, cell_s=2.4),
     "full": Profile("full", rounds=16, cell_s=4.0, every_scenario=True, ladder=True),
 }
@@ -28,7 +29,7 @@ _MAX_GENERATORS = 64
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What decides a plan, beside the stacks, scenarios and ladder that there are.
+    """What decides a plan, together with the catalogue of stacks, scenarios and steps.
 
     Messages name the options of `twinbench run`.
 
@@ -38,7 +39,7 @@ class RunOptions:
 
     profile: Profile = PROFILES[DEFAULT_PROFILE]
     seed: int = 0  # decides every order
-    scenarios: tuple[str, ...] = ()  # empty: the core ones, or all if the profile says so
+    scenarios: tuple[str, ...] = ()  # empty: the core scenarios, or all if the profile says so
     stacks: tuple[str, ...] = ()  # the first is the baseline; empty: each scenario's own
     users: tuple[int, ...] = ()  # closed load: one load each; open load: the most connections
     rates_rps: tuple[float, ...] = ()  # open load, one load each; empty: closed load
@@ -55,31 +56,35 @@ class RunOptions:
         """Refuse what makes no sense."""
         for users in self.users:
             if not 1 <= users <= MAX_USERS:
-                raise BadInput(f"--users {users}: give between 1 and {MAX_USERS:,} users")
+                raise BadOption("--users", users, f"give between 1 and {MAX_USERS:,} users")
         for rate_rps in self.rates_rps:
-            if not 1 <= rate_rps <= _MAX_RATE:  # nor is nan
-                raise BadInput(f"--rate {rate_rps:g}: give 1 to {_MAX_RATE:,} requests a second")
+            if not 1 <= rate_rps <= _MAX_RATE:  # refuses nan too
+                advice = f"give 1 to {_MAX_RATE:,} requests a second"
+                raise BadOption("--rate", f"{rate_rps:g}", advice)
         for option, values in (("--users", self.users), ("--rate", self.rates_rps)):
-            if repeated := _repeated(values):
-                raise BadInput(f"{option}: {repeated:g} is given twice; give each load once")
+            repeated = _repeated(values)
+            if repeated is not None:
+                raise BadOption(
+                    option, f"{repeated:g}", "this load is given twice; give each load once"
+                )
         if self.rates_rps and len(self.users) > 1:
-            raise BadInput("--users: with --rate, give one number, the most connections")
+            given = ",".join(map(str, self.users))
+            raise BadOption("--users", given, "give one number, the most connections, with --rate")
         if self.arrivals is not None and not self.rates_rps:
             raise BadInput(f"--arrivals {self.arrivals} is for open load: give a --rate too")
         if not 1 <= self.generators <= _MAX_GENERATORS:
-            raise BadInput(
-                f"--generators {self.generators}: give 1 to {_MAX_GENERATORS} load processes"
-            )
+            advice = f"give 1 to {_MAX_GENERATORS} load processes"
+            raise BadOption("--generators", self.generators, advice)
         if self.precision is not None and not 0.001 <= self.precision <= 0.5:
-            raise BadInput(f"--precision {self.precision:.2%}: give 0.1% to 50%")
+            raise BadOption("--precision", f"{self.precision:.2%}", "give 0.1% to 50%")
         if self.rounds is not None and not 1 <= self.rounds <= _MAX_ROUNDS:
-            raise BadInput(
-                f"--rounds {self.rounds}: give 1 to {_MAX_ROUNDS:,} rounds (5 for a verdict)"
-            )
+            advice = f"give 1 to {_MAX_ROUNDS:,} rounds (5 for a verdict)"
+            raise BadOption("--rounds", self.rounds, advice)
         if self.slice_s is not None and not _MIN_SLICE_S <= self.slice_s <= _MAX_SLICE_S:
-            raise BadInput(f"--slice {self.slice_s}: give {_MIN_SLICE_S} to {_MAX_SLICE_S} seconds")
+            advice = f"give {_MIN_SLICE_S} to {_MAX_SLICE_S:g} seconds"
+            raise BadOption("--slice", self.slice_s, advice)
         if self.seed < 0:
-            raise BadInput(f"--seed {self.seed}: give a whole number from 0 on")
+            raise BadOption("--seed", self.seed, "give a whole number from 0 on")
 
 
 def _repeated(values: Sequence[float]) -> float | None:

@@ -1,4 +1,4 @@
-"""What there is and what is asked for -> a Plan."""
+"""The catalogue and the options of a run -> a Plan."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from harness.planning.stacks import load_stacks
 #: With fewer slices than this in a round, the stacks hardly take turns.
 _MIN_CYCLES = 2
 _MAX_OPEN_SLICE_S = 60.0
-#: Open load: the most connections by default; a stack that keeps up needs far fewer.
+#: Open load: the most connections by default. A stack that keeps up needs far fewer.
 _OPEN_USERS = 1_000
-#: Open load: a slice is to hold about this many requests, and to last at least this long.
+#: Open load: a slice holds about this many requests, and lasts at least this long.
 _OPEN_REQUESTS = 100
 _OPEN_SLICE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What there is to be measured."""
+    """The scenarios, stacks and steps that can be measured."""
 
     scenarios: Mapping[str, Scenario]
     stacks: Mapping[str, Stack]
@@ -59,11 +59,11 @@ def load_catalogue(stacks_file: Path = STACKS_FILE) -> Catalogue:
 
 
 def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
-    """Decide everything that a run does.
+    """Plan everything that a run measures.
 
     Raises:
         UnknownName: There is no such scenario or stack.
-        BadInput: An option means nothing to what is measured.
+        BadInput: An option has no meaning for the chosen scenarios.
     """
     scenarios = _chosen_scenarios(catalogue, options)
     _refuse_idle_options(catalogue, options, scenarios)
@@ -95,7 +95,7 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
 
 
 def _chosen_scenarios(catalogue: Catalogue, options: RunOptions) -> list[Scenario]:
-    """The scenarios that were named, or those that the profile measures by itself."""
+    """The scenarios that were named, or else those that the profile measures."""
     for name in options.scenarios:
         if name not in catalogue.scenarios:
             raise UnknownName("scenario", name, catalogue.scenarios)
@@ -134,13 +134,13 @@ def _block(
     length_s = options.slice_s or max(own_s * profile.scale, scenario.shortest_slice_s)
     least_cycles = _MIN_CYCLES
     if scenario.measures is Measures.STARTS:
-        length_s, least_cycles = own_s, 1  # a start takes as long as it takes
+        length_s, least_cycles = own_s, 1  # nobody can shorten a start
     return BlockPlan(
         scenario=scenario,
         stacks=labels,
         load=load,
         slice_s=length_s,
-        # However long the slice, the same share of it is for settling.
+        # The same share of every slice is for settling, however long the slice is.
         settle_s=scenario.settle_s * length_s / scenario.slice_s,
         cycles=max(least_cycles, round(profile.cell_s / length_s)),
         warmup_s=scenario.warmup_s * profile.scale,
@@ -167,7 +167,7 @@ def _climbs(
 
 
 def _refuse_ladder(catalogue: Catalogue, options: RunOptions) -> None:
-    """Raise if a ladder is asked for where there can't be one."""
+    """Raise if the user asks for a ladder where there can't be one."""
     if options.stacks:
         raise BadInput("--ladder measures stacks of its own: leave out --stack, or --ladder")
     climbable = [name for name, scenario in catalogue.scenarios.items() if scenario.ladder]
@@ -205,13 +205,13 @@ def _contenders(
 
 
 def _with_rungs(scenario: Scenario, climb: Sequence[Step]) -> tuple[str, ...]:
-    """The scenario's own stacks, the baseline first, then the rungs that are not among them."""
+    """The scenario's own stacks, the baseline first, then the rungs that it does not name."""
     rungs = [name for step in climb for name in (step.before, step.after)]
     return tuple(dict.fromkeys([*scenario.stacks, *rungs]))
 
 
 def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stack]:
-    """The stacks of these names; one that takes part again is labelled by a number."""
+    """The stacks of these names; the label of a repeated stack ends with a number."""
     result: list[Stack] = []
     for position, name in enumerate(names):
         if name not in stacks:
@@ -224,7 +224,7 @@ def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stac
 
 # ------------------------------------------------------------------------ idle options
 
-#: What a scenario measures -> why, and which options mean nothing to it.
+#: What a scenario measures -> the options that have no meaning for it, and why.
 _IDLE_OPTIONS: Mapping[Measures, tuple[str, tuple[str, ...]]] = {
     Measures.REQUESTS: ("", ()),
     Measures.STARTS: ("starts one server at a time", ("--users", "--rate", "--slice")),
@@ -235,9 +235,9 @@ _IDLE_OPTIONS: Mapping[Measures, tuple[str, tuple[str, ...]]] = {
 def _refuse_idle_options(
     catalogue: Catalogue, options: RunOptions, scenarios: Sequence[Scenario]
 ) -> None:
-    """Refuse an option that means nothing to a scenario that was asked for by name.
+    """Refuse an option that has no meaning for a scenario that was named.
 
-    In a run of all scenarios, those that have no use for an option ignore it.
+    In a run of all scenarios, those for which an option has no meaning ignore it.
     """
     given = {
         "--users": options.users,
@@ -267,7 +267,7 @@ def block_order(plan: Plan, blocks: Sequence[BlockPlan], number: int) -> tuple[B
 
 
 def turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, ...], ...]:
-    """Who has which turn: for each cycle of a round, the stacks in drawn order."""
+    """For each cycle of a round, the stacks in the order in which they are loaded."""
     generator = random.Random(f"{plan.seed} turns {number} {block.key}")
     return tuple(
         tuple(generator.sample(block.stacks, len(block.stacks))) for _ in range(block.cycles)

@@ -1,4 +1,8 @@
-"""Scenario files -> Scenario records, read from their source: importing Locust patches too much."""
+"""Scenario files -> Scenario records.
+
+Declarations are read from a file's source: importing the file would import Locust, which patches
+the standard library.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +31,10 @@ _REQUIRED = tuple(
 
 
 def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
-    """Every scenario's declaration, read from its source without importing Locust.
+    """Every scenario by name, ordered by kind and then by name.
 
     Raises:
-        BadInput: a scenario file does not declare what it must.
+        BadInput: A scenario file lacks a declaration, or one makes no sense.
     """
     scenarios = [
         _read_scenario(path) for path in sorted(folder.glob("*.py")) if path.name[0] != "_"
@@ -40,6 +44,16 @@ def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
     return {scenario.name: scenario for scenario in scenarios}
 
 
+def scenario_row(scenario: Scenario) -> dict[str, Any]:
+    """What `twinbench list scenarios --json` says of a scenario."""
+    return {
+        "name": scenario.name,
+        "kind": str(scenario.kind),
+        "question": scenario.question,
+        "stacks": list(scenario.stacks),
+    }
+
+
 def _read_scenario(path: Path) -> Scenario:
     try:
         module = ast.parse(path.read_text(encoding="utf-8"))
@@ -47,7 +61,7 @@ def _read_scenario(path: Path) -> Scenario:
         raise BadInput(f"{path}: can't be read as Python: {error}") from error
     classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
     if len(classes) != 1:
-        raise BadInput(f"{path}: a scenario file has one user class, this has {len(classes)}")
+        raise BadInput(f"{path}: has {len(classes)} classes; a scenario file has one user class")
     values: dict[str, Any] = {}
     for node in classes[0].body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -65,7 +79,7 @@ def _read_scenario(path: Path) -> Scenario:
             try:
                 values[name] = choice(values[name])
             except ValueError:
-                known = ", ".join(f"'{one}'" for one in choice)
+                known = ", ".join(f"'{member}'" for member in choice)
                 raise BadInput(f"{path}: {name} '{values[name]}' is not one of: {known}") from None
     problem = _wrong_value(values)
     if problem:
@@ -83,15 +97,15 @@ def _read_scenario(path: Path) -> Scenario:
 
 
 def _wrong_value(values: Mapping[str, Any]) -> str:
-    """What of a declaration makes no sense; empty when all does."""
+    """The first problem of a declaration; empty if there is none."""
     stacks, endpoints = values["stacks"], values["endpoints"]
-    numbers = [values[k] for k in ("slice_s", "settle_s", "warmup_s")]
+    numbers = [values[name] for name in ("slice_s", "settle_s", "warmup_s")]
     if not isinstance(values["question"], str) or not values["question"]:
         return "'question' must be text"
     if not _are_texts(stacks) or len(set(stacks)) < len(stacks):
         return "'stacks' must be different names, at least one"
     if not _are_texts(endpoints):
-        return "'endpoints' must be what it asks, such as ('GET /hello',)"
+        return "'endpoints' must be what the users request, such as ('GET /hello',)"
     if values.get("measures") is Measures.STARTS and list(endpoints) != ["GET /healthz"]:
         return "'endpoints' of starts must be ('GET /healthz',), which says that a server is ready"
     if not isinstance(values["users"], int) or values["users"] < 1:
@@ -110,7 +124,7 @@ def _are_texts(value: Any) -> bool:
     return (
         isinstance(value, tuple | list)
         and bool(value)
-        and all(isinstance(one, str) for one in value)
+        and all(isinstance(text, str) for text in value)
     )
 
 
@@ -118,8 +132,8 @@ def _wrong_ladder(kinds: Any) -> str:
     if not isinstance(kinds, tuple | list):
         return "'ladder' must be kinds of step, such as ('server', 'framework', 'handlers')"
     if any(kind not in list(StepKind) for kind in kinds) or len(set(kinds)) < len(kinds):
-        return f"'ladder' must be different ones of: {', '.join(StepKind)}"
+        return f"'ladder' must name different kinds of: {', '.join(StepKind)}"
     missing = [kind for kind in ALWAYS if kind not in kinds]
     if kinds and missing:
-        return f"'ladder' lacks {', '.join(missing)}: every request has them"
+        return f"'ladder' lacks {', '.join(missing)}, which every request goes through"
     return ""

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StacksFileError
+from harness.errors import StacksFileError, UnknownName
 from harness.models import Stack
 
-#: What an entry may say, and the type of each value.
+#: The fields that an entry may have, and the type of each value.
 _FIELDS: Mapping[str, type] = {
     "twin": str,
     "app": str,
@@ -25,8 +25,8 @@ _FIELDS: Mapping[str, type] = {
     "settings": dict,
 }
 _REQUIRED = ("twin", "app", "server", "isolates")
-#: What makes a stack what it is, and not its neighbour: an entry does not take it over.
-_OWN = ("isolates", "like")
+#: Fields that say what tells a stack from its neighbour, so that an entry does not inherit them.
+_NOT_INHERITED = ("isolates", "like")
 _TWINS = ("flask", "fastapi")
 SERVERS = ("gunicorn", "uvicorn", "granian")
 _WORKERS = re.compile(r"[1-9][0-9]{0,2}|n|2n\+1")
@@ -39,7 +39,7 @@ def load_stacks(path: Path) -> dict[str, Stack]:
     """Every stack of the file, in its order.
 
     Raises:
-        StacksFileError: the file is missing, not TOML, or an entry is malformed.
+        StacksFileError: The file is missing, is not TOML, or has a malformed entry.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -58,22 +58,46 @@ def load_stacks(path: Path) -> dict[str, Stack]:
     if not tables:
         raise StacksFileError(path, None, "has no stack: add a table such as [flask-gthread]")
     stacks: dict[str, Stack] = {}
-    whole: dict[str, Mapping[str, Any]] = {}
+    complete: dict[str, Mapping[str, Any]] = {}
     for name, table in tables.items():
-        whole[name], stacks[name] = _stack(path, text, name, table, whole)
+        complete[name], stacks[name] = _stack(path, text, name, table, complete)
     return stacks
+
+
+def find_stacks(path: Path, names: Sequence[str]) -> list[Stack]:
+    """The stacks of these names, each once, in this order; all stacks if no name is given.
+
+    Raises:
+        UnknownName: The file has no such stack.
+        StacksFileError: As `load_stacks`.
+    """
+    stacks = load_stacks(path)
+    for name in names:
+        if name not in stacks:
+            raise UnknownName("stack", name, stacks)
+    return [stacks[name] for name in dict.fromkeys(names or stacks)]
+
+
+def stack_row(stack: Stack) -> dict[str, Any]:
+    """What `twinbench list stacks --json` says of a stack."""
+    return {
+        "name": stack.name,
+        "twin": stack.twin,
+        "server": stack.server,
+        "isolates": stack.isolates,
+    }
 
 
 def _stack(
     path: Path, text: str, name: str, table: Any, above: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Mapping[str, Any], Stack]:
-    """The entry with what it takes over from its neighbour above, and the stack that it makes."""
+    """The entry with what it inherits from its neighbour above, and the stack that it makes."""
 
     def fail(problem: str, key: str | None = None) -> StacksFileError:
         return StacksFileError(path, _line_of(text, name, key), f"stack '{name}': {problem}")
 
     if not _NAME.fullmatch(name):
-        raise fail("a name has letters, digits, '-', '_' and '.' only")
+        raise fail("a name may have letters, digits, '-', '_' and '.' only")
     if not isinstance(table, dict):
         raise StacksFileError(
             path, _line_of_key(text, name), f"'{name}' stands outside a table such as [{name}]"
@@ -87,7 +111,7 @@ def _stack(
     if "like" in table:
         if table["like"] not in above:
             raise fail(f"it is like '{table['like']}', but no such stack stands above it", "like")
-        table = _beside(above[table["like"]], table)
+        table = _inheriting(above[table["like"]], table)
     for key in _REQUIRED:
         if not table.get(key):
             raise fail(f"field '{key}' is missing")
@@ -103,7 +127,7 @@ def _stack(
             f"workers '{workers}' is not one of: a number such as '3', 'n', '2n+1'", "workers"
         )
     for key in ("options", "breaks"):
-        if not all(isinstance(one, str) for one in table.get(key, [])):
+        if not all(isinstance(item, str) for item in table.get(key, [])):
             raise fail(f"'{key}' must be a list of texts in quotes", key)
     settings = table.get("settings", {})
     for key, value in settings.items():
@@ -143,29 +167,29 @@ def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
             return int(number)
 
 
-def _beside(neighbour: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """The neighbour's entry, with the fields and the settings of this one in their places."""
-    taken = {key: value for key, value in neighbour.items() if key not in _OWN}
-    settings = {**taken.get("settings", {}), **table.get("settings", {})}
-    return {**taken, **table, "settings": settings}
+def _inheriting(neighbour: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with what it does not say itself taken from its neighbour's, setting by setting."""
+    inherited = {key: value for key, value in neighbour.items() if key not in _NOT_INHERITED}
+    settings = {**inherited.get("settings", {}), **table.get("settings", {})}
+    return {**inherited, **table, "settings": settings}
 
 
 def _line_of(text: str, name: str, key: str | None) -> int | None:
-    """The line of a field inside its table, or else of the table's head."""
-    head: int | None = None
-    heads = (name, f"{name}.settings")
+    """The line of a field inside its table, or else of the table's heading."""
+    heading: int | None = None
+    headings = (name, f"{name}.settings")
     inside = False
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.split("#")[0].strip()
         if bare.startswith("["):
-            inside = bare.strip("[] ").replace('"', "") in heads
-            if inside and head is None:
-                head = number
+            inside = bare.strip("[] ").replace('"', "") in headings
+            if inside and heading is None:
+                heading = number
             if inside and key and bare.strip("[] ").endswith(f".{key}"):
                 return number
         elif inside and key and re.match(rf'"?{re.escape(key)}"?\s*=', bare):
             return number
-    return head
+    return heading
 
 
 def _line_of_key(text: str, key: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as one exception, raised once and never while a process is being born."""
+"""Turns Ctrl-C and SIGTERM into an exception, raised once and never while a process starts."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from harness.errors import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-
-#: Cleaning up takes less than 5 s. Who asks again after that long is not heard because
-#: something swallowed the first exception, and is to be heard now.
-_DEAF_S = 6.0
-_AGAIN_S = 0.5
+#: Cleaning up takes less than 5 s. If a signal comes later than that, something has swallowed the
+#: first exception, so that the signal must raise another.
+_IGNORED_WITHIN_S = 6.0
+_RAISE_AGAIN_AFTER_S = 0.5
 
 
 class Interrupts:
-    """Turns a signal into `Interrupted`; more of them can't disturb the cleaning up."""
+    """Turns a signal into `Interrupted`; further signals can't disturb the cleaning up."""
 
     def __init__(self) -> None:
         self._holds = 0
         self._received: str | None = None
         self._raised_at = -math.inf
         self._installed = False
-        self._unheard = ""
+        self._unacknowledged = ""
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if time.monotonic() - self._raised_at > _DEAF_S:
+        if time.monotonic() - self._raised_at > _IGNORED_WITHIN_S:
             self._received = signal.Signals(number).name
             self._raise_if_due()
 
@@ -44,64 +43,64 @@ class Interrupts:
 
     def _raise(self, received: str) -> None:
         if self._installed:
-            self._unheard = received
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+            self._unacknowledged = received
+            signal.setitimer(signal.ITIMER_REAL, _RAISE_AGAIN_AFTER_S)
         raise Interrupted(f"interrupted ({received})")
 
     def _raise_again(self, _number: int, _frame: FrameType | None) -> None:
-        """Nobody acknowledged it.
+        """Raise an exception again that nobody has acknowledged.
 
-        It was raised where Python drops exceptions: in the callback of a weak reference, say, of
-        which an import has many.
+        The first was raised where Python drops exceptions, such as in the callback of a weak
+        reference, of which an import has many.
         """
-        if self._unheard and self._holds:
-            self._received = self._unheard  # for when the hold ends
-        elif self._unheard:
-            self._raise(self._unheard)
+        if self._unacknowledged and self._holds:
+            self._received = self._unacknowledged  # raised when the last hold ends
+        elif self._unacknowledged:
+            self._raise(self._unacknowledged)
 
     def acknowledge(self) -> None:
-        """Whoever catches it says so; else it is raised again."""
-        self._unheard = ""
+        """Say that the exception was caught; otherwise it is raised again."""
+        self._unacknowledged = ""
         if self._installed:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def hold_for_good(self) -> None:
-        """From now on, signals are too late to matter.
+        """Ignore signals from now on, because the process is about to end.
 
-        Ignored by the system, not by a handler: Python takes handlers away before it ends.
+        The system ignores them, not a handler: Python removes handlers before it ends.
         """
         self.acknowledge()
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     def install(self) -> None:
-        """Handle the signals from now to the end of the process.
+        """Handle signals until the process ends.
 
-        They are never given back: a second Ctrl-C must not cut off the cleaning up.
+        The handlers stay in place: a second Ctrl-C must not interrupt the cleaning up.
         """
         self._installed = True
         signal.signal(signal.SIGALRM, self._raise_again)
         for number in _SIGNALS:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # started by nohup: it is meant to go on without a terminal
+                continue  # nohup started us: we must go on without a terminal
             signal.signal(number, self._handle)
 
     def block(self) -> None:
-        """Let the system keep signals back until `unblock`."""
+        """Let the system keep signals until `unblock` is called."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
     def unblock(self) -> None:
-        """Deliver what was kept back."""
+        """Deliver the signals that the system has kept."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep a signal back until the block ends.
+        """Delay signals until the block ends.
 
-        A process that was started but not yet written down could not be stopped, and cleaning
-        up that is cut off is none.
+        An interrupt between the start of a process and its entry in our list would leave a process
+        that nobody stops; and an interrupted clean-up leaves something behind.
         """
-        if isinstance(sys.exc_info()[1], Interrupted):  # cleaning up because of it
+        if isinstance(sys.exc_info()[1], Interrupted):  # this block cleans up after it
             self.acknowledge()
         self._holds += 1
         try:
@@ -111,5 +110,5 @@ class Interrupts:
         self._raise_if_due()
 
 
-#: The process has one set of signal handlers, hence one of these.
+#: A process has one set of signal handlers, so it has one object that owns them.
 interrupts = Interrupts()

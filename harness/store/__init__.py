@@ -21,6 +21,7 @@ from harness.store.samples import (
 from harness.store.tables import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
+    analysis_as_json,
     comparison_rows,
     summary_rows,
     write_tables,
@@ -32,6 +33,7 @@ __all__ = [
     "SCHEMA",
     "SUMMARY_COLUMNS",
     "Journal",
+    "analysis_as_json",
     "comparison_rows",
     "count_rounds",
     "create_run",

@@ -58,6 +58,17 @@ def comparison_rows(analysis: Analysis) -> list[dict[str, Any]]:
     ]
 
 
+def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
+    """What `--json` says of a run: validity, what decided the run, and the rows of both tables."""
+    return {
+        "valid": analysis.valid,
+        "seed": analysis.run.plan.seed,
+        "profile": analysis.run.plan.profile,
+        "summary": summary_rows(analysis),
+        "comparisons": comparison_rows(analysis),
+    }
+
+
 def _known(value: Any) -> Any:
     """NaN says nothing in a CSV file and is not allowed in JSON."""
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -28,11 +28,15 @@ def failed(command: Command, code: int) -> str:
         (["run", "wether"], "unknown scenario 'wether': did you mean weather?"),
         (["run", "hello", "--stack", "flask-gtread"], "did you mean flask-gthread"),
         (["run", "hello", "--users", "0"], "--users 0: give between 1 and 10,000 users"),
-        (["run", "hello", "--users", "many"], "'many' is not a valid integer"),
+        (["run", "hello", "--users", "many"], "'many' is not a whole number; write several like"),
+        (["run", "hello", "--users", "4,x"], "'x' is not a whole number; write several like 4,64"),
+        (["run", "hello", "--users", "4,4"], "--users 4: this load is given twice"),
         (["run", "hello", "--rate", "0"], "--rate 0: give 1 to 1,000,000 requests a second"),
-        (["run", "hello", "--rate", "fast"], "'fast' is not a valid float"),
+        (["run", "hello", "--rate", "fast"], "'fast' is not a number"),
         (["run", "hello", "--generators", "0"], "--generators 0: give 1 to"),
         (["run", "hello", "--precision", "narrow"], "'narrow' is not a share such as 3% or 0.03"),
+        (["run", "hello", "--precision", "3"], "'3' is unclear: write 3% or 0.03"),
+        (["run", "hello", "--precision", "80%"], "--precision 80.00%: give 0.1% to 50%"),
         (["run", "--profile", "quik"], "'quik' is not one of"),
         (["run", "hello", "--out", "/dev/null/results"], "can't write results to"),
         (["serve", "fastapi"], "unknown stack 'fastapi': did you mean fastapi-"),
@@ -46,6 +50,54 @@ def test_what_can_not_be_done_is_said_in_one_line(
     environment = {"TWINBENCH_OUT": str(tmp_path)}
     code = 3 if "can't write" in message else 2
     assert message in failed(twinbench(*arguments, environment=environment), code)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("ROUNDS", "abc", "Invalid value for TWINBENCH_ROUNDS: 'abc' is not a valid integer"),
+        ("ROUNDS", "0", "TWINBENCH_ROUNDS: --rounds 0: give 1 to 10,000 rounds"),
+        ("PROFILE", "quik", "Invalid value for TWINBENCH_PROFILE: 'quik' is not one of"),
+        ("SCENARIOS", "hello wether", "TWINBENCH_SCENARIOS: unknown scenario 'wether': did you"),
+        ("STACKS", "flask-gtread", "TWINBENCH_STACKS: unknown stack 'flask-gtread': did you mean"),
+        ("OUT", "/dev/null/results", "TWINBENCH_OUT: can't write results to '/dev/null/results'"),
+    ],
+)
+def test_a_wrong_value_from_the_environment_is_named_by_its_variable(
+    twinbench: Callable[..., Command], tmp_path: Path, variable: str, value: str, message: str
+) -> None:
+    name = f"TWINBENCH_{variable}"
+    command = twinbench("run", environment={"TWINBENCH_OUT": str(tmp_path), name: value})
+    assert message in failed(command, 3 if variable == "OUT" else 2)
+
+
+def test_an_option_is_blamed_itself_where_it_overrules_a_variable(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = twinbench(
+        "run", "--rounds", "0", "--out", tmp_path, environment={"TWINBENCH_ROUNDS": "3"}
+    )
+    assert failed(command, 2).startswith("twinbench: --rounds 0: give 1 to")
+
+
+@pytest.mark.parametrize("command", [(), ("--no-such-option",), ("run", "--no-such-option")])
+def test_what_can_not_be_parsed_is_answered_with_the_usage(
+    twinbench: Callable[..., Command], command: tuple[str, ...]
+) -> None:
+    code, out, err = twinbench(*command).finish()
+    assert (code, out) == (2, "")
+    assert f"Usage: {' '.join(('twinbench', *command[:-1]))} [OPTIONS]" in err
+
+
+def test_a_run_that_needs_more_open_files_than_are_allowed_does_not_begin(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    limited = ("bash", "-c", 'ulimit -n 256; exec "$@"', "-")
+    command = twinbench("run", "hello", "--users", "1000", "--out", tmp_path, prefix=limited)
+    complaint = failed(command, 3)
+    assert "needs 2,064 open files in one process, and 256 are allowed" in complaint
+    assert "give --users 72 or fewer" in complaint
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,12 +146,13 @@ def test_a_database_that_does_not_answer_is_named(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     address = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
-    command = twinbench("run", "hello", "--out", tmp_path, environment={"DATABASE_URL": address})
-    code, _, err = command.finish()
-    assert code == 3
-    assert "the database could not be filled" in err
-    assert "secret" not in err
-    assert command.all_gone_within(0.5) == []
+    command = twinbench(
+        "run", "users-lookup", "--out", tmp_path, environment={"DATABASE_URL": address}
+    )
+    complaint = failed(command, 3)
+    where = address.partition("@")[2]
+    assert f"the PostgreSQL at {where}: Connection refused; check that server" in complaint
+    assert "secret" not in complaint
 
 
 @pytest.mark.parametrize(

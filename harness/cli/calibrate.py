@@ -1,0 +1,82 @@
+"""`twinbench calibrate`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness.cli.options import Command, json_option, out_option, stacks_file_option
+from harness.cli.output import print_json, print_tables, progress_console
+from harness.errors import EXIT_INVALID
+
+
+@click.command(cls=Command)
+@click.option(
+    "--seconds",
+    type=float,
+    default=120.0,
+    show_default=True,
+    metavar="S",
+    help="About how long the whole calibration takes.",
+)
+@click.option(
+    "--stack",
+    default="fastapi-uvicorn",
+    show_default=True,
+    metavar="NAME",
+    help="Stack that is compared with itself.",
+)
+@stacks_file_option
+@out_option
+@json_option
+def command(seconds: float, stack: str, stacks_file: Path, out: Path, as_json: bool) -> None:
+    """Find this machine's noise floor: compare a stack with itself.
+
+    Also finds how many requests per second a load process can send, and what disturbs this
+    machine. The result is kept for this machine: later runs with the same --out call no
+    difference smaller than the noise floor faster or slower.
+
+    \b
+    Exit codes: 0 kept, 1 the comparison was not valid (nothing is kept),
+    2 bad input, 3 the environment failed, 130 interrupted.
+
+    \b
+    Example:
+      twinbench calibrate --seconds 60
+    """
+    import secrets
+    from datetime import UTC, datetime
+
+    from harness import store
+    from harness.calibration import calibrate, noise
+    from harness.cli.measured import keeping
+    from harness.cli.progress import showing
+    from harness.planning.plan import load_catalogue
+    from harness.report import checkup
+
+    seed = secrets.randbelow(1_000_000)
+    plan = noise.aa_plan(load_catalogue(stacks_file), stack=stack, seconds=seconds, seed=seed)
+    folder = store.create_run(out / "calibration", plan.profile, datetime.now(UTC))
+    console = progress_console()
+    console.print(f"comparing {stack} with itself for {seconds:g} s → {folder}", soft_wrap=True)
+    with (
+        keeping(folder, resumable=False),
+        showing(plan, console, within_s=seconds) as listener,
+    ):
+        found = calibrate.calibrate(plan, folder, out, listener, within_s=seconds)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        tables = checkup.calibrated(
+            found.analysis,
+            found.calibration,
+            found.findings,
+            seconds=found.seconds,
+            run=found.folder,
+            file=found.file,
+        )
+        print_tables(tables, crop=False)  # paths are there to be copied
+    if not found.analysis.valid:
+        sys.exit(EXIT_INVALID)

@@ -1,0 +1,71 @@
+"""From measured rounds to the report: the one place where the commands call `report`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from harness.cli.output import print_json, print_tables
+from harness.errors import EXIT_INVALID, BadInput
+from harness.models import Analysis
+
+
+@contextmanager
+def keeping(folder: Path, *, remove_empty: bool = True, resumable: bool = True) -> Iterator[None]:
+    """If something ends the block early, say how to go on with what was measured.
+
+    Args:
+        folder: The run's.
+        remove_empty: Whether to remove a run that has measured nothing.
+        resumable: Whether `run --resume` can go on with the run.
+    """
+    from harness import store
+    from harness.processes.interrupts import interrupts
+
+    try:
+        yield
+    except BaseException as error:
+        interrupts.acknowledge()
+        rounds = store.count_rounds(folder)
+        if rounds:
+            error.add_note(
+                f"kept {rounds} round{'s' if rounds > 1 else ''} (the last may be incomplete): "
+                f"'twinbench report {folder}' shows what was measured"
+                + (f", 'twinbench run --resume {folder}' goes on" if resumable else "")
+            )
+        elif remove_empty:
+            store.remove_run(folder)
+        raise
+
+
+def write_and_print_report(folder: Path, *, as_json: bool) -> None:
+    """Make tables, charts and page from a run's raw data; exit with 1 if a cell is invalid."""
+    from harness import store
+    from harness.report.tables import terminal_table
+
+    analysis = _write_report(folder)
+    page = folder / "report" / "index.html"
+    if as_json:
+        print_json({"run": str(folder), "report": str(page), **store.analysis_as_json(analysis)})
+    else:
+        print_tables(terminal_table(analysis))
+        click.echo(f"\nReport: {page}")
+    if not analysis.valid:
+        sys.exit(EXIT_INVALID)
+
+
+def _write_report(folder: Path) -> Analysis:
+    from harness import report, store
+    from harness.analysis.analyse import analyse
+
+    record = store.read_run(folder)
+    if not record.rounds:
+        raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
+    analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    store.write_tables(folder, analysis)
+    report.write(analysis, folder / "report")
+    return analysis

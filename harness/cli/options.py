@@ -1,0 +1,175 @@
+"""Options that several commands share, and the kinds of value that options take."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness.planning.files import STACKS_FILE
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def out_option(function: F) -> F:
+    """`--out`: where all runs are kept."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=Path("results"),
+        show_default=True,
+        metavar="FOLDER",
+        envvar="TWINBENCH_OUT",
+        help="Folder that holds all runs.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """`--json`: the answer for programs."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON object to stdout; progress still goes to stderr.",
+    )(function)
+
+
+def stacks_file_option(function: F) -> F:
+    """`--stacks-file`: other stacks than the project's."""
+    return click.option(
+        "--stacks-file",
+        type=click.Path(path_type=Path),
+        default=STACKS_FILE,
+        metavar="FILE",
+        help="Read the stacks from this TOML file (default: apps/stacks.toml).",
+    )(function)
+
+
+def seed_option(help_text: str) -> Callable[[F], F]:
+    """`--seed`: drawn unless it is given."""
+    return click.option(
+        "--seed",
+        type=int,
+        default=_draw_seed,
+        metavar="N",
+        help=f"{help_text} (default: drawn and shown).",
+    )
+
+
+def _draw_seed() -> int:
+    import secrets
+
+    return secrets.randbelow(1_000_000)
+
+
+class Name(click.ParamType[str]):
+    """A name; an environment variable may hold several, with blanks or commas between them."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Take any text: the plan knows which names there are."""
+        return str(value)
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """Split the value of an environment variable."""
+        return rv.replace(",", " ").split()
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """One number, or several with commas between them."""
+
+    def __init__(self, number: type[int] | type[float]) -> None:
+        self.number = number
+        self.name = "numbers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        """`4,64` -> (4, 64)."""
+        if isinstance(value, tuple):
+            return value
+        what, example = (
+            ("a whole number", "4,64") if self.number is int else ("a number", "100,250.5")
+        )
+        numbers = []
+        for part in str(value).split(","):
+            try:
+                numbers.append(self.number(part))
+            except ValueError:
+                self.fail(f"'{part}' is not {what}; write several like {example}", param, ctx)
+        return tuple(numbers)
+
+
+class Percent(click.ParamType[float]):
+    """A share, written as `3%` or `0.03`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """`3%` -> 0.03; a bare 3 could mean 3 % or 300 %, so it is refused."""
+        if isinstance(value, float):
+            return value
+        try:
+            number = float(value.removesuffix("%"))
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"'{value}' is not a share such as 3% or 0.03", param, ctx)
+        if value.endswith("%"):
+            return number / 100
+        if number >= 1:
+            self.fail(f"'{value}' is unclear: write {number:g}% or {number / 100:g}", param, ctx)
+        return number
+
+
+def as_record(record: type[Any]) -> Callable[[F], F]:
+    """Gather the options that a record has fields for into one record, the first argument.
+
+    Goes nearest to the function, below all options.
+    """
+    names = {field.name for field in fields(record)}
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def command(**given: Any) -> Any:
+            own = {name: given.pop(name) for name in names & given.keys()}
+            return function(record(**own), **given)
+
+        return command  # type: ignore[return-value]
+
+    return decorate
+
+
+class Command(click.Command):
+    """A command whose messages name the environment variable that a wrong value came from."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        from harness.errors import TwinbenchError
+
+        try:
+            return super().invoke(ctx)
+        except TwinbenchError as error:
+            variable = self._variable(ctx, error.parameter)
+            if variable:
+                error.args = (f"{variable}: {error}", *error.args[1:])
+            raise
+
+    def _variable(self, ctx: click.Context, blamed: str) -> str | None:
+        """The environment variable that gave an option its value; None if none did."""
+        for param in self.params:
+            if blamed in (param.name, *param.opts):
+                return variable_of(ctx, param)
+        return None
+
+
+def variable_of(ctx: click.Context, param: click.Parameter) -> str | None:
+    """The environment variable that a parameter has its value from; None if it has not."""
+    source = ctx.get_parameter_source(param.name or "")
+    if source is not click.core.ParameterSource.ENVIRONMENT:
+        return None
+    return param.envvar if isinstance(param.envvar, str) else None

@@ -1,0 +1,60 @@
+"""Whether processes may hold as many connections as a plan opens.
+
+Each connection is an open file. A process that has no more of them fails wherever it needs the
+next: in an import, in the middle of a round.
+"""
+
+from __future__ import annotations
+
+import math
+import resource
+
+from harness.errors import EnvironmentFailed
+from harness.models import BlockPlan, Measures, Plan
+from harness.processes import launch
+
+#: What a process opens that has no connection from the load: libraries while they are imported,
+#: logs, pipes, samples. A server also fills its pools (apps/settings.py) to the database and to
+#: the upstream.
+_BASE = 64
+_POOLS = 120
+
+
+def check(plan: Plan, allowed: int | None = None) -> None:
+    """Hold what a process may open against what the plan's load takes.
+
+    Args:
+        plan: What is going to run.
+        allowed: How many files a child process may open; None: as this machine says.
+
+    Raises:
+        EnvironmentFailed: A process would run out of files.
+    """
+    if allowed is None:
+        allowed = launch.files_allowed(*resource.getrlimit(resource.RLIMIT_NOFILE))
+    for block in plan.blocks:
+        if block.scenario.measures is not Measures.REQUESTS:
+            continue
+        needed = _needed(block, plan.generators)
+        if needed > allowed:
+            raise EnvironmentFailed(_message(block, plan.generators, needed, allowed))
+
+
+def _needed(block: BlockPlan, generators: int) -> int:
+    """Of the process that holds the most: a load process (all stacks) or a server (its own)."""
+    load = math.ceil(block.load.users / generators) * len(block.stacks) + _BASE
+    server = block.load.users + _POOLS + _BASE
+    return max(load, server)
+
+
+def _message(block: BlockPlan, generators: int, needed: int, allowed: int) -> str:
+    stacks = len(block.stacks)
+    most = min((allowed - _BASE) // stacks * generators, allowed - _BASE - _POOLS)
+    cure = "raise the limit (ulimit -n)"
+    if most > 0:
+        cure += f" or give --users {most} or fewer"
+    return (
+        f"{block.scenario.name} with {block.load.users:,} connections to each of {stacks} "
+        f"stack{'' if stacks == 1 else 's'} needs {needed:,} open files in one process, and "
+        f"{allowed:,} are allowed: {cure}"
+    )

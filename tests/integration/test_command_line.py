@@ -1,0 +1,59 @@
+"""Whole commands, as a user types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Command
+
+ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+
+
+def test_a_run_ends_well_on_a_terminal_that_shows_ascii_alone(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, out, err = twinbench(
+        "run", "hello", "--stack", "flask-gthread", "--stack", "flask-gthread",
+        "--profile", "smoke", "--out", tmp_path, environment=ASCII,
+    ).finish()  # fmt: skip
+    assert code in {0, 1}, err  # 1: a smoke run on a busy machine may be invalid
+    assert "Traceback" not in err
+    assert (out + err).isascii()
+    assert "?" not in out + err
+    assert "flask-gthread#2" in out
+    assert "x baseline" in out
+    assert f" -> {tmp_path}" in err
+    assert "Report: " in out
+
+
+@pytest.mark.parametrize("command", ["run", "calibrate", "check"])
+def test_help_is_shown_on_a_terminal_that_shows_ascii_alone(
+    twinbench: Callable[..., Command], command: str
+) -> None:
+    code, out, err = twinbench(command, "--help", environment=ASCII).finish()
+    assert (code, err) == (0, "")
+    assert out.isascii()
+    assert "Usage: " in out
+
+
+def test_several_numbers_of_users_are_several_loads_of_the_scenario(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    code, out, err = twinbench(
+        "run", "hello", "--users", "4,16", "--profile", "smoke", "--json", "--out", tmp_path
+    ).finish()
+    assert code in {0, 1}, err
+    answer = json.loads(out)
+    measured = {(row["stack"], row["load"]): row for row in answer["summary"]}
+    assert list(dict.fromkeys(row["load"] for row in answer["summary"])) == [
+        "closed-4",
+        "closed-16",
+    ]
+    assert len(measured) == 4
+    assert all(row["rounds"] == 2 for row in measured.values())
+    rates = {row["throughput_rps"] for row in measured.values()}
+    assert len(rates) == 4  # no cell is blended with another
+    families = {(row["load"], row["family"]) for row in answer["comparisons"]}
+    assert families == {("closed-4", "answers"), ("closed-16", "loads")}
