@@ -78,7 +78,6 @@ class ClientBlocks:
             ],
             log=self.bench.logs / f"{stack.label}-{block.scenario.name}.log",
             environment={
-                **processes.clean_environment(),
                 **self.bench.environment(Measures.TEST_CLIENT),
                 **settings_of(stack),
             },

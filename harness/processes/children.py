@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import psutil
 
+from harness.processes.child_environment import child_environment
 from harness.processes.interrupts import interrupts
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
@@ -36,7 +38,7 @@ class Child:
         command: Sequence[str],
         *,
         log: Path,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
         cores: Sequence[int] = (),
         rights: tuple[int, int] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
@@ -47,9 +49,9 @@ class Child:
 
         Args:
             name: what messages call it.
-            command: program and arguments; the program is looked up on PATH.
+            command: program and arguments; the program is looked up on our PATH.
             log: file that takes its output (stderr only, when `piped`).
-            environment: the whole environment; ours when None.
+            environment: variables beside those that every child has (see child_environment).
             cores: cores to pin it to from the start.
             rights: user and group id to run as; ours when None.
             stop_signal: what asks it to end, and what it gets should we die.
@@ -65,14 +67,15 @@ class Child:
             "-" if rights is None else f"{rights[0]}:{rights[1]}",
             ",".join(map(str, cores)) or "-",
         ]
+        program, *arguments = command
         with log.open("ab") as output, interrupts.held():
             self.spawned_at = time.monotonic()
             self.process = subprocess.Popen(
-                [*launch, *command],
+                [*launch, shutil.which(program) or program, *arguments],
                 stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if piped else output,
                 stderr=output,
-                env=None if environment is None else dict(environment),
+                env={**child_environment(), **environment},
                 cwd=folder,
                 start_new_session=True,  # the terminal's Ctrl-C is ours alone to pass on
                 text=piped or None,
@@ -232,16 +235,3 @@ def scratch_folder(kind: str) -> Iterator[Path]:
     finally:
         with interrupts.held():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-#: Variables through which a server or a twin would take settings behind our back.
-_STEERING = ("UVICORN_", "GUNICORN_", "GRANIAN_", "TWIN_", "UPSTREAM_")
-
-
-def clean_environment() -> dict[str, str]:
-    """Our own environment without what would make one server differ from another."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name != "WEB_CONCURRENCY" and not name.startswith(_STEERING)
-    }

@@ -173,7 +173,7 @@ def _spawn(
         stack.label,
         COMMANDS[stack.server](stack, port, workers),
         log=logs / f"{stack.label}-{port}.log",
-        environment={**processes.clean_environment(), **environment, **settings_of(stack)},
+        environment={**environment, **settings_of(stack)},
         cores=cores,
         folder=folder,
     )

@@ -98,11 +98,9 @@ def running(
             address = ("127.0.0.1", processes.free_port())
             upstream = _start_upstream(address[1], upstream_latency, seed, cores, logs, folder)
             stack.callback(processes.stop, [upstream])
-        given = environ.get("DATABASE_URL")
         postgres = None
-        if given:
-            database_url = given
-        else:
+        database_url = environment.database_url(environ)
+        if database_url is None:
             postgres, database_url = stack.enter_context(embedded_postgres(cores, logs))
         _seed_database(database_url, logs, folder)
         if upstream is None:
@@ -136,7 +134,6 @@ def _start_upstream(
         [sys.executable, *upstream_arguments(port)],
         log=logs / "upstream.log",
         environment={
-            **processes.clean_environment(),
             "UPSTREAM_LATENCY": latency,
             "UPSTREAM_SEED": str(seed),
         },
@@ -299,7 +296,7 @@ def _seed_database(database_url: str, logs: Path, folder: Path) -> None:
         "seed",
         [sys.executable, "-m", "apps.domain.seed"],
         log=logs / "seed.log",
-        environment={**processes.clean_environment(), "TWIN_DATABASE_URL": database_url},
+        environment={"TWIN_DATABASE_URL": database_url},
         folder=folder,
     )
     _finish(child, "the database could not be filled", _SEED_WITHIN_S)

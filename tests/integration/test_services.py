@@ -1,5 +1,6 @@
 """PostgreSQL from the wheel, and one that the user brings."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,7 @@ from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.serving import services
 from harness.serving.servers import serving
+from tests.integration.conftest import Command
 
 
 def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched(
@@ -48,6 +50,22 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
             assert connection.execute("SELECT mine FROM users").fetchall() == [("precious",)]
             rows = connection.execute("SELECT count(*) FROM twinbench.users").fetchone()
             assert rows == (contract.SEEDED_USERS,)
+
+
+def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = twinbench(
+        *("run", "users-lookup", "--profile", "smoke", "--out", tmp_path),
+        environment={
+            "PGSERVICE": "x",
+            "PGSSLMODE": "require",
+            "PGOPTIONS": "-c statement_timeout=1",
+            "PYTHONASYNCIODEBUG": "1",
+        },
+    )
+    code, out, err = command.finish()
+    assert code == 0, err + out
 
 
 def test_another_user_gets_a_copy_of_programs_that_it_can_not_reach(
