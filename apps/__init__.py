@@ -1,4 +1,4 @@
-"""What is measured: the contract, the two twins that answer it, and the weather service.
+"""What is measured: the contract, the two twins that keep it, and the weather service.
 
-Nothing here imports `harness`, so a measured process holds nothing of what measures it.
+Nothing here imports `harness`, so a measured process contains no code that measures it.
 """

@@ -1,8 +1,8 @@
-"""The Flask twin inside a FastAPI application, as in a migration that has just begun.
+"""The Flask twin inside a FastAPI application, as at the beginning of a migration.
 
-Requests still go to Flask, by way of a2wsgi. To migrate a feature is to include its router from
-the FastAPI twin: what FastAPI has a route for does not come to Flask any more. The first one has
-to be /live, since WSGI has no WebSockets and a2wsgi leaves no connection to take over.
+Requests still reach Flask, through a2wsgi. Including a router of the FastAPI twin migrates its
+feature: a request that FastAPI has a route for no longer reaches Flask. The first feature to
+migrate is /live, because WSGI has no WebSockets and a2wsgi does not hand the connection over.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _THREADS = 40
 
 
 def create_app() -> FastAPI:
-    """Build the application from TWIN_* variables."""
+    """Build the application; the TWIN_* variables decide."""
     app = FastAPI(
         title="twinbench",
         redirect_slashes=False,
@@ -30,16 +30,17 @@ def create_app() -> FastAPI:
     )
     problems.init_app(app)
     app.include_router(live.router)
-    flask = WSGIMiddleware(_saying_where_it_ends(flask_twin.create_app()), workers=_THREADS)
-    # Not app.mount("/", …), whose pattern no path with a line break in it matches.
-    app.router.default = cast(ASGIApp, flask)  # a2wsgi has types of its own for the same interface
+    flask = WSGIMiddleware(_with_terminated_input(flask_twin.create_app()), workers=_THREADS)
+    # Not app.mount("/", …): its pattern does not match a path with a line break.
+    app.router.default = cast(ASGIApp, flask)  # a2wsgi defines its own types for ASGI
     return app
 
 
-def _saying_where_it_ends(app: Any) -> Any:
-    """The WSGI application over a2wsgi's input, which ends by itself but does not say so.
+def _with_terminated_input(app: Any) -> Any:
+    """The WSGI application, with a mark that its input ends by itself.
 
-    Werkzeug would read nothing of a body without content-length.
+    a2wsgi's input does, but a2wsgi does not set the mark. Without the mark Werkzeug reads no body
+    that lacks content-length.
     """
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:

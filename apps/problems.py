@@ -1,6 +1,6 @@
-"""The problem documents (RFC 9457) that both twins answer, each said once.
+"""The problem documents (RFC 9457) with which both twins answer, each defined once.
 
-A twin raises a `Problem` and turns it, and its framework's own errors, into a reply.
+A twin raises a `Problem`. It turns problems, and the errors of its framework, into replies.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 MEDIA_TYPE = "application/problem+json"
 MAX_BODY_BYTES = 1024 * 1024
 
-# The titles of RFC 9110. Not from http.HTTPStatus, which named 413 and 422 otherwise before 3.13.
+# The titles of RFC 9110. http.HTTPStatus has other names for 413 and 422 before Python 3.13.
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -29,7 +29,7 @@ _TITLES = {
     504: "Gateway Timeout",
 }
 
-# What is said where a framework knows only the status.
+# For errors of which a framework knows only the status.
 _DETAILS = {
     400: "The body is not valid JSON.",
     404: "There is nothing at this path.",
@@ -41,7 +41,7 @@ _DETAILS = {
 
 
 class Problem(Exception):
-    """An answer other than the one that was asked for."""
+    """An answer other than the one that the client asked for."""
 
     def __init__(
         self,
@@ -71,18 +71,18 @@ class Problem(Exception):
 
 
 def of_status(status: int) -> Problem:
-    """What a framework itself refused: 400, 404, 413 or 415; anything unforeseen is a 500."""
+    """The problem for an error that a framework raised; a status without a detail becomes 500."""
     known = status if status in _DETAILS else 500
     return Problem(known, _DETAILS[known])
 
 
 def method_not_allowed(methods: Iterable[str]) -> Problem:
-    """405; `allow` names every method of the path, sorted."""
+    """405; the `allow` header names every method of the path, sorted."""
     return Problem(405, _DETAILS[405], headers={"allow": ", ".join(sorted(methods))})
 
 
 def invalid(errors: Iterable[tuple[str, str]]) -> Problem:
-    """422; `errors` are pairs of field and rule, one for each field, in the declared order.
+    """422; `errors` has a pair of field and rule for each wrong field, in the declared order.
 
     Rules: required, type, characters, length, email, range, choice.
     """
@@ -105,17 +105,17 @@ def unknown_item(item_id: int) -> Problem:
 
 
 def wrong_login() -> Problem:
-    """401: no account has this email and password; which of the two is wrong is not told."""
+    """401: no account has this email and password. The reply does not tell which one is wrong."""
     return _unauthorized("Email and password do not belong together.", "Bearer")
 
 
 def token_missing() -> Problem:
-    """401: the request has no token where RFC 6750 puts it."""
+    """401: the request has no token in the header that RFC 6750 names."""
     return _unauthorized("This takes a token: Authorization: Bearer <token>.", "Bearer")
 
 
 def token_invalid() -> Problem:
-    """401: the token is malformed, or not one of ours."""
+    """401: the token is malformed, or somebody else signed it."""
     return _unauthorized("The token is not valid.", 'Bearer error="invalid_token"')
 
 
@@ -130,7 +130,7 @@ def unknown_city(city: str) -> Problem:
 
 
 def upstream_broken() -> Problem:
-    """502: the weather service can't be reached, or its answer can't be used."""
+    """502: the weather service does not answer, or its answer makes no sense."""
     return Problem(502, "The weather service gave no usable answer.")
 
 
@@ -140,13 +140,23 @@ def upstream_late() -> Problem:
 
 
 def not_ready(service: str) -> Problem:
-    """503: something that the twin depends on can't be reached."""
+    """503: a service that the twin depends on does not answer."""
     return Problem(503, f"The {service} can't be reached.")
 
 
 def upgrade_required() -> Problem:
     """426: the path takes a WebSocket, and the request did not ask for one."""
     return Problem(426, "This path takes a WebSocket.", headers={"upgrade": "websocket"})
+
+
+def no_database() -> Problem:
+    """503: the process was started without a database."""
+    return Problem(503, "This server was started without a database.")
+
+
+def no_upstream() -> Problem:
+    """503: the process was started without the weather service."""
+    return Problem(503, "This server was started without a weather service.")
 
 
 def no_classifier() -> Problem:
@@ -159,9 +169,9 @@ def _unauthorized(detail: str, challenge: str) -> Problem:
 
 
 def with_problem_media_type(openapi: dict[str, Any]) -> dict[str, Any]:
-    """An OpenAPI document whose errors are problem documents.
+    """The OpenAPI document, with the media type of problem documents for every error.
 
-    The libraries of both twins give an error the media type of the good reply.
+    The libraries of both twins give errors the media type of the good reply.
     """
     for operations in openapi["paths"].values():
         for operation in operations.values():

@@ -1,9 +1,9 @@
-"""The weather service: stacks depend on it, and it is not measured.
+"""The weather service, which the stacks depend on. It is not measured.
 
     UPSTREAM_LATENCY=lognormal:50:0.5 UPSTREAM_SEED=1 uvicorn apps.upstream:app
 
-A raw ASGI app whose replies are made beforehand, so that it is never the bottleneck. The
-latency is `constant:MS` or `lognormal:MEDIAN_MS:SIGMA`; uvloop's timers keep whole milliseconds.
+It is a raw ASGI app that builds its replies at the start, so it is never the bottleneck. The
+latency is `constant:MS` or `lognormal:MEDIAN_MS:SIGMA`. uvloop's timers count whole milliseconds.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Reply = tuple[Message, Message]  # the two messages of an ASGI response
 
 
 def latency(spec: str, seed: int) -> Callable[[], float]:
-    """A function that draws the next latency in seconds; the same seed draws the same ones.
+    """A function that draws the next latency in seconds; the same seed draws the same latencies.
 
     Raises:
-        ValueError: The specification is malformed; names it and shows both forms.
+        ValueError: The specification is malformed. The message names it and shows both forms.
     """
     problem = f"UPSTREAM_LATENCY={spec!r} is neither constant:MS nor lognormal:MEDIAN_MS:SIGMA"
     kind, *texts = spec.split(":")
@@ -53,7 +53,7 @@ def _spec(environ: Mapping[str, str]) -> str:
 
 
 def latency_from(environ: Mapping[str, str]) -> Callable[[], float]:
-    """As `latency`, from UPSTREAM_LATENCY (default constant:50) and UPSTREAM_SEED (default 0)."""
+    """Like `latency`, with UPSTREAM_LATENCY (default: constant:50) and UPSTREAM_SEED (default: 0)."""
     seed = environ.get("UPSTREAM_SEED", "0")
     if not (seed.isascii() and seed.isdecimal()):
         raise ValueError(f"UPSTREAM_SEED={seed!r} is not a whole number")
@@ -83,7 +83,7 @@ _BY_CITY = {city: _weather(city, degrees) for city, degrees in TEMPERATURES_C.it
     BROKEN_CITY: _BROKEN,
     LATE_CITY: _LATE,
 }
-# As the clients write them, so that the usual query needs no parsing.
+# As the clients write it, so that the usual query needs no parsing.
 _BY_QUERY = {
     b"city=" + encode(city).encode(): reply
     for city, reply in _BY_CITY.items()
@@ -100,12 +100,12 @@ def _look_up(query: bytes) -> Reply:
 
 
 class WeatherService:
-    """The ASGI app. Latency is read at start-up, where a mistake is one line and no traceback."""
+    """The ASGI app. It reads the latency at start-up, where a mistake shows as one line."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._draw_latency_s: Callable[[], float] | None = None
-        # With its latency, for whoever did not start it and has to know.
+        # With the latency: a harness that did not start the service checks it.
         self._healthy = _reply(200, {"status": "ok", "latency": _spec(environ)})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -126,7 +126,7 @@ class WeatherService:
             raise RuntimeError("the weather service was not started: run it with its lifespan on")
         reply = _look_up(query)
         if reply is _LATE:
-            # Nobody waits that long; a handler that slept on would hold up the shutdown.
+            # No client waits that long, and a handler that slept on would delay the shutdown.
             if await _disconnected(receive, within_s=LATE_S):
                 return
         elif reply is not _BROKEN:

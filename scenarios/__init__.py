@@ -1,5 +1,5 @@
-"""What the users do: one Locust file per scenario.
+"""What the users do: one Locust file for each scenario.
 
-Each also runs by itself against any server that keeps the contract:
+Locust can also run a scenario by itself, against any server that keeps the contract:
 `locust -f scenarios/hello.py --host http://127.0.0.1:8000`.
 """

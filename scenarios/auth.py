@@ -1,4 +1,4 @@
-"""Tokens: checked all the time, and drawn now and then for a password."""
+"""Tokens: most requests show one, a few ask for a new one with a password."""
 
 from apps import contract
 from harness.load.users import ScenarioUser
@@ -7,10 +7,10 @@ from harness.load.users import ScenarioUser
 class Auth(ScenarioUser):
     """GET /protected with a token; one request in 200 is POST /login.
 
-    A login takes a quarter of a second of a core and checking a token about a millisecond, since
-    scrypt is meant to be slow. At one in 200, neither hides the other. Two users show what one
-    of them waits while the other logs in; with more, most would be logging in. The slice is long,
-    since a login must be short beside it.
+    A login takes a quarter of a second of a core, because scrypt is slow on purpose. Checking a
+    token takes about a millisecond. With one login in 200 requests, both show in the figures. Two
+    users are enough to see how long one waits while the other logs in; with more users, most of
+    them would be logging in. The slice is long compared with a login.
     """
 
     question = "What do tokens cost, and who keeps checking them while a password is hashed?"

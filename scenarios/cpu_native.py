@@ -1,4 +1,4 @@
-"""Work in C that releases the GIL: other threads of the process may run meanwhile."""
+"""Work in C that releases the GIL: other threads of the process can run meanwhile."""
 
 from apps import contract
 from harness.load.users import ScenarioUser
@@ -16,5 +16,5 @@ class CpuNative(ScenarioUser):
     slice_s = 0.25
     settle_s = 0.05
     warmup_s = 0.05
-    ladder = ("server", "framework")  # FastAPI has `def` for work on both sides
+    ladder = ("server", "framework")  # "handlers" changes nothing: this one is always a `def`
     samples = (contract.cpu_native(),)

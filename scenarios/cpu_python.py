@@ -16,5 +16,5 @@ class CpuPython(ScenarioUser):
     slice_s = 0.25
     settle_s = 0.05
     warmup_s = 0.05
-    ladder = ("server", "framework")  # FastAPI has `def` for work on both sides
+    ladder = ("server", "framework")  # "handlers" changes nothing: this one is always a `def`
     samples = (contract.cpu_python(),)

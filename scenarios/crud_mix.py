@@ -1,4 +1,4 @@
-"""What an API does all day: reading, searching, asking another service, checking, logging in."""
+"""The usual work of an API: look up, search, ask another service, validate, log in."""
 
 from apps import contract
 from harness.load.users import ScenarioUser
@@ -7,14 +7,14 @@ from harness.load.users import ScenarioUser
 class CrudMix(ScenarioUser):
     """60 % look up a user, 15 % search items, 10 % ask the upstream, 10 % validate, 5 % log in.
 
-    A login takes a quarter of a second of a core, since scrypt is meant to be slow, so that the
-    5 % have nearly all of the CPU time, as they do wherever passwords are kept as they should be.
-    The throughput is about what the logins leave; the median latency tells how long the quick
-    requests wait beside them. Two users are enough for that, and with more, all but one would
-    wait for a login most of the time. The slice is long, since a login must be short beside it.
+    A login takes a quarter of a second of a core, because scrypt is slow on purpose. So the 5 % use
+    nearly all of the CPU time, as they do wherever passwords are stored safely. The throughput is
+    about what the logins leave over; the median latency shows how long the quick requests wait
+    beside them. Two users are enough to see that; with more users, most of them would be waiting
+    for a login. The slice is long compared with a login.
 
-    Items are searched in narrow price bands (see items.py). The upstream's client is a matter of
-    its own, so that FastAPI stands here with two of them.
+    Searches have narrow price bands (items.py explains why). The client of the upstream makes a
+    difference of its own, so FastAPI takes part with two of them.
     """
 
     question = "What do quick requests suffer beside slow ones, in a usual mix?"

@@ -1,4 +1,4 @@
-"""The framework's own cost: the shortest JSON reply, no input, no I/O."""
+"""The framework's own cost: the shortest JSON reply, without input and without I/O."""
 
 from apps import contract
 from harness.load.users import ScenarioUser

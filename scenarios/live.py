@@ -1,20 +1,21 @@
-"""WebSockets that are held open: a message goes in, and its echo with a number comes back."""
+"""WebSockets that stay open: the client sends a message, and the server echoes it with a number."""
 
 from apps import contract
 from harness.load.users import ScenarioUser
 
 
 class Live(ScenarioUser):
-    """WS /live. What is counted as a request is a message and its echo.
+    """WS /live. A message and its echo count as one request.
 
-    Connections are opened in the warm-up and held through the block, also while other stacks
-    have their turn; each sends its next message when the echo of the last has come. An echo that
-    is missing, wrong or late is a loss, and so is a connection that is not opened or not held.
-    Nothing that could excuse one takes part, so that there may be none.
+    The connections are opened in the warm-up and stay open until the block ends, also while other
+    stacks have their turn. Each connection sends its next message when the last echo has come. An
+    echo that is missing, wrong or late is a loss, and so is a connection that can't be opened or
+    does not stay open. A valid cell has no losses.
 
-    Gunicorn's thread worker has a thread for each connection and 40 of them: more connections
-    than that can't be held there. Uvicorn closes a connection that leaves its pings unanswered
-    for 20 s, and pings are answered when a stack has its turn: a cycle must be shorter than that.
+    Gunicorn's thread worker needs a thread for each connection and has 40 of them, so it can't hold
+    more connections than that. Uvicorn closes a connection that leaves its pings unanswered for
+    20 s, and the client answers pings only while the stack has its turn, so a cycle must be shorter
+    than 20 s.
     """
 
     question = "What does a message cost on a connection that is held?"

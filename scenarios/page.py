@@ -1,11 +1,11 @@
-"""Rendering HTML: the same Jinja template from both twins."""
+"""HTML: both twins render the same Jinja template."""
 
 from apps import contract
 from harness.load.users import ScenarioUser
 
 
 class Page(ScenarioUser):
-    """GET /page, a list of 50 items, compared to the byte."""
+    """GET /page, a list of 50 items. Every byte of the reply is compared."""
 
     question = "What remains of a difference when both render the same template?"
     kind = "CPU-bound"

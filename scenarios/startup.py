@@ -1,15 +1,14 @@
-"""A server's start: one stack alone, from spawn to its first good answer, then its memory at rest.
+"""The start of a server, from spawn to its first good answer, and its memory at rest.
 
-The harness starts and stops the servers itself here, and a sample is a start. Run by Locust, this
-file only asks a running server whether it is ready.
+Here the harness starts and stops one server at a time, and a sample is a start. Locust can't do
+that, so it refuses to run this file by itself.
 """
 
-from apps import contract
 from harness.load.users import ScenarioUser
 
 
 class Startup(ScenarioUser):
-    """GET /healthz, once, as soon as it is answered."""
+    """GET /healthz, until the server answers it for the first time."""
 
     question = "How long does a server take to start, and how much memory does it hold at rest?"
     kind = "CPU-bound"
@@ -17,7 +16,6 @@ class Startup(ScenarioUser):
     endpoints = ("GET /healthz",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 1
-    slice_s = 1.5  # about what a start takes; it ends when the server has come to rest
+    slice_s = 1.5  # about as long as a start takes; it ends when the server has come to rest
     settle_s = 0.0
     warmup_s = 0.0
-    samples = contract.tested(endpoints)

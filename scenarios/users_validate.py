@@ -1,11 +1,11 @@
-"""Checking input: a JSON body is parsed, validated and answered in normal form."""
+"""Checked input: a JSON body is parsed, validated and answered in its normal form."""
 
 from apps import contract
 from harness.load.users import ScenarioUser
 
 
 class UsersValidate(ScenarioUser):
-    """POST /users/validate with valid users; by hand in Flask, by Pydantic in FastAPI."""
+    """POST /users/validate with valid users. Flask validates by hand, FastAPI with Pydantic."""
 
     question = "What does it cost to check a JSON body?"
     kind = "framework"

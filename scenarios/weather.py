@@ -5,10 +5,10 @@ from harness.load.users import ScenarioUser
 
 
 class Weather(ScenarioUser):
-    """GET /weather/{city}, all cities in turn.
+    """GET /weather/{city}, with each city in turn.
 
-    The HTTP client decides more than the framework does, so that FastAPI stands here with
-    three of them. The slice is long: it must hold many times the 50 ms that a request waits.
+    The HTTP client matters more than the framework, so FastAPI takes part with three of them. The
+    slice is many times as long as the 50 ms that a request waits.
     """
 
     question = "How many requests are served when each waits for another service?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import statistics
 import subprocess
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 import apps
 from apps import contract, problems
 from apps.contract import Containing, FromReply, IntegerAbove, Sample, TextLike
-from apps.domain import catalogue, cities, classifier, cpu, digits, passwords
+from apps.domain import catalogue, cities, classifier, cpu, digits, passwords, seed
 from apps.settings import DEFAULT_JWT_SECRET, Settings
 from apps.upstream import WeatherService, latency, latency_from
 from harness.checking.parity import compare
@@ -185,6 +186,47 @@ def test_reading_the_contract_imports_no_framework() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "template"),
+    [
+        ("GET", "/hello", "/hello"),
+        ("GET", "/users/17", "/users/{id}"),
+        ("GET", "/items?page=2&keyword=a%2Fb", "/items"),
+        ("GET", "/weather/S%C3%A3o%20Paulo", "/weather/{city}"),
+        ("POST", "/users/validate", "/users/validate"),
+        ("GET", "/users/validate", "/users/{id}"),
+        ("DELETE", "/users/1", "/users/{id}"),
+        ("GET", "/nothing?x=/hello", "/nothing"),
+        ("WS", "/live", "/live"),
+    ],
+)
+def test_a_request_goes_to_the_path_that_the_contract_has(
+    method: str, path: str, template: str
+) -> None:
+    assert contract.path_template(method, path) == template
+
+
+def test_an_endpoint_that_the_contract_does_not_have_needs_nothing_known() -> None:
+    with pytest.raises(ValueError, match=r"^not in the contract: GET /hallo$"):
+        contract.needs(["GET /hello", "GET /hallo"])
+
+
+def test_the_contract_has_a_file_for_each_feature_of_the_twins() -> None:
+    folder = Path(apps.__file__).parent
+    features = {
+        path.name
+        for path in (folder / "fastapi_twin").glob("*.py")
+        if "router = APIRouter(" in path.read_text()
+    }
+    assert features >= {"hello.py", "users.py", "live.py"}
+    assert features <= {path.name for path in (folder / "contract").glob("*.py")}
+
+
+def test_what_the_contract_offers_can_be_used_though_files_have_the_same_names() -> None:
+    public = {name: getattr(contract, name) for name in contract.__all__}
+    assert not [name for name, value in public.items() if inspect.ismodule(value)]
+
+
 def test_both_twins_have_the_same_files() -> None:
     folder = Path(apps.__file__).parent
     flask, fastapi = (
@@ -297,10 +339,17 @@ def test_a_malformed_database_url_is_named_without_its_password(value: str) -> N
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", list(ENVIRON))
-def test_a_missing_address_is_named_with_an_example(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is not set: give it a value such as"):
-        Settings.from_environ({key: value for key, value in ENVIRON.items() if key != name})
+def test_a_twin_needs_no_address_of_a_database_or_an_upstream() -> None:
+    assert Settings.from_environ(dict.fromkeys(ENVIRON, "")) == Settings.from_environ({})
+    assert Settings.from_environ({}) == Settings(database_url=None, upstream_url=None)
+
+
+def test_seeding_without_a_database_is_refused_with_an_example(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert seed.main({}) == 2
+    expected = "seed: TWIN_DATABASE_URL is not set: give it a value such as postgresql://"
+    assert capsys.readouterr().err.startswith(expected)
 
 
 # ----------------------------------------------------------------- weather service

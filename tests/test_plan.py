@@ -1,6 +1,6 @@
-import dataclasses
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,27 +8,17 @@ import pytest
 
 from apps import contract
 from harness.errors import BadInput, UnknownName
-from harness.models import Arrivals, Kind, StepKind
-from harness.planning import plan
-from harness.planning.files import LADDER_FILE, STACKS_FILE
-from harness.planning.ladder import load_ladder
-from harness.planning.options import PROFILES
+from harness.models import Arrivals, BlockKey, Family, Kind, Plan, StepKind
+from harness.planning.options import PROFILES, RunOptions
+from harness.planning.plan import Catalogue, block_order, load_catalogue, make_plan, turns
 from harness.planning.scenarios import load_scenarios
-from harness.planning.stacks import load_stacks
 
-SCENARIOS = load_scenarios()
-STACKS = load_stacks(STACKS_FILE)
-LADDER = load_ladder(LADDER_FILE)
+CATALOGUE = load_catalogue()
+SCENARIOS, STACKS = CATALOGUE.scenarios, CATALOGUE.stacks
 
 
-def make(**changes):
-    settings = {
-        "scenarios": SCENARIOS,
-        "stacks": STACKS,
-        "profile": PROFILES["quick"],
-        "seed": 7,
-    }
-    return plan.make_plan(**{**settings, **changes})
+def make(catalogue: Catalogue = CATALOGUE, **options: Any) -> Plan:
+    return make_plan(catalogue, RunOptions(**{"seed": 7, **options}))
 
 
 CORE = {"hello", "weather", "users-validate", "users-lookup", "cpu-python", "cpu-native"}
@@ -55,10 +45,29 @@ def test_a_scenario_names_the_steps_that_matter_in_it(name: str) -> None:
 
 
 def test_scenarios_ask_what_the_contract_has() -> None:
-    known = {f"{one.method} {one.path}" for one in contract.ENDPOINTS}
+    known = {endpoint.name for endpoint in contract.ENDPOINTS}
     known |= {f"WS {exchange.path}" for exchange in contract.exchanges()}
     for scenario in SCENARIOS.values():
         assert set(scenario.endpoints) <= known, scenario.name
+
+
+@pytest.mark.parametrize(
+    ("scenario", "needs"),
+    [
+        ("hello", ()),
+        ("users-validate", ()),
+        ("users-lookup", ("database",)),
+        ("weather", ("upstream",)),
+        ("predict", ("classifier",)),
+        ("crud-mix", ("database", "upstream")),
+        ("errors", ("database",)),
+        ("live", ()),
+        ("startup", ("database", "upstream")),
+        ("tests", ("database",)),
+    ],
+)
+def test_a_scenario_needs_what_its_endpoints_need(scenario: str, needs: tuple[str, ...]) -> None:
+    assert SCENARIOS[scenario].needs == needs
 
 
 def test_validation_is_a_step_only_where_the_flask_twin_has_both_kinds_of_it() -> None:
@@ -96,25 +105,25 @@ def test_the_smoke_profile_loads_for_well_under_a_minute() -> None:
 
 def test_an_unknown_scenario_is_answered_with_the_near_match() -> None:
     with pytest.raises(UnknownName, match=r"unknown scenario 'wether': did you mean weather\?"):
-        make(chosen_scenarios=["wether"])
+        make(scenarios=("wether",))
 
 
 def test_an_unknown_stack_is_answered_with_the_near_match() -> None:
     with pytest.raises(UnknownName, match=r"did you mean .*flask-gthread"):
-        make(chosen_stacks=["flask-gthreads"])
+        make(stacks=("flask-gthreads",))
 
 
 def test_a_name_that_resembles_nothing_is_answered_with_all_names() -> None:
     with pytest.raises(UnknownName, match="known: auth, cpu-native, cpu-python, crud-mix"):
-        make(chosen_scenarios=["zzzzzzzz"])
+        make(scenarios=("zzzzzzzz",))
 
 
 @pytest.mark.parametrize(
     ("changes", "option"),
     [
-        ({"users": 0}, "--users 0"),
-        ({"users": -3}, "--users -3"),
-        ({"users": 10_001}, "--users 10001"),
+        ({"users": (0,)}, "--users 0"),
+        ({"users": (-3,)}, "--users -3"),
+        ({"users": (10_001,)}, "--users 10001"),
         ({"rounds": 0}, "--rounds 0"),
         ({"slice_s": 0.0}, "--slice 0.0"),
         ({"slice_s": float("nan")}, "--slice nan"),
@@ -128,42 +137,70 @@ def test_numbers_that_make_no_sense_are_named(changes: dict[str, float], option:
 
 
 def test_the_same_stack_twice_is_a_against_a() -> None:
-    todo = make(chosen_scenarios=["hello"], chosen_stacks=["fastapi-uvicorn", "fastapi-uvicorn"])
+    todo = make(
+        scenarios=("hello",),
+        stacks=(
+            "fastapi-uvicorn",
+            "fastapi-uvicorn",
+        ),
+    )
     assert [stack.label for stack in todo.stacks] == ["fastapi-uvicorn", "fastapi-uvicorn#2"]
     assert todo.blocks[0].stacks == ("fastapi-uvicorn", "fastapi-uvicorn#2")
 
 
 def test_only_the_stacks_that_take_part_are_started() -> None:
-    todo = make(chosen_scenarios=["hello"])
+    todo = make(scenarios=("hello",))
     assert [stack.name for stack in todo.stacks] == ["flask-gthread", "fastapi-uvicorn"]
 
 
 def test_the_same_seed_draws_the_same_order_and_another_seed_another() -> None:
     one, same, other = make(seed=1), make(seed=1), make(seed=2)
-    cell = one.cells[0]
-    assert plan.turns(one, cell, 3) == plan.turns(same, cell, 3)
-    assert plan.block_order(one, 3) == plan.block_order(same, 3)
-    assert plan.turns(one, cell, 3) != plan.turns(other, cell, 3)
+    block = one.blocks[0]
+    assert turns(one, block, 3) == turns(same, block, 3)
+    assert block_order(one, one.blocks, 3) == block_order(same, same.blocks, 3)
+    assert turns(one, block, 3) != turns(other, block, 3)
 
 
 def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> None:
-    todo = make(chosen_scenarios=["hello"])
+    todo = make(scenarios=("hello",))
     cell = todo.blocks[0]
-    turns = [turn for number in range(1, 9) for turn in plan.turns(todo, cell, number)]
-    assert all(sorted(turn) == sorted(cell.stacks) for turn in turns)
-    first = Counter(turn[0] for turn in turns)
-    assert min(first.values()) > 0.3 * len(turns)
+    drawn = [turn for number in range(1, 9) for turn in turns(todo, cell, number)]
+    assert all(sorted(turn) == sorted(cell.stacks) for turn in drawn)
+    first = Counter(turn[0] for turn in drawn)
+    assert min(first.values()) > 0.3 * len(drawn)
 
 
 def test_settling_keeps_its_share_of_another_slice_length() -> None:
-    usual = make(chosen_scenarios=["hello"]).blocks[0]
-    longer = make(chosen_scenarios=["hello"], slice_s=1.0).blocks[0]
+    usual = make(scenarios=("hello",)).blocks[0]
+    longer = make(scenarios=("hello",), slice_s=1.0).blocks[0]
     assert longer.settle_s / longer.slice_s == pytest.approx(usual.settle_s / usual.slice_s)
+
+
+@pytest.mark.parametrize("load", [{}, {"rates_rps": (250.0,)}])
+@pytest.mark.parametrize(
+    ("shortest_s", "slice_s"), [(0.0, 0.3), (0.2, 0.3), (0.7, 0.7), (1.0, 1.0)]
+)
+def test_no_profile_makes_slices_shorter_than_the_shortest_that_the_scenario_declares(
+    load: dict[str, Any], shortest_s: float, slice_s: float
+) -> None:
+    hello = replace(SCENARIOS["hello"], slice_s=1.0, shortest_slice_s=shortest_s)
+    only_hello = replace(CATALOGUE, scenarios={"hello": hello})
+    smoke = make(only_hello, profile=PROFILES["smoke"], **load).blocks[0]
+    quick = make(only_hello, profile=PROFILES["quick"], **load).blocks[0]
+    assert (smoke.slice_s, quick.slice_s) == (slice_s, 1.0)
+    assert smoke.settle_s / smoke.slice_s == pytest.approx(quick.settle_s / quick.slice_s)
+    assert smoke.cycles >= 2
+
+
+def test_a_slice_that_is_asked_for_may_be_shorter_than_the_scenarios_shortest() -> None:
+    hello = replace(SCENARIOS["hello"], slice_s=1.0, shortest_slice_s=1.0)
+    only_hello = replace(CATALOGUE, scenarios={"hello": hello})
+    assert make(only_hello, slice_s=0.25).blocks[0].slice_s == 0.25
 
 
 def test_a_declaration_that_lacks_something_is_named(tmp_path: Path) -> None:
     (tmp_path / "half.py").write_text("class Half:\n    users = 3\n")
-    with pytest.raises(BadInput, match="the class lacks question, kind, endpoints, stacks"):
+    with pytest.raises(BadInput, match="the class lacks kind, question, endpoints, stacks"):
         load_scenarios(tmp_path)
 
 
@@ -200,6 +237,13 @@ class Mine:
         (('endpoints = ("GET /hello",)', "endpoints = (1,)"), "'endpoints' must be"),
         (("users = 4", "users = 4\n    measures = 'starts'"), "'endpoints' of starts must be"),
         (('kind = "framework"', 'kind = "IO"'), "kind 'IO' is not one of"),
+        (
+            ('endpoints = ("GET /hello",)', 'endpoints = ("GET /hallo", "GET /hello")'),
+            "'endpoints' has names that are not in the contract: GET /hallo$",
+        ),
+        (("users = 4", "users = 4\n    shortest_slice_s = 0.2"), "no more than 'slice_s'"),
+        (("users = 4", "users = 4\n    shortest_slice_s = -1"), "'shortest_slice_s' must be"),
+        (("users = 4", "users = 4\n    shortest_slice_s = '1'"), "'shortest_slice_s' must be"),
         (("users = 4", "users = 4\n    ladder = 3"), "'ladder' must be kinds of step"),
         (("users = 4", "users = 4\n    ladder = ('colour',)"), "'ladder' must be different ones"),
         (("users = 4", "users = 4\n    ladder = ([],)"), "'ladder' must be different ones"),
@@ -220,21 +264,21 @@ def test_a_declaration_that_makes_no_sense_is_named(
 
 
 def test_a_rate_makes_the_load_open() -> None:
-    todo = make(chosen_scenarios=["hello"], rate_rps=250.0, arrivals=Arrivals.CONSTANT)
+    todo = make(scenarios=("hello",), rates_rps=(250.0,), arrivals=Arrivals.CONSTANT)
     load = todo.blocks[0].load
     assert (load.is_open, load.rate_rps, load.label) == (True, 250.0, "open-constant-250")
     assert todo.blocks[0].headline == "latency_p50_ms"
-    assert make(chosen_scenarios=["hello"]).blocks[0].headline == "throughput_rps"
+    assert make(scenarios=("hello",)).blocks[0].headline == "throughput_rps"
 
 
 @pytest.mark.parametrize(
     ("scenario", "given", "option"),
     [
-        ("startup", {"users": 4}, "--users"),
-        ("startup", {"rate_rps": 10.0}, "--rate"),
+        ("startup", {"users": (4,)}, "--users"),
+        ("startup", {"rates_rps": (10.0,)}, "--rate"),
         ("startup", {"slice_s": 0.5}, "--slice"),
-        ("tests", {"users": 4}, "--users"),
-        ("tests", {"rate_rps": 10.0}, "--rate"),
+        ("tests", {"users": (4,)}, "--users"),
+        ("tests", {"rates_rps": (10.0,)}, "--rate"),
         ("tests", {"generators": 2}, "--generators"),
     ],
 )
@@ -242,11 +286,11 @@ def test_an_option_without_use_is_refused_where_the_scenario_was_asked_for(
     scenario: str, given: dict[str, Any], option: str
 ) -> None:
     with pytest.raises(BadInput, match=option):
-        make(chosen_scenarios=[scenario], **given)
+        make(scenarios=(scenario,), **given)
 
 
 def test_where_all_scenarios_are_measured_those_without_users_leave_the_option_aside() -> None:
-    todo = make(profile=PROFILES["full"], users=4, slice_s=0.5)
+    todo = make(profile=PROFILES["full"], users=(4,), slice_s=0.5)
     cells = {cell.scenario.name: cell for cell in todo.blocks}
     assert cells["hello"].load.users == 4
     assert cells["startup"].load.users == cells["tests"].load.users == 1
@@ -254,14 +298,14 @@ def test_where_all_scenarios_are_measured_those_without_users_leave_the_option_a
 
 
 def test_a_smoke_run_starts_each_stack_once_a_round() -> None:
-    (cell,) = make(chosen_scenarios=["startup"], profile=PROFILES["smoke"]).blocks
+    (cell,) = make(scenarios=("startup",), profile=PROFILES["smoke"]).blocks
     assert cell.cycles == 1
     assert cell.headline == "latency_p50_ms"
 
 
 @pytest.mark.parametrize("rate", [1.0, 20.0, 500.0, 5000.0])
 def test_a_slice_of_open_load_holds_enough_requests_and_is_not_endless(rate: float) -> None:
-    cell = make(chosen_scenarios=["hello"], rate_rps=rate).blocks[0]
+    cell = make(scenarios=("hello",), rates_rps=(rate,)).blocks[0]
     assert cell.slice_s * rate >= min(100, 60 * rate)
     assert cell.slice_s <= 60
     assert cell.cycles >= 2
@@ -270,8 +314,8 @@ def test_a_slice_of_open_load_holds_enough_requests_and_is_not_endless(rate: flo
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rate_rps": 0.0}, "--rate 0: give 1 to"),
-        ({"rate_rps": math.nan}, "--rate nan"),
+        ({"rates_rps": (0.0,)}, "--rate 0: give 1 to"),
+        ({"rates_rps": (math.nan,)}, "--rate nan"),
         ({"generators": 0}, "--generators 0"),
         ({"precision": 0.0}, "--precision 0.00%"),
         ({"precision": 0.9}, "--precision 90.00%"),
@@ -282,25 +326,63 @@ def test_a_number_that_makes_no_sense_is_refused(wrong: dict, message: str) -> N
         make(**wrong)
 
 
+# -------------------------------------------------------------------------- loads
+
+
+def test_each_load_of_a_scenario_is_a_block_with_a_key_of_its_own() -> None:
+    plan = make(scenarios=("hello",), users=(4, 64))
+    assert [block.key for block in plan.blocks] == [
+        BlockKey("hello", "closed-4"),
+        BlockKey("hello", "closed-64"),
+    ]
+    assert len({cell for block in plan.blocks for cell in block.cells}) == 4
+    first, further = plan.blocks
+    assert turns(plan, first, 1) != turns(plan, further, 1)
+
+
+def test_only_the_first_load_is_what_the_reader_asked_about() -> None:
+    plan = make(scenarios=("hello",), rates_rps=(100.0, 200.0, 400.0))
+    families = [[contrast.family for contrast in block.contrasts] for block in plan.blocks]
+    assert families == [[Family.ANSWERS], [Family.LOADS], [Family.LOADS]]
+
+
+def test_the_ladder_explains_the_first_load_alone() -> None:
+    first, further = make(scenarios=("hello",), users=(4, 64), ladder=True).blocks
+    assert first.ladder
+    assert not further.ladder
+    assert {contrast.family for contrast in first.contrasts} == {Family.ANSWERS, Family.LADDER}
+
+
+@pytest.mark.parametrize("given", [{"users": (4, 4)}, {"rates_rps": (50.0, 50.0)}])
+def test_a_load_that_is_given_twice_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="is given twice"):
+        make(**given)
+
+
+def test_open_load_has_one_bound_for_its_connections() -> None:
+    with pytest.raises(BadInput, match="give one number, the most connections"):
+        make(rates_rps=(50.0,), users=(4, 8))
+
+
 # ------------------------------------------------------------------------- ladder
 
 
 def climbing(**changes):
-    return make(**{"ladder": True, "steps": LADDER, **changes})
+    return make(**{"ladder": True, **changes})
 
 
 def test_the_default_run_measures_no_ladder_and_the_full_one_does() -> None:
-    assert all(cell.ladder == () for cell in make(steps=LADDER).blocks)
-    full = make(steps=LADDER, profile=PROFILES["full"])
+    assert all(cell.ladder == () for cell in make().blocks)
+    full = make(profile=PROFILES["full"])
     assert [cell.scenario.name for cell in full.blocks if cell.ladder] == [
         name for name, scenario in SCENARIOS.items() if scenario.ladder
     ]
-    without = make(steps=LADDER, profile=PROFILES["full"], ladder=False)
+    without = make(profile=PROFILES["full"], ladder=False)
     assert all(cell.ladder == () for cell in without.blocks)
 
 
 def test_the_rungs_come_after_the_scenarios_own_stacks_and_none_twice() -> None:
-    todo = climbing(chosen_scenarios=["weather"])
+    todo = climbing(scenarios=("weather",))
     (cell,) = todo.blocks
     assert cell.stacks == (
         *SCENARIOS["weather"].stacks,
@@ -315,16 +397,16 @@ def test_the_rungs_come_after_the_scenarios_own_stacks_and_none_twice() -> None:
 
 def test_a_ladder_adds_its_steps_and_leaves_the_comparisons_as_they_are() -> None:
     for name in [one.name for one in SCENARIOS.values() if one.ladder]:
-        (plain,) = make(chosen_scenarios=[name]).blocks
-        (cell,) = climbing(chosen_scenarios=[name]).blocks
+        (plain,) = make(scenarios=(name,)).blocks
+        (cell,) = climbing(scenarios=(name,)).blocks
         assert cell.pairs == plain.pairs
         assert plain.steps == ()
         assert cell.steps == tuple((step.before, step.after) for step in cell.ladder)
 
 
 def test_a_total_that_is_no_comparison_of_the_scenarios_own_becomes_one() -> None:
-    hello = dataclasses.replace(SCENARIOS["hello"], stacks=("flask-gthread", "flask-granian"))
-    (cell,) = climbing(scenarios={"hello": hello}).blocks
+    hello = replace(SCENARIOS["hello"], stacks=("flask-gthread", "flask-granian"))
+    (cell,) = climbing(catalogue=replace(CATALOGUE, scenarios={"hello": hello})).blocks
     assert cell.pairs == (
         ("flask-gthread", "flask-granian"), ("flask-gthread", "fastapi-uvicorn"),
     )  # fmt: skip
@@ -332,37 +414,35 @@ def test_a_total_that_is_no_comparison_of_the_scenarios_own_becomes_one() -> Non
 
 
 def test_what_a_scenario_does_not_use_is_not_measured_for_it() -> None:
-    (hello,) = climbing(chosen_scenarios=["hello"]).blocks
+    (hello,) = climbing(scenarios=("hello",)).blocks
     assert {step.kind for step in hello.ladder} == {"server", "framework", "handlers"}
     assert not {name for name in hello.stacks if "httpx" in name or "pydantic" in name}
 
 
 def test_chosen_stacks_and_a_ladder_contradict_each_other() -> None:
     with pytest.raises(BadInput, match="leave out --stack, or --ladder"):
-        climbing(chosen_stacks=["flask-gthread"])
+        climbing(stacks=("flask-gthread",))
     # The profile only proposes it.
-    todo = make(steps=LADDER, profile=PROFILES["full"], chosen_stacks=["flask-gthread"])
+    todo = make(profile=PROFILES["full"], stacks=("flask-gthread",))
     assert all(cell.ladder == () for cell in todo.blocks)
 
 
 def test_a_ladder_of_a_scenario_that_has_none_is_refused_by_naming_those_that_have_one() -> None:
-    bare = dataclasses.replace(SCENARIOS["hello"], name="bare", ladder=())
-    scenarios = {"bare": bare, "weather": SCENARIOS["weather"]}
+    bare = replace(SCENARIOS["hello"], name="bare", ladder=())
+    catalogue = replace(CATALOGUE, scenarios={"bare": bare, "weather": SCENARIOS["weather"]})
     with pytest.raises(BadInput, match="scenario 'bare' has no ladder; these have one: weather"):
-        climbing(scenarios=scenarios, chosen_scenarios=["bare"])
-    todo = climbing(scenarios=scenarios)
+        climbing(catalogue=catalogue, scenarios=("bare",))
+    todo = climbing(catalogue=catalogue)
     assert [bool(cell.ladder) for cell in todo.blocks] == [False, True]
     full = PROFILES["full"]
-    (cell,) = make(
-        scenarios=scenarios, chosen_scenarios=["bare"], profile=full, steps=LADDER
-    ).blocks
+    (cell,) = make(catalogue=catalogue, scenarios=("bare",), profile=full).blocks
     assert cell.ladder == ()
 
 
 def test_a_stacks_file_that_lacks_a_rung_is_answered_with_its_name() -> None:
     few = {name: stack for name, stack in STACKS.items() if name != "fastapi-def"}
     with pytest.raises(BadInput, match="needs stack 'fastapi-def', which the stacks file lacks"):
-        climbing(stacks=few, chosen_scenarios=["hello"])
+        climbing(catalogue=replace(CATALOGUE, stacks=few), scenarios=("hello",))
 
 
 def test_every_scenario_of_the_project_declares_kinds_that_are_known() -> None:

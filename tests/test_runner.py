@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from apps import contract
 from harness.measuring import blocks, by_load
 from harness.models import BlockPlan, Measures, Placement, Plan, Stack
 from tests.runs import hello_plan
@@ -48,8 +49,10 @@ def environment_of_servers(
 def asking(todo: Plan, endpoint: str) -> Plan:
     """The plan with a second scenario, which asks another endpoint."""
     (cell,) = todo.blocks
-    other = replace(cell, scenario=replace(cell.scenario, name="other", endpoints=(endpoint,)))
-    return replace(todo, cells=(cell, other))
+    needs = contract.needs([endpoint])
+    scenario = replace(cell.scenario, name="other", endpoints=(endpoint,), needs=needs)
+    other = replace(cell, scenario=scenario)
+    return replace(todo, blocks=(cell, other))
 
 
 def test_servers_have_the_addresses_of_the_services_and_the_patience_of_the_load(

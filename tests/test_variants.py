@@ -22,7 +22,7 @@ from apps.domain import passwords
 from apps.fastapi_twin import database, handlers, upstream_client
 from apps.fastapi_twin.upstream_client import Reply
 from apps.settings import Settings
-from harness.planning.plan import STACKS_FILE
+from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
 
 SETTINGS = Settings("postgresql+psycopg://u@localhost/d", "http://127.0.0.1:1", classifier=False)
@@ -170,7 +170,7 @@ def test_the_synchronous_client_of_httpx_does_what_is_awaited_before_it_returns(
     with httpx.Client(
         base_url=SETTINGS.upstream_url, transport=httpx.MockTransport(upstream)
     ) as client:
-        transport = upstream_client.HttpxTransport(httpx, upstream_client.ClientAtOnce(client))
+        transport = upstream_client.HttpxTransport(httpx, upstream_client.BlockingClient(client))
         reply = answered(transport, "/weather")
         assert reply == Reply(200, b"http://127.0.0.1:1/weather?city=Oslo")
         for path, status in (("/late", 504), ("/broken", 502)):

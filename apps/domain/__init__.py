@@ -1,5 +1,5 @@
-"""Framework-free code that both twins call, so that neither is faster by other work.
+"""Code without a framework that both twins call, so that both do the same work.
 
-`catalogue`, `cities`, `cpu` and `digits` import the standard library alone: the contract uses
-them too.
+`catalogue`, `cities`, `cpu` and `digits` import only the standard library, because the contract
+uses them too.
 """

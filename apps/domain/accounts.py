@@ -1,4 +1,4 @@
-"""Who may log in: the statement, which both twins execute with a session of their own."""
+"""The query behind a login; each twin executes it with its own session."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from apps.domain.models import Credential, User
 
 
 def password_hash_of(email: str) -> Select[str]:
-    """The hash of the account's password; no row when there is no such account."""
+    """The password hash of the account with this email; no row if there is no such account."""
     return select(Credential.password_hash).join(User).where(User.email == email)

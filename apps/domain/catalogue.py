@@ -1,4 +1,4 @@
-"""What the database is seeded with: user or item number n is always the same one."""
+"""The users and items in the seeded database: number n always stands for the same one."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Literal, get_args
 SEEDED_USERS = 10_000
 SEEDED_ITEMS = 10_000
 
-# Every seeded user's. One salt for all, since 10,000 of these hashes would take half an hour.
+# Every seeded user has this password. All share one salt, because computing 10,000 hashes would
+# take half an hour.
 PASSWORD = "correct horse battery staple"
 PASSWORD_HASH = (
     "scrypt$16384$8$5$9f1c2ab07d5e4863b8d0c1f2e3a49576"
     "$e794db2e5beac26d906914e0bf3f91f1aff56b63d104bb6c46cdbe2bd0380b90"
 )
 
-# Several scripts and lengths, so that encoding is part of what is measured.
+# Several scripts and lengths, so that the measurements include encoding.
 _GIVEN_NAMES = (
     "Ada",
     "Bùi",
@@ -57,7 +58,7 @@ _FAMILY_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class CatalogueUser:
-    """A user as it is seeded; the fields are the columns."""
+    """A user in the seeded database; the fields are the columns."""
 
     id: int
     name: str
@@ -66,10 +67,10 @@ class CatalogueUser:
 
 
 def user(number: int) -> CatalogueUser:
-    """The user `number`, from 1; those up to SEEDED_USERS are in the database."""
+    """User `number`, from 1; the database holds the users up to SEEDED_USERS."""
     if number < 1:
         raise ValueError(f"users are numbered from 1, not {number}")
-    # The numbers of names have no common factor, so every pair of them comes up.
+    # 17 given names and 14 family names have no common factor, so every pair of them occurs.
     given = _GIVEN_NAMES[number % len(_GIVEN_NAMES)]
     family = _FAMILY_NAMES[number % len(_FAMILY_NAMES)]
     return CatalogueUser(number, f"{given} {family}", f"user{number}@example.org", number % 151)
@@ -78,12 +79,12 @@ def user(number: int) -> CatalogueUser:
 Category = Literal["books", "garden", "kitchen", "music", "office", "sports", "toys", "travel"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
-PRICE_MAX = 1_000_000  # in cents, the highest that an item may have
+PRICE_MAX = 1_000_000  # in cents, the highest valid price
 EXPORTED_DEFAULT, EXPORTED_MAX = 1_000, 5_000
 ITEMS_ON_PAGE = 50
 
-# Some need escaping in HTML, JSON or LIKE; outside ASCII only small letters, since whether
-# PostgreSQL finds them by their capitals is a matter of its locale.
+# Some need escaping in HTML, JSON or LIKE. Outside ASCII there are only small letters, because it
+# depends on PostgreSQL's locale whether a search finds them by their capitals.
 _KINDS = (
     "Bold",
     "Crème",
@@ -116,7 +117,7 @@ _THINGS = (
 
 @dataclass(frozen=True, slots=True)
 class CatalogueItem:
-    """An item as it is seeded; the fields are the columns. The price is in cents."""
+    """An item in the seeded database; the fields are the columns. The price is in cents."""
 
     id: int
     name: str
@@ -127,10 +128,10 @@ class CatalogueItem:
 
 
 def item(number: int) -> CatalogueItem:
-    """The item `number`, from 1; those up to SEEDED_ITEMS are in the database."""
+    """Item `number`, from 1; the database holds the items up to SEEDED_ITEMS."""
     if number < 1:
         raise ValueError(f"items are numbered from 1, not {number}")
-    # Numbers of kinds, things and categories have no common factor: every trio comes up.
+    # 11 kinds, 13 things and 8 categories have no common factor, so every trio of them occurs.
     return CatalogueItem(
         id=number,
         name=f"{_KINDS[number % len(_KINDS)]} {_THINGS[number % len(_THINGS)]} {number}",
@@ -143,7 +144,7 @@ def item(number: int) -> CatalogueItem:
 
 @functools.cache
 def items(count: int) -> Sequence[CatalogueItem]:
-    """The first `count` items, made once; SEEDED_ITEMS of them at most are kept."""
+    """The first `count` items, at most SEEDED_ITEMS. They are built once and kept."""
     if count > SEEDED_ITEMS:
         raise ValueError(f"there are {SEEDED_ITEMS} items, not {count}")
     return tuple(item(number) for number in range(1, count + 1))

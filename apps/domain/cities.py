@@ -1,4 +1,4 @@
-"""The cities of the weather service, and what it says of each."""
+"""The cities that the weather service knows, with the weather in each."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ TEMPERATURES_C: Mapping[str, float] = MappingProxyType(
     }
 )
 
-BROKEN_CITY = "Pompeii"  # the service always fails for it
-LATE_CITY = "Brigadoon"  # the service answers only after LATE_S
+BROKEN_CITY = "Pompeii"  # the service always fails for this city
+LATE_CITY = "Brigadoon"  # the service answers for this city only after LATE_S
 LATE_S = 10.0

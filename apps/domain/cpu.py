@@ -1,7 +1,7 @@
 """Work of a stated size: `python` holds the GIL, `native` releases it.
 
-Both return hexadecimal proof that it was done: the same size gives the same result.
-One unit is about 0.3 ms of one core in both; the default of ten units is about 3 ms.
+Both return a hexadecimal result, which proves that the work was done and depends only on its size.
+In both, one unit takes about 0.3 ms of one core, and the default of ten units about 3 ms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HASHES_PER_UNIT = 850
 
 
 def python(size: int) -> str:
-    """Step a linear congruential generator (glibc's constants) in bytecode."""
+    """Step a linear congruential generator (with glibc's constants) in bytecode."""
     state = size
     for _ in range(size * _STEPS_PER_UNIT):
         state = (state * 1103515245 + 12345) & 0x7FFFFFFF
@@ -25,6 +25,6 @@ def python(size: int) -> str:
 
 
 def native(size: int) -> str:
-    """Derive a key by PBKDF2; OpenSSL does it with the GIL released."""
+    """Derive a key by PBKDF2; OpenSSL does the work with the GIL released."""
     key = hashlib.pbkdf2_hmac("sha256", b"twinbench", b"salt", size * _HASHES_PER_UNIT, dklen=4)
     return key.hex()

@@ -1,7 +1,7 @@
-"""Handwritten digits: images that the contract sends, and what stands in them.
+"""Handwritten digits: the images that the contract sends, and the digit that each shows.
 
-The images are of scikit-learn's bundled data: 8 × 8 pixels, row by row, of 0 to 16 each.
-Nothing here imports scikit-learn: the contract uses it too.
+The images come from scikit-learn's bundled data: 8 × 8 pixels, row by row, each from 0 to 16. This
+file does not import scikit-learn, because the contract uses it too.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 PIXELS = 64
 PIXEL_MAX = 16
 
-# A pixel is a digit of base 17.
+# Each character is a pixel, as a digit in base 17.
 _IMAGES = (
     ("00aeb30004gd6e1004g20b7008g00a5008g00e4008g01g1004g1bf0000bgc300", 0),
     ("006ea20000ffdf3002ga0d9001g50c5000g30d6001f56d1000gbea00007gb100", 0),
@@ -37,6 +37,6 @@ IMAGES = len(_IMAGES)
 
 
 def image(number: int) -> tuple[list[int], int]:
-    """The pixels of an image, from 0, and the digit that it shows; the images repeat."""
+    """The pixels of image `number`, from 0, and its digit; after the last image comes the first."""
     text, digit = _IMAGES[number % IMAGES]
     return [int(pixel, 17) for pixel in text], digit

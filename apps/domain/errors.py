@@ -1,10 +1,10 @@
-"""What can go wrong in the domain, in its own words; the twins make replies of it."""
+"""Errors of the domain, without HTTP. The twins turn them into replies."""
 
 from __future__ import annotations
 
 
 class DomainError(Exception):
-    """Base of all of them."""
+    """Base class of the domain's errors."""
 
 
 class ItemNotFound(DomainError):

@@ -1,4 +1,4 @@
-"""Searching the items: the statements, which both twins execute with a session of their own."""
+"""The queries behind a search for items; each twin executes them with its own session."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PER_PAGE_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for: None does not restrict it. Prices are in cents and belong to it."""
+    """The filters of a search; None does not filter. Prices are in cents, both bounds included."""
 
-    keyword: str | None = None  # anywhere in the name, capitals or not
+    keyword: str | None = None  # anywhere in the name, in capitals or small letters
     category: Category | None = None
     min_price: int | None = None
     max_price: int | None = None
@@ -28,8 +28,8 @@ class Search:
 
 
 def page_of(search: Search) -> Select[Item]:
-    """The items of the page; none beyond the last one."""
-    # However far the page is, PostgreSQL's OFFSET has 63 bits.
+    """The items on the page; no items on a page after the last one."""
+    # PostgreSQL's OFFSET has 63 bits, and a page number can be any size.
     offset = min((search.page - 1) * search.per_page, ID_MAX)
     return (
         select(Item)
@@ -41,15 +41,15 @@ def page_of(search: Search) -> Select[Item]:
 
 
 def total_of(search: Search) -> Select[int]:
-    """How many items all pages have."""
+    """The number of items on all pages together."""
     return select(func.count()).select_from(Item).where(*_conditions(search))
 
 
 def existing(item: Item | None, item_id: int) -> Item:
-    """The item that was found.
+    """The item, which must have been found.
 
     Raises:
-        ItemNotFound: None was.
+        ItemNotFound: `item` is None.
     """
     if item is None:
         raise ItemNotFound(item_id)

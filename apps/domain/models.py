@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy models that both twins use."""
+"""The tables, as SQLAlchemy models for both twins."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from apps.domain.catalogue import SEEDED_ITEMS, SEEDED_USERS
 
-# A schema of its own, so that nothing else in a database that the user named is touched.
+# A schema of its own, so that nothing else changes in a database that the user named.
 SCHEMA = "twinbench"
 
-# The column's range. No user has an id outside it, and PostgreSQL would refuse to look.
+# The range of the id columns. PostgreSQL refuses a query for an id outside it.
 ID_MIN, ID_MAX = -(2**63), 2**63 - 1
 
 
 class Base(DeclarativeBase):
-    """Base of every model."""
+    """Base class of every model."""
 
     metadata = MetaData(schema=SCHEMA)
 
@@ -42,7 +42,7 @@ class User(Base):
 
 
 class Credential(Base):
-    """How a user proves to be it. A table of its own, so that nobody reads it with the user."""
+    """The password of a user, in its own table so that no query reads it with the user."""
 
     __tablename__ = "credentials"
 

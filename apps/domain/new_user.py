@@ -1,6 +1,7 @@
-"""A user as a client sends it, as a Pydantic model: the FastAPI twin's, and Flask's by setting.
+"""A user as a client sends it, as a Pydantic model.
 
-Not imported by the Flask twin unless it is asked for: a process holds only what it uses.
+The FastAPI twin uses it always, the Flask twin only if a setting asks for it. Otherwise the Flask
+twin does not import it, because a process should hold only what it uses.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-# Pydantic's error types, as the contract's rules; any other is "type".
+# Pydantic's error types and the contract's rules for them; every other error type is "type".
 RULES: Mapping[str, str] = MappingProxyType(
     {
         "missing": "required",
@@ -49,10 +50,10 @@ Name = Annotated[
     ),
 ]
 
-# Not EmailStr, which uses the same library and also takes "Ada <ada@example.org>".
+# Not EmailStr, which uses the same library but also accepts "Ada <ada@example.org>".
 Email = Annotated[str, Field(strict=True), AfterValidator(_well_formed)]
 
-# Strict: neither true, nor 30.0, nor "30".
+# Strict: true, 30.0 and "30" are no ages.
 Age = Annotated[int, Field(strict=True, ge=0, le=150)]
 
 

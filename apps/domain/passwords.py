@@ -1,4 +1,4 @@
-"""Passwords, kept as scrypt hashes: `scrypt$n$r$p$salt$key`, the last two in hexadecimal."""
+"""Passwords as scrypt hashes: `scrypt$n$r$p$salt$key`, with salt and key in hexadecimal."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import hashlib
 import hmac
 import os
 
-# One of the settings that OWASP's Password Storage Cheat Sheet gives: 16 MiB, 0.2 s of a core.
+# One of the settings in OWASP's Password Storage Cheat Sheet: 16 MiB, and 0.2 s of a core.
 _N, _R, _P = 2**14, 8, 5
 _SALT_BYTES = 16
 _KEY_BYTES = 32
 _MAX_MEMORY_BYTES = 64 * 2**20
 
-# No password has this hash. It costs as much to check as a real one.
-_NOBODYS = f"scrypt${_N}${_R}${_P}${'00' * _SALT_BYTES}${'00' * _KEY_BYTES}"
+# No password has this hash, but checking it takes as long as checking a real hash.
+_NO_PASSWORD = f"scrypt${_N}${_R}${_P}${'00' * _SALT_BYTES}${'00' * _KEY_BYTES}"
 
 
 def hashed(password: str) -> str:
-    """What to keep of a password, with a salt of its own."""
+    """The hash to store for a password, with a new salt."""
     salt = os.urandom(_SALT_BYTES)
     return f"scrypt${_N}${_R}${_P}${salt.hex()}${_key(password, salt, _N, _R, _P).hex()}"
 
 
 def matches(password: str, kept: str | None) -> bool:
-    """Whether `kept` was made of this password.
+    """Whether `kept` is a hash of this password; None means that there is no such account.
 
-    Takes as long for None (no such account), so that time does not tell who has one. OpenSSL
-    works with the GIL released; an event loop has to be kept clear of it all the same.
+    The check takes equally long for None, so its duration does not reveal who has an account.
+    OpenSSL works with the GIL released, but the check would still block an event loop.
     """
-    _, n, r, p, salt, key = (kept or _NOBODYS).split("$")
+    _, n, r, p, salt, key = (kept or _NO_PASSWORD).split("$")
     given = _key(password, bytes.fromhex(salt), int(n), int(r), int(p))
     return hmac.compare_digest(given, bytes.fromhex(key)) and kept is not None
 

@@ -1,6 +1,6 @@
-"""Create the tables afresh and fill them: `TWIN_DATABASE_URL=… python -m apps.domain.seed`.
+"""Create and fill the tables: `TWIN_DATABASE_URL=… python -m apps.domain.seed`.
 
-Drops and makes the schema `twinbench`, and touches nothing else in the database.
+This drops the schema `twinbench`, creates it again and changes nothing else in the database.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from apps.settings import database_url
 
 
 def seed(url: str) -> None:
-    """Make the tables and their rows in one transaction: all of it is there, or nothing is."""
+    """Create the tables and their rows in one transaction: either all of them exist, or none."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(DropSchema(SCHEMA, cascade=True, if_exists=True))
@@ -31,7 +31,7 @@ def seed(url: str) -> None:
         _copy(connection, Item, catalogue.items(catalogue.SEEDED_ITEMS))
         everybodys = select(User.id, literal(catalogue.PASSWORD_HASH))
         connection.execute(insert(Credential).from_select(["user_id", "password_hash"], everybodys))
-        # Now, not whenever autovacuum comes by in the middle of a measurement.
+        # Now, because autovacuum would do it in the middle of a measurement.
         for table in Base.metadata.sorted_tables:
             connection.execute(text(f"ANALYZE {table}"))
 
@@ -42,7 +42,7 @@ def _copy(connection: Connection, model: type[Base], rows: Iterable[object]) -> 
     table = model.__table__
     columns = [column.name for column in table.columns]
     values = attrgetter(*columns)
-    # COPY takes 10,000 rows in less time than a hundred INSERTs.
+    # COPY writes 10,000 rows in less time than a hundred INSERTs take.
     with (
         driver.cursor() as cursor,
         cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,
@@ -52,7 +52,7 @@ def _copy(connection: Connection, model: type[Base], rows: Iterable[object]) -> 
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Seed the database; its URL is no argument, where everybody could read its password."""
+    """Seed the database. Its URL is a variable, because all users can read a command's arguments."""
     try:
         seed(database_url(environ.get("TWIN_DATABASE_URL", "")))
     except (ValueError, SQLAlchemyError) as error:

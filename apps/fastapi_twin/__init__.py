@@ -1,4 +1,4 @@
-"""The FastAPI twin. Each file has its counterpart of the same name in `apps.flask_twin`."""
+"""The FastAPI twin. `apps.flask_twin` has a file of the same name for each file but handlers.py."""
 
 from apps.fastapi_twin.app import create_app
 

@@ -33,7 +33,7 @@ from apps.settings import Settings
 
 
 class State(TypedDict):
-    """What lives as long as the process; a request sees it as `request.state`."""
+    """Objects that live as long as the process. A request finds them in `request.state`."""
 
     settings: Settings
     sessions: database.Sessions
@@ -42,9 +42,9 @@ class State(TypedDict):
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application; without settings, from TWIN_* variables."""
+    """Build the application; without `settings`, the TWIN_* variables decide."""
     settings = settings or Settings.from_environ(os.environ)
-    settings.variant("validation", {"pydantic": None}, "pydantic")  # FastAPI has no other
+    settings.variant("validation", {"pydantic": None}, "pydantic")  # FastAPI has no other way
     open_sessions = database.opener(settings)
     open_upstream = upstream_client.opener(settings)
 
@@ -62,12 +62,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="twinbench",
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=None,  # openapi.py has it, with no more methods than the contract
-        # Flask has no tracing built in: off, whatever the environment configures.
+        openapi_url=None,  # openapi.py has a route that answers only the contract's methods
+        # Always off, because Flask has no built-in tracing.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     problems.init_app(app)
-    # A request's path is tried on one router after another, so that later ones cost a little more.
+    # FastAPI tries one router after another, so routes of later routers cost a little more.
     for feature in (
         *(health, hello, weather, users, cpu, items, auth),
         *(page, export, predict, crash, live, openapi),

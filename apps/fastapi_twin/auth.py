@@ -1,4 +1,4 @@
-"""POST /login, GET /protected: tokens by PyJWT."""
+"""POST /login, GET /protected: tokens, with PyJWT."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ALGORITHM = "HS256"
 
 
 class Login(BaseModel):
-    """Who wants to come in."""
+    """The credentials of a user."""
 
     email: Email
     password: Annotated[str, Field(strict=True, min_length=1, max_length=100)]
 
 
 class Token(BaseModel):
-    """What opens /protected, and for how many seconds."""
+    """A token for /protected, and the seconds until it expires."""
 
     access_token: str
     token_type: str
@@ -40,7 +40,7 @@ class Token(BaseModel):
 
 
 class Identity(BaseModel):
-    """Whose a token is."""
+    """The owner of a token."""
 
     email: str
 
@@ -54,7 +54,7 @@ async def _email(
     settings: Annotated[Settings, Depends(_settings)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))],
 ) -> str:
-    # As strict about the header as Flask-JWT-Extended: this scheme in this spelling, one token.
+    # As strict as Flask-JWT-Extended: the scheme in exactly this spelling, and one token.
     if bearer is None or bearer.scheme != "Bearer" or len(bearer.credentials.split()) != 1:
         raise token_missing()
     try:
@@ -76,18 +76,18 @@ async def _kept(given: Login, session: Session) -> str | None:
     return await session.scalar(password_hash_of(given.email))
 
 
-# 0.2 s of work: no `async`, so that FastAPI does it in a thread and the event loop goes on.
+# 0.2 s of work. Without `async`, FastAPI does it in a thread, and the event loop stays free.
 def _account(given: Login, kept: Annotated[str | None, Depends(_kept)]) -> str:
     if not passwords.matches(given.password, kept):
         raise wrong_login()
     return given.email
 
 
-@router.post("/login", responses=responses(400, 401, 413, 415, 422))
+@router.post("/login", responses=responses(400, 401, 413, 415, 422, 503))
 async def login(
     email: Annotated[str, Depends(_account)], settings: Annotated[Settings, Depends(_settings)]
 ) -> Token:
-    """Answer a token for the right password."""
+    """Answer with a token if the password is right."""
     now = datetime.now(UTC)
     lifetime = timedelta(seconds=settings.jwt_lifetime_s)
     token = jwt.encode(
@@ -98,5 +98,5 @@ async def login(
 
 @router.get("/protected", responses=responses(401))
 async def protected(email: Annotated[str, Depends(_email)]) -> Identity:
-    """Say whose the token is."""
+    """Answer with the email of the token's owner."""
     return Identity(email=email)

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/cpu")
 
 
 class Work(BaseModel):
-    """What was done, and proof that it was."""
+    """The size of the work, and its result."""
 
     size: int
     result: str
@@ -27,11 +27,11 @@ Size = Annotated[int, Query(ge=SIZE_MIN, le=SIZE_MAX), Plain]
 
 @router.get("/python", responses=responses(422))
 def python(size: Size = SIZE_DEFAULT) -> Work:
-    """Do work that holds the GIL; in a thread, so that it does not hold the event loop too."""
+    """Do work that holds the GIL, in a thread: it does not block the event loop as well."""
     return Work(size=size, result=cpu.python(size))
 
 
 @router.get("/native", responses=responses(422))
 def native(size: Size = SIZE_DEFAULT) -> Work:
-    """Do work that releases the GIL; in a thread, so that the event loop goes on."""
+    """Do work that releases the GIL, in a thread: the event loop stays free meanwhile."""
     return Work(size=size, result=cpu.native(size))

@@ -11,8 +11,8 @@ from apps.fastapi_twin.problems import ProblemDocument
 router = APIRouter()
 
 
-# It has no other status, so this is the one that stands in the OpenAPI document.
+# No other status is possible, so the OpenAPI document names only this one.
 @router.get("/crash", status_code=500, response_model=ProblemDocument)
 async def crash() -> NoReturn:
-    """Fail in a way that nobody has foreseen."""
+    """Raise an error that nothing handles."""
     raise RuntimeError("GET /crash fails on purpose")

@@ -1,8 +1,9 @@
-"""The database session, by SQLAlchemy's asyncio extension; it ends with the request.
+"""The database session, from SQLAlchemy's asyncio extension; it ends with the request.
 
-Which driver is under it is a setting: `psycopg` or `asyncpg`, or `psycopg-sync`, which keeps
-whoever awaits it waiting where it stands. That is what a handler in a thread wants, and what
-an `async def` handler should never do.
+A setting chooses the driver: `psycopg`, `asyncpg`, or `psycopg-sync`, which blocks the thread that
+awaits it. Blocking is right for a handler in a thread, and wrong for an `async def` handler.
+
+In a twin that was started without a database, the session raises a Problem when it connects.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, NoReturn, TypeAlias, cast
 
 from fastapi import Depends, Request
 from fastapi.concurrency import contextmanager_in_threadpool
@@ -20,52 +21,65 @@ from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.orm import sessionmaker
 
 from apps.fastapi_twin import handlers
+from apps.problems import no_database
 from apps.settings import Settings
 
 Sessions: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
+#: For an engine that never connects.
+_NOWHERE = "postgresql+psycopg://"
 
-class SessionAtOnce:
-    """A synchronous session as an AsyncSession: what is awaited is done before it returns."""
+
+class BlockingSession:
+    """A synchronous session with the methods of AsyncSession; each blocks until it is done."""
 
     def __init__(self, session: SyncSession) -> None:
         self._session = session
         self.add = session.add
 
     async def get(self, *args: Any, **kwargs: Any) -> Any:
-        """As AsyncSession."""
+        """Like AsyncSession."""
         return self._session.get(*args, **kwargs)
 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
-        """As AsyncSession."""
+        """Like AsyncSession."""
         return self._session.execute(*args, **kwargs)
 
     async def scalar(self, *args: Any, **kwargs: Any) -> Any:
-        """As AsyncSession."""
+        """Like AsyncSession."""
         return self._session.scalar(*args, **kwargs)
 
     async def scalars(self, *args: Any, **kwargs: Any) -> Any:
-        """As AsyncSession."""
+        """Like AsyncSession."""
         return self._session.scalars(*args, **kwargs)
 
     async def commit(self) -> None:
-        """As AsyncSession."""
+        """Like AsyncSession."""
         self._session.commit()
 
     async def rollback(self) -> None:
-        """As AsyncSession."""
+        """Like AsyncSession."""
         self._session.rollback()
+
+
+def _refuse() -> NoReturn:
+    raise no_database()
+
+
+async def _refuse_async() -> NoReturn:
+    raise no_database()
 
 
 @asynccontextmanager
 async def _open_async(driver: str, settings: Settings) -> AsyncIterator[Sessions]:
     engine = create_async_engine(
-        make_url(settings.database_url).set(drivername=f"postgresql+{driver}"),
+        make_url(settings.database_url or _NOWHERE).set(drivername=f"postgresql+{driver}"),
         pool_size=settings.database_pool,
         max_overflow=0,
+        async_creator=None if settings.database_url else _refuse_async,
     )
     try:
-        # Expiry on commit would load a row again from an attribute, which asyncio can't.
+        # After an expiry on commit, an attribute would load its row again, which asyncio can't.
         yield async_sessionmaker(engine, expire_on_commit=False)
     finally:
         await engine.dispose()
@@ -73,13 +87,18 @@ async def _open_async(driver: str, settings: Settings) -> AsyncIterator[Sessions
 
 @asynccontextmanager
 async def _open_sync(settings: Settings) -> AsyncIterator[Sessions]:
-    engine = create_engine(settings.database_url, pool_size=settings.database_pool, max_overflow=0)
+    engine = create_engine(
+        settings.database_url or _NOWHERE,
+        pool_size=settings.database_pool,
+        max_overflow=0,
+        creator=None if settings.database_url else _refuse,
+    )
     make_session = sessionmaker(engine, expire_on_commit=False)
 
     @contextmanager
     def session() -> Iterator[AsyncSession]:
         with make_session() as opened:
-            yield cast(AsyncSession, SessionAtOnce(opened))
+            yield cast(AsyncSession, BlockingSession(opened))
 
     @asynccontextmanager
     async def on_the_loop() -> AsyncIterator[AsyncSession]:
@@ -87,7 +106,7 @@ async def _open_sync(settings: Settings) -> AsyncIterator[Sessions]:
             yield opened
 
     def in_threads() -> AbstractAsyncContextManager[AsyncSession]:
-        return contextmanager_in_threadpool(session())  # as FastAPI does with a `def` dependency
+        return contextmanager_in_threadpool(session())  # as FastAPI runs a `def` dependency
 
     try:
         yield in_threads if handlers.run_in_threads(settings) else on_the_loop
@@ -103,8 +122,8 @@ DRIVERS: Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Sessions]
 
 
 def opener(settings: Settings) -> Callable[[], AbstractAsyncContextManager[Sessions]]:
-    """How to open the sessions of one engine, which is disposed of at the end."""
-    handlers.run_in_threads(settings)  # what they can't use fails here, before the start
+    """A function that opens an engine and gives its sessions; the engine is disposed of at the end."""
+    handlers.run_in_threads(settings)  # raises now, before the start, if the driver does not fit
     return partial(settings.variant("database_driver", DRIVERS, "psycopg"), settings)
 
 
@@ -113,5 +132,5 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-# Scope "function" gives the connection back before the reply is sent, as Flask-SQLAlchemy does.
+# Scope "function" returns the connection before the reply is sent, as Flask-SQLAlchemy does.
 Session = Annotated[AsyncSession, Depends(_session, scope="function")]

@@ -27,5 +27,5 @@ class Export(BaseModel):
 
 @router.get("/export", response_model=Export, responses=responses(422))
 async def export(count: Count = EXPORTED_DEFAULT) -> dict[str, Sequence[CatalogueItem]]:
-    """Answer many items; they are in memory, so that writing JSON is what takes time."""
+    """Answer with many items. They are in memory, so writing JSON takes most of the time."""
     return {"items": catalogue.items(count)}

@@ -1,12 +1,12 @@
-"""How the handlers are called, by setting: as they are written, all `def`, or all `async def`.
+"""How the handlers are called: as they are written, all as `def`, or all as `async def`.
 
-A handler is written once, as is usual: `async def` where it waits for something, `def` where it
-computes. Over a driver and a client that do what is awaited at once (`psycopg-sync`; `requests` or
-`httpx-sync`) an `async def` never gives up control, so that it can just as well be called as a plain function:
-it is then what somebody who writes synchronous FastAPI would have written.
+A setting decides. Each handler is written once, in the usual way: `async def` if it waits for
+something, `def` if it computes. With a driver and a client that block (`psycopg-sync`; `requests` or
+`httpx-sync`), an `async def` never gives up control. So it can be called like a plain function, and
+is then the same as a handler of somebody who writes synchronous FastAPI.
 
-The dependencies that stand beside a handler, in the module of the feature, are a part of it and
-called as it is. Those that all features share (session, client) have settings of their own.
+The dependencies in the module of a handler are part of the handler and are called in the same way.
+The dependencies that all features share (session, client) have settings of their own.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ def _def(handler: Handler) -> Handler:
             return end.value
         coroutine.close()
         raise RuntimeError(
-            f"{handler.__qualname__} waits for something that only the event loop can bring, "
-            "so that TWIN_HANDLERS=def can't call it"
+            f"{handler.__qualname__} waits for something that only the event loop can provide, "
+            "so TWIN_HANDLERS=def can't call it"
         )
 
     return driven if inspect.iscoroutinefunction(handler) else plain
 
 
 def _async_def(handler: Handler) -> Handler:
-    """The handler as an `async def`, which FastAPI calls in the event loop, whatever it does."""
+    """The handler as an `async def`, which FastAPI calls in the event loop even if it blocks."""
 
     async def in_the_loop(**arguments: Any) -> Any:
         return handler(**arguments)
@@ -73,16 +73,16 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-#: Drivers and clients that never wait for the event loop.
+#: Drivers and clients that block instead of waiting for the event loop.
 SYNCHRONOUS_DRIVERS = ("psycopg-sync",)
 SYNCHRONOUS_CLIENTS = ("requests", "httpx-sync")
 
 
 def run_in_threads(settings: Settings) -> bool:
-    """Whether all handlers do, so that what they depend on should too.
+    """Whether all handlers run in threads; what they depend on should run there too.
 
     Raises:
-        ValueError: They can't, since driver or client would wait for the event loop.
+        ValueError: They can't, because the driver or the client waits for the event loop.
     """
     if settings.handlers != "def":
         return False
@@ -91,7 +91,7 @@ def run_in_threads(settings: Settings) -> bool:
         or settings.http_client not in SYNCHRONOUS_CLIENTS
     ):
         raise ValueError(
-            "TWIN_HANDLERS=def wants what is synchronous under it: "
+            "TWIN_HANDLERS=def needs a driver and a client that are synchronous: "
             f"TWIN_DATABASE_DRIVER={' or '.join(SYNCHRONOUS_DRIVERS)} and "
             f"TWIN_HTTP_CLIENT={' or '.join(SYNCHRONOUS_CLIENTS)}"
         )
@@ -99,7 +99,7 @@ def run_in_threads(settings: Settings) -> bool:
 
 
 def adapted(router: APIRouter, settings: Settings) -> APIRouter:
-    """The router with its handlers as the settings want them."""
+    """The router, with its handlers called in the way that the settings name."""
     kind = settings.variant("handlers", KINDS, AS_WRITTEN)
     if kind is _as_written:
         return router
@@ -107,16 +107,17 @@ def adapted(router: APIRouter, settings: Settings) -> APIRouter:
     result.routes = [copy.copy(route) for route in router.routes]
     for route in result.routes:
         if isinstance(route, APIRoute):
-            route.endpoint = _of_kind(kind, route.endpoint)  # including a router builds on this
+            route.endpoint = _of_kind(kind, route.endpoint)  # including the router reads it
     return result
 
 
-@functools.cache  # what two depend on stays one dependency, which FastAPI calls once for both
+# Cached, so that a dependency of two handlers stays one object, which FastAPI calls once for both.
+@functools.cache
 def _of_kind(kind: Kind, handler: Handler) -> Handler:
-    """The handler, and the dependencies beside it, called in this way."""
+    """The handler and the dependencies in its module, called in the way of `kind`."""
     wrapper = kind(handler)
     functools.update_wrapper(wrapper, handler)
-    # FastAPI would look through __wrapped__, and see what the handler was before.
+    # FastAPI follows __wrapped__ and would find the unwrapped handler.
     del wrapper.__wrapped__  # type: ignore[attr-defined]
     signature = inspect.signature(handler, eval_str=True)
     wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -129,21 +130,21 @@ def _of_kind(kind: Kind, handler: Handler) -> Handler:
 
 
 def _over_kind(kind: Kind, handler: Handler, annotation: Any) -> Any:
-    """The annotation of a parameter, with the dependencies beside the handler called in this way."""
+    """The annotation of a parameter, with dependencies in the handler's module called likewise."""
     if get_origin(annotation) is not Annotated:
         return annotation
     plain, *metadata = get_args(annotation)
     adapted = [
-        dataclasses.replace(one, dependency=_of_kind(kind, one.dependency))
-        if isinstance(one, Depends) and _is_beside(one.dependency, handler)
-        else one
-        for one in metadata
+        dataclasses.replace(item, dependency=_of_kind(kind, item.dependency))
+        if isinstance(item, Depends) and _is_beside(item.dependency, handler)
+        else item
+        for item in metadata
     ]
     return Annotated[(plain, *adapted)]
 
 
 def _is_beside(dependency: Handler | None, handler: Handler) -> bool:
-    # What yields its value has a session or the like to close, and is nobody's handler.
+    # A generator closes a session or the like afterwards; it is no part of a handler.
     return (
         inspect.isfunction(dependency)
         and dependency.__module__ == handler.__module__

@@ -11,12 +11,12 @@ router = APIRouter()
 
 
 class Greeting(BaseModel):
-    """What is said."""
+    """The message to the client."""
 
     message: str
 
 
 @router.get("/hello", responses=responses())
 async def hello() -> Greeting:
-    """Greet: the framework's own cost and nothing else."""
+    """Greet: the cost is the framework's alone."""
     return Greeting(message="Hello, World!")

@@ -20,7 +20,7 @@ Price = Annotated[int, Field(ge=0, le=PRICE_MAX), Plain]
 
 
 class ItemQuery(BaseModel):
-    """What is looked for; prices are in cents."""
+    """The filters and the page of a search; prices are in cents."""
 
     keyword: Name | None = None
     category: Category | None = None
@@ -31,7 +31,7 @@ class ItemQuery(BaseModel):
 
 
 class StoredItem(BaseModel):
-    """An item, in the order in which it is written; the price is in cents."""
+    """An item, with its members in the order in which they are written; the price is in cents."""
 
     id: int
     name: str
@@ -42,22 +42,22 @@ class StoredItem(BaseModel):
 
 
 class ItemPage(BaseModel):
-    """A page of the items that were found, and how many all pages have."""
+    """One page of the items that were found, and the number on all pages."""
 
     items: list[StoredItem]
     total: int
 
 
-@router.get("", response_model=ItemPage, responses=responses(422))
+@router.get("", response_model=ItemPage, responses=responses(422, 503))
 async def search(query: Annotated[ItemQuery, Query()], session: Session) -> dict[str, Any]:
-    """Answer a page of the items that the query asks for, and how many there are."""
+    """Answer with one page of the matching items, and with the number of all."""
     wanted = Search(**query.model_dump())
     items = await session.scalars(page_of(wanted))
     return {"items": items.all(), "total": await session.scalar(total_of(wanted))}
 
 
-@router.get("/{id}", response_model=StoredItem, responses=responses(404, 422))
+@router.get("/{id}", response_model=StoredItem, responses=responses(404, 422, 503))
 async def get(item_id: Annotated[Integer, Path(alias="id")], session: Session) -> Item:
-    """Answer one item; that it is absent is for the domain to say."""
+    """Answer with one item; the domain raises an error if it does not exist."""
     item = await session.get(Item, item_id) if ID_MIN <= item_id <= ID_MAX else None
     return existing(item, item_id)

@@ -13,16 +13,16 @@ router = APIRouter()
 
 @router.get("/live", include_in_schema=False)
 async def live_without_upgrade() -> None:
-    """Say that this is no WebSocket; to FastAPI the path would be unknown."""
+    """Refuse a request without an upgrade; FastAPI itself would answer 404."""
     raise upgrade_required()
 
 
 @router.websocket("/live")
 async def live(socket: WebSocket) -> None:
-    """Echo every text with its number, from 1, until the client closes."""
+    """Echo every text with its number, from 1, until the client closes the connection."""
     await socket.accept()
     for seq in count(1):
-        # Not receive_text(), to which bytes are a KeyError.
+        # Not receive_text(), which raises a KeyError for bytes.
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return

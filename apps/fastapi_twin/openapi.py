@@ -1,4 +1,4 @@
-"""GET /openapi.json, GET /docs: FastAPI's own document and page."""
+"""GET /openapi.json, GET /docs: a document and a page, both from FastAPI."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from apps.problems import with_problem_media_type
 
-# Routes like any other: those that FastAPI makes by itself answer HEAD too.
+# Ordinary routes, because the routes that FastAPI adds by itself answer HEAD too.
 router = APIRouter(include_in_schema=False)
 
-# FastAPI's description of a 422, for which the contract has another document.
+# How FastAPI describes a 422. The contract has another document for it.
 _OWN_ERRORS = ("HTTPValidationError", "ValidationError")
 
 
@@ -30,13 +30,15 @@ async def docs() -> HTMLResponse:
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document; FastAPI makes it once and keeps it."""
+    """The OpenAPI document; FastAPI builds it once and keeps it."""
     if app.openapi_schema is None:
         described = app.openapi()
         for operations in described["paths"].values():
             for operation in operations.values():
                 if _is_own(operation["responses"].get("422")):
-                    del operation["responses"]["422"]  # where nothing can be invalid
+                    del operation["responses"][
+                        "422"
+                    ]  # the operation takes nothing that could be invalid
         for name in _OWN_ERRORS:
             described["components"]["schemas"].pop(name, None)
         with_problem_media_type(described)

@@ -14,12 +14,12 @@ from apps.fastapi_twin.problems import responses
 router = APIRouter()
 
 templates = Jinja2Templates(directory=Path(__file__).parent.parent / "templates")
-# Else Jinja asks the file system at each request whether they changed; in Flask it does not.
+# Otherwise Jinja checks at each request whether a file has changed. In Flask it does not.
 templates.env.auto_reload = False
 
 
 @router.get("/page", response_class=HTMLResponse, responses=responses())
 async def page(request: Request) -> Response:
-    """Render a list as HTML; the rows are in memory, so that rendering is what takes time."""
+    """Render a list as HTML. The rows are in memory, so rendering takes most of the time."""
     items = catalogue.items(catalogue.ITEMS_ON_PAGE)
     return templates.TemplateResponse(request, "items.html", {"title": "Items", "items": items})

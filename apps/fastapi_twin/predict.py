@@ -25,19 +25,22 @@ class Image(BaseModel):
 
 
 class Prediction(BaseModel):
-    """What the classifier takes it for."""
+    """The digit that the classifier sees."""
 
     digit: int
 
 
-async def _classifier(request: Request) -> Classifier:
-    loaded: Classifier | None = request.state.classifier
-    if loaded is None:
-        raise no_classifier()
-    return loaded
+async def _classifier(request: Request) -> Classifier | None:
+    classifier: Classifier | None = request.state.classifier
+    return classifier
 
 
 @router.post("/predict", responses=responses(400, 413, 415, 422, 503))
-def predict(image: Image, classifier: Annotated[Classifier, Depends(_classifier)]) -> Prediction:
-    """Tell which digit an image shows; in a thread, so that the event loop goes on."""
+def predict(
+    image: Image, classifier: Annotated[Classifier | None, Depends(_classifier)]
+) -> Prediction:
+    """Tell which digit an image shows, in a thread: the event loop stays free meanwhile."""
+    # Not in the dependency, which FastAPI calls before it validates the image.
+    if classifier is None:
+        raise no_classifier()
     return Prediction(digit=classifier.digit(image.pixels))

@@ -1,4 +1,4 @@
-"""Errors as problem documents, the framework's own among them."""
+"""Problem documents for all errors, including those that FastAPI raises."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class ProblemResponse(JSONResponse):
 
 
 class BrokenRule(BaseModel):
-    """What is wrong with one field."""
+    """A field and the rule that it breaks."""
 
     field: str
     rule: str
 
 
 class ProblemDocument(BaseModel):
-    """A problem document, as OpenAPI describes it."""
+    """A problem document, for the OpenAPI document."""
 
     type: str
     title: str
@@ -50,7 +50,7 @@ class ProblemDocument(BaseModel):
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems that an operation may answer; a failure of the server is one."""
+    """Describe the problems that an operation can answer with; 500 is always one of them."""
     return {status: {"model": ProblemDocument} for status in (*statuses, 500)}
 
 
@@ -82,14 +82,14 @@ def init_app(app: FastAPI) -> None:
 
 def _problem_of(error: RequestValidationError) -> Problem:
     rules: dict[str, str] = {}
-    for one in error.errors():
-        # Where it is ("body"), the field, and perhaps an index; the first error of a field counts.
-        rules.setdefault(str(one["loc"][1]), RULES.get(one["type"], "type"))
+    for detail in error.errors():
+        # `loc` is the place ("body"), the field, perhaps an index. A field's first error counts.
+        rules.setdefault(str(detail["loc"][1]), RULES.get(detail["type"], "type"))
     return invalid(rules.items())
 
 
 def _methods_of(request: Request) -> set[str]:
-    # Starlette's own `allow` names the methods of the first route that has the path, not of all.
+    # Starlette's own `allow` names only the methods of the first route with the path.
     path = request.scope["path"]
     return {
         method

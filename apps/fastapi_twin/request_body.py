@@ -14,13 +14,13 @@ from apps.problems import MAX_BODY_BYTES, invalid, of_status
 
 
 class JSONBodyRequest(Request):
-    """Refuses a larger body with 413 when it is read.
+    """A request that refuses a body above the limit with 413 when the body is read.
 
-    Not by FastAPI's `max_body_size`, which answers in plain text where content-length is known.
+    FastAPI's `max_body_size` would answer in plain text if content-length is known.
     """
 
     async def body(self) -> bytes:
-        """The body, read once."""
+        """The body, which is read once and kept."""
         if not hasattr(self, "_body"):
             chunks = []
             size = 0
@@ -34,17 +34,17 @@ class JSONBodyRequest(Request):
 
 
 class JSONBodyRoute(APIRoute):
-    """A route that takes a JSON object, and names what is wrong with any other body.
+    """A route that takes a JSON object and says what is wrong with any other body.
 
-    FastAPI parses a body only if content-type says JSON and the body is not empty; else it goes
-    to Pydantic as it is. All of these are 422 to FastAPI; the contract tells 400 and 415 apart.
+    FastAPI parses a body only if its content type is JSON and it is not empty. It passes other
+    bodies to Pydantic unchanged. All of these are 422 in FastAPI; the contract has 400 and 415 too.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler, as FastAPI's documentation does for a request class of one's own."""
+        """Wrap the handler, as FastAPI's documentation does for a custom request class."""
         handle = super().get_route_handler()
         if self.body_field is None:
-            return handle  # the endpoint reads no body, so it need not pay for this
+            return handle  # the endpoint reads no body and must not pay for this
 
         async def handle_json(request: Request) -> Response:
             request = JSONBodyRequest(request.scope, request.receive)
@@ -66,7 +66,7 @@ class JSONBodyRoute(APIRoute):
 
 
 def _is_json(request: Request) -> bool:
-    # FastAPI's own rule, which it keeps to itself.
+    # The rule that FastAPI itself applies; it has no public function for it.
     message = Message()
     message["content-type"] = request.headers.get("content-type", "")
     subtype = message.get_content_subtype()

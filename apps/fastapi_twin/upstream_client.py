@@ -1,10 +1,9 @@
-"""The weather service's client: one pool of connections for each process.
+"""The client of the weather service: one pool of connections for each process.
 
-Which HTTP library is under it is a setting: `httpx`, `httpx2` (the same interface), `aiohttp`, or
-one that is synchronous and keeps whoever awaits it waiting where it stands: `requests`, and
-`httpx-sync`, which is httpx's other client. Each is imported when it is opened, so that a process
-holds only the one that it uses. By another setting, each request opens the library's client for
-itself.
+A setting chooses the HTTP library: `httpx`, `httpx2` (the same interface) or `aiohttp`; or one that
+blocks the thread that awaits it: `requests`, or `httpx-sync`, which is httpx's synchronous client.
+A library is imported when its client is opened, so a process holds only the library that it uses.
+Another setting lets each request open a client of its own.
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ import importlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Annotated, Any, NamedTuple, Protocol, TypeAlias
+from typing import Annotated, Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 
-from apps.problems import unknown_city, upstream_broken, upstream_late
+from apps.problems import no_upstream, unknown_city, upstream_broken, upstream_late
 from apps.settings import Settings
 
-# requests never closes an idle connection, so neither do these (their defaults: 5 and 15 s).
+# requests never closes an idle connection, so the others must not (their defaults: 5 and 15 s).
 _KEEPALIVE_S = 86_400
 
 
@@ -33,17 +32,17 @@ class Weather(BaseModel):
 
 
 class Reply(NamedTuple):
-    """What came back."""
+    """An HTTP reply."""
 
     status: int
     body: bytes
 
 
 class Transport(Protocol):
-    """An HTTP library, as far as the client needs one."""
+    """The part of an HTTP library that the client uses."""
 
     async def get(self, path: str, query: Mapping[str, str]) -> Reply:
-        """Ask; raise the Problem of an upstream that is late or broken."""
+        """Send a GET; raise a Problem if the upstream is late, broken or absent."""
 
 
 class UpstreamClient:
@@ -56,7 +55,8 @@ class UpstreamClient:
         """The weather in `city`.
 
         Raises:
-            Problem: 404 unknown city, 502 the service is broken, 504 it is late.
+            Problem: The city is unknown (404), the service is broken (502) or late (504), or the
+                twin was started without it (503).
         """
         reply = await self._transport.get("/weather", {"city": city})
         if reply.status == 404:
@@ -74,14 +74,14 @@ class UpstreamClient:
             raise upstream_broken()
 
 
-class ClientAtOnce:
-    """httpx's synchronous client as its other one: what is awaited is done before it returns."""
+class BlockingClient:
+    """httpx's synchronous client with the interface of its asynchronous one; it blocks."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
 
     async def get(self, *args: Any, **kwargs: Any) -> Any:
-        """As httpx.AsyncClient."""
+        """Like httpx.AsyncClient."""
         return self._client.get(*args, **kwargs)
 
 
@@ -106,7 +106,7 @@ class HttpxTransport:
         """Open the pool of the library's synchronous client."""
         library = importlib.import_module(name)
         with library.Client(**cls._options(library, settings)) as client:
-            yield cls(library, ClientAtOnce(client))
+            yield cls(library, BlockingClient(client))
 
     @staticmethod
     def _options(library: Any, settings: Settings) -> Mapping[str, Any]:
@@ -122,7 +122,7 @@ class HttpxTransport:
         }
 
     async def get(self, path: str, query: Mapping[str, str]) -> Reply:
-        """As Transport says."""
+        """Like Transport."""
         try:
             response = await self._client.get(path, params=query)
         except self._library.TimeoutException as error:
@@ -157,7 +157,7 @@ class AiohttpTransport:
             yield cls(library, session)
 
     async def get(self, path: str, query: Mapping[str, str]) -> Reply:
-        """As Transport says."""
+        """Like Transport."""
         try:
             async with self._session.get(path, params=query) as response:
                 return Reply(response.status, await response.read())
@@ -168,12 +168,12 @@ class AiohttpTransport:
 
 
 class RequestsTransport:
-    """requests, which does what is awaited before it returns."""
+    """requests, which blocks until the reply is there."""
 
     def __init__(self, library: Any, session: Any, settings: Settings) -> None:
         self._library = library
         self._session = session
-        self._url = settings.upstream_url
+        self._url = settings.upstream_url or ""
         self._timeout_s = settings.upstream_timeout_s
 
     @classmethod
@@ -190,7 +190,7 @@ class RequestsTransport:
             yield cls(library, session, settings)
 
     async def get(self, path: str, query: Mapping[str, str]) -> Reply:
-        """As Transport says."""
+        """Like Transport."""
         try:
             response = self._session.get(self._url + path, params=query, timeout=self._timeout_s)
         except self._library.Timeout as error:
@@ -200,17 +200,25 @@ class RequestsTransport:
         return Reply(response.status_code, response.content)
 
 
+class NoTransport:
+    """For a twin that was started without a weather service."""
+
+    async def get(self, path: str, query: Mapping[str, str]) -> NoReturn:
+        """Raise the Problem."""
+        raise no_upstream()
+
+
 Opener: TypeAlias = Callable[[], AbstractAsyncContextManager[Transport]]
 
 
 class TransportPerRequest:
-    """A client that is opened for each request, and closed after it."""
+    """Opens a client for each request and closes it afterwards."""
 
     def __init__(self, open_transport: Opener) -> None:
         self._open_transport = open_transport
 
     async def get(self, path: str, query: Mapping[str, str]) -> Reply:
-        """As Transport says."""
+        """Like Transport."""
         async with self._open_transport() as transport:
             return await transport.get(path, query)
 
@@ -238,12 +246,19 @@ TRANSPORTS: Mapping[str, Callable[[Settings], AbstractAsyncContextManager[Transp
 
 
 def opener(settings: Settings) -> Callable[[], AbstractAsyncContextManager[UpstreamClient]]:
-    """How to open the client that the settings name; a wrong name fails here, before the start."""
+    """A function that opens the client that the settings name.
+
+    Raises:
+        ValueError: The twin has no such client; raised at once, before the server starts.
+    """
     open_transport = partial(settings.variant("http_client", TRANSPORTS, "httpx"), settings)
     lives = settings.variant("http_client_life", LIVES, "process")
 
     @asynccontextmanager
     async def open_client() -> AsyncIterator[UpstreamClient]:
+        if settings.upstream_url is None:
+            yield UpstreamClient(NoTransport())
+            return
         async with lives(open_transport) as transport:
             yield UpstreamClient(transport)
 

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/users", route_class=JSONBodyRoute)
 
 
 class StoredUser(BaseModel):
-    """A row, in the order in which it is written."""
+    """A user in the database, with its members in the order in which they are written."""
 
     id: int
     name: str
@@ -29,7 +29,7 @@ class StoredUser(BaseModel):
 
 @router.post("/validate", responses=responses(400, 413, 415, 422))
 async def validate(user: NewUser) -> NewUser:
-    """Answer the normalised user; nothing is stored."""
+    """Answer with the normalised user, without storing it."""
     return user
 
 
@@ -37,7 +37,7 @@ async def validate(user: NewUser) -> NewUser:
     "",
     status_code=201,
     response_model=StoredUser,
-    responses=responses(400, 409, 413, 415, 422),
+    responses=responses(400, 409, 413, 415, 422, 503),
 )
 async def create(new_user: NewUser, session: Session, response: Response) -> User:
     """Store a user."""
@@ -45,15 +45,15 @@ async def create(new_user: NewUser, session: Session, response: Response) -> Use
     session.add(user)
     try:
         await session.commit()
-    except IntegrityError as error:  # a valid user can break no other constraint
+    except IntegrityError as error:  # a valid user breaks no other constraint
         raise email_taken() from error
     response.headers["location"] = f"/users/{user.id}"
     return user
 
 
-@router.get("/{id}", response_model=StoredUser, responses=responses(404, 422))
+@router.get("/{id}", response_model=StoredUser, responses=responses(404, 422, 503))
 async def get(user_id: Annotated[Integer, Path(alias="id")], session: Session) -> User:
-    """Answer one user by primary key."""
+    """Answer with one user, found by primary key."""
     user = await session.get(User, user_id) if ID_MIN <= user_id <= ID_MAX else None
     if user is None:
         raise unknown_user(user_id)

@@ -1,4 +1,4 @@
-"""Validation by Pydantic: a type for each kind of value."""
+"""Validation with Pydantic: a type for each kind of value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-# Shared with stack flask-pydantic.
+# The Flask twin uses these too, if a setting asks for it.
 from apps.domain.new_user import Email as Email
 from apps.domain.new_user import Name as Name
 from apps.domain.new_user import NewUser as NewUser
@@ -22,7 +22,7 @@ def _plain(text: object) -> object:
     return text
 
 
-# What makes an int the whole number in a path or a query; by itself it would also read "1_000",
-# " 5" and "5.0". Bounds go before it, or OpenAPI would not know them.
+# Restricts an int to whole numbers as a path or a query has them; int alone would also accept
+# "1_000", " 5" and "5.0". Bounds must stand before it, or OpenAPI would not know them.
 Plain = BeforeValidator(_plain)
 Integer = Annotated[int, Plain]

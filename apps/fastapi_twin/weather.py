@@ -10,7 +10,7 @@ from apps.fastapi_twin.upstream_client import Upstream, Weather
 router = APIRouter()
 
 
-@router.get("/weather/{city}", responses=responses(404, 502, 504))
+@router.get("/weather/{city}", responses=responses(404, 502, 503, 504))
 async def weather(city: str, upstream: Upstream) -> Weather:
     """Ask the weather service."""
     return await upstream.weather(city)

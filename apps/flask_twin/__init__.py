@@ -1,4 +1,4 @@
-"""The Flask twin. Each file has its counterpart of the same name in `apps.fastapi_twin`."""
+"""The Flask twin. `apps.fastapi_twin` has a file of the same name for each file here."""
 
 from apps.flask_twin.app import create_app
 

@@ -38,7 +38,7 @@ from apps.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Build the application; without settings, from TWIN_* variables."""
+    """Build the application; without `settings`, the TWIN_* variables decide."""
     settings = settings or Settings.from_environ(os.environ)
 
     app = Flask(__name__, static_folder=None, template_folder="../templates")
@@ -47,8 +47,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map = ExactMap(merge_slashes=False)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
-    settings.variant("handlers", {"as written": None}, "as written")  # Flask has no other kind
+    settings.variant("handlers", {"as written": None}, "as written")  # Flask has no other way
 
+    app.extensions["settings"] = settings
     problems.init_app(app)
     request_body.init_app(app)
     database.init_app(app, settings)
@@ -62,14 +63,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         *(page, export, predict, crash, live),
     ):
         app.register_blueprint(feature.blueprint)
-    # They need SpecTree and Pydantic, of which nothing else here has any use.
+    # Both views need SpecTree and Pydantic, which nothing else here uses.
     app.add_url_rule("/openapi.json", view_func=LazyView("apps.flask_twin.openapi.document"))
     app.add_url_rule("/docs", view_func=LazyView("apps.flask_twin.openapi.docs"))
     return app
 
 
 class LazyView:
-    """A view that is imported when it is first asked for, as in Flask's documentation."""
+    """A view that is imported at its first request, as in Flask's documentation."""
 
     def __init__(self, import_name: str) -> None:
         self.__module__, _, self.__name__ = import_name.rpartition(".")
@@ -86,31 +87,31 @@ class LazyView:
 
 
 class CompactJSON(DefaultJSONProvider):
-    """JSON in the bytes that FastAPI writes: no blanks, no escapes, no newline at the end."""
+    """JSON in the bytes that FastAPI writes: without blanks, escapes and a final newline."""
 
     ensure_ascii = False
     sort_keys = False
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        """Serialise compactly, also where Flask itself calls it."""
+        """Serialise compactly, also when Flask itself calls this."""
         kwargs.setdefault("separators", (",", ":"))
         return super().dumps(obj, **kwargs)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Parse; nesting that is too deep is bad input like any other."""
+        """Parse; too deep nesting is malformed JSON like any other."""
         try:
             return super().loads(s, **kwargs)
         except RecursionError as error:
             raise ValueError("the JSON is nested too deeply") from error
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        """As the base class, without the newline."""
+        """Like the base class, but without the final newline."""
         text = self.dumps(self._prepare_response_obj(args, kwargs))
         return self._app.response_class(text, mimetype=self.mimetype)
 
 
 class ExactRule(Rule):
-    """A route that answers the methods it names, as FastAPI's do: GET does not bring HEAD."""
+    """A route for the methods that it names, as in FastAPI: GET does not imply HEAD."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -119,10 +120,10 @@ class ExactRule(Rule):
 
 
 class ExactMap(Map):
-    """Routes that match a path as it was sent: Werkzeug would find `/hello` for `//hello`."""
+    """Routes that match a path exactly; Werkzeug alone would answer `//hello` with `/hello`."""
 
     def bind_to_environ(self, environ: Any, *args: Any, **kwargs: Any) -> MapAdapter:
-        """As the base class; what is raised is the answer, as if no route had matched."""
+        """Like the base class; a NotFound raised here means that no route matches."""
         if environ["PATH_INFO"].startswith("//"):
             raise NotFound
         return super().bind_to_environ(environ, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""POST /login, GET /protected: tokens by Flask-JWT-Extended."""
+"""POST /login, GET /protected: tokens, with Flask-JWT-Extended."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ jwt = JWTManager()
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give the application what it signs tokens with."""
+    """Configure the secret and the lifetime of tokens."""
     app.config["JWT_SECRET_KEY"] = settings.jwt_secret
     app.config["JWT_ACCESS_TOKEN_EXPIRES"] = timedelta(seconds=settings.jwt_lifetime_s)
     jwt.init_app(app)
-    # A header that holds no token; the extension would call the token invalid.
+    # For a header without a token. The extension itself would call the token invalid.
     app.register_error_handler(InvalidHeaderError, _answer_missing)
 
 
 @blueprint.post("/login")
 def login() -> dict[str, object]:
-    """Answer a token for the right password."""
+    """Answer with a token if the password is right."""
     given = checked(json_object(), {"email": email, "password": _password})
     kept = db.session.scalar(password_hash_of(given["email"]))
     if not passwords.matches(given["password"], kept):
@@ -48,10 +48,10 @@ def login() -> dict[str, object]:
 
 
 @blueprint.get("/protected")
-# There is one type of token.
+# There is only one type of token.
 @jwt_required(verify_type=False)  # type: ignore[untyped-decorator]
 def protected() -> dict[str, object]:
-    """Say whose the token is."""
+    """Answer with the email of the token's owner."""
     return {"email": get_jwt_identity()}
 
 

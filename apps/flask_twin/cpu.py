@@ -29,5 +29,5 @@ def _size() -> int:
     sizes = request.args.getlist("size")
     if not sizes:
         return SIZE_DEFAULT
-    # The last of several, as in the FastAPI twin.
+    # With several values the last one counts, as in the FastAPI twin.
     return integer("size", sizes[-1], SIZE_MIN, SIZE_MAX)

@@ -11,5 +11,5 @@ blueprint = Blueprint("crash", __name__)
 
 @blueprint.get("/crash")
 def crash() -> NoReturn:
-    """Fail in a way that nobody has foreseen."""
+    """Raise an error that nothing handles."""
     raise RuntimeError("GET /crash fails on purpose")

@@ -1,27 +1,36 @@
-"""The database session, by Flask-SQLAlchemy; it ends with the request."""
+"""The database session, from Flask-SQLAlchemy; it ends with the request.
+
+In a twin that was started without a database, the session raises a Problem when it connects.
+"""
 
 from __future__ import annotations
 
 import atexit
+from typing import Any, NoReturn
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from apps.domain.models import Base
+from apps.problems import no_database
 from apps.settings import Settings
 
-# Without expiry on commit, a stored row is answered without a SELECT, as in the FastAPI twin.
+# Without expiry on commit, answering with a stored row needs no SELECT, as in the FastAPI twin.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give the application its engine."""
-    settings.variant("database_driver", {"psycopg": None}, "psycopg")  # the only one it has
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
-        "pool_size": settings.database_pool,
-        "max_overflow": 0,
-    }
+    """Create the application's engine."""
+    settings.variant("database_driver", {"psycopg": None}, "psycopg")  # the only driver it has
+    options: dict[str, Any] = {"pool_size": settings.database_pool, "max_overflow": 0}
+    if settings.database_url is None:
+        options["creator"] = _refuse
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url or "postgresql+psycopg://"
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     db.init_app(app)
     with app.app_context():
-        atexit.register(db.engine.dispose)  # Flask knows no shutdown but the process's own
+        atexit.register(db.engine.dispose)  # Flask has no hook for a shutdown of its own
+
+
+def _refuse() -> NoReturn:
+    raise no_database()

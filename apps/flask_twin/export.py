@@ -14,7 +14,7 @@ blueprint = Blueprint("export", __name__)
 
 @blueprint.get("/export")
 def export() -> dict[str, object]:
-    """Answer many items; they are in memory, so that writing JSON is what takes time."""
+    """Answer with many items. They are in memory, so writing JSON takes most of the time."""
     counts = request.args.getlist("count")
     count = integer("count", counts[-1], 1, EXPORTED_MAX) if counts else EXPORTED_DEFAULT
     return {"items": [as_json(item) for item in catalogue.items(count)]}

@@ -9,5 +9,5 @@ blueprint = Blueprint("hello", __name__)
 
 @blueprint.get("/hello")
 def hello() -> dict[str, str]:
-    """Greet: the framework's own cost and nothing else."""
+    """Greet: the cost is the framework's alone."""
     return {"message": "Hello, World!"}

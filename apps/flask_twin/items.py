@@ -25,7 +25,7 @@ blueprint = Blueprint("items", __name__, url_prefix="/items")
 
 @blueprint.get("")
 def search() -> dict[str, object]:
-    """Answer a page of the items that the query asks for, and how many there are."""
+    """Answer with one page of the matching items, and with the number of all."""
     wanted = _search()
     items = db.session.scalars(page_of(wanted))
     return {
@@ -36,14 +36,14 @@ def search() -> dict[str, object]:
 
 @blueprint.get("/<id>")
 def get(id: str) -> dict[str, object]:
-    """Answer one item; that it is absent is for the domain to say."""
+    """Answer with one item; the domain raises an error if it does not exist."""
     number = integer("id", id)
     item = db.session.get(Item, number) if ID_MIN <= number <= ID_MAX else None
     return as_json(existing(item, number))
 
 
 def as_json(item: Item | CatalogueItem) -> dict[str, object]:
-    """An item, in the order in which it is written."""
+    """An item, with its members in the order in which they are written."""
     return {
         "id": item.id,
         "name": item.name,
@@ -71,7 +71,7 @@ _CHECKS: Mapping[str, Check] = {
 
 
 def _search() -> Search:
-    # Of several values the last, as in the FastAPI twin; an absent one has its default.
+    # With several values the last one counts, as in the FastAPI twin. Absent fields get defaults.
     given = {field: values[-1] for field, values in request.args.lists()}
     checks = {field: check for field, check in _CHECKS.items() if field in given}
     return Search(**checked(given, checks))

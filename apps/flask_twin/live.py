@@ -1,4 +1,4 @@
-"""WS /live, by Flask-Sock."""
+"""WS /live, with Flask-Sock."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from apps.problems import upgrade_required
 blueprint = Blueprint("live", __name__)
 sock = Sock()
 
-# How long a client may take to answer that the server closes.
+# How long a client may take to confirm that the server closes the connection.
 _CLOSING_S = 1.0
 
 
 def init_app(app: Flask) -> None:
-    """Take no larger message than Uvicorn does."""
+    """Accept messages up to the size that Uvicorn accepts."""
     app.config["SOCK_SERVER_OPTIONS"] = {"max_message_size": 16 * 1024 * 1024}
     sock.init_app(app)
     app.register_error_handler(RemoteProtocolError, _answer_bad_handshake)
@@ -30,7 +30,7 @@ def init_app(app: Flask) -> None:
 
 @sock.route("/live", bp=blueprint)  # type: ignore[untyped-decorator]
 def live(socket: Server) -> None:
-    """Echo every text with its number, from 1, until the client closes."""
+    """Echo every text with its number, from 1, until the client closes the connection."""
     try:
         for seq in count(1):
             text = socket.receive()
@@ -39,8 +39,8 @@ def live(socket: Server) -> None:
                 return
             socket.send(dumps({"seq": seq, "text": text}))
     finally:
-        # We are told of the end before its thread has answered the client, and the connection
-        # is closed when we return.
+        # receive() reports the end before the socket's thread has answered the client, and
+        # returning closes the connection.
         socket.thread.join(_CLOSING_S)
 
 

@@ -1,8 +1,8 @@
-"""GET /openapi.json, GET /docs: the document is SpecTree's, and so is the page.
+"""GET /openapi.json, GET /docs: a document and a page, both from SpecTree.
 
-SpecTree is meant to wrap each view, and to check what goes in and comes out at each request.
-Here it describes the views and leaves them alone: the twin validates by hand, and what nobody
-has asked for costs nothing. Views and descriptions meet when the document is made.
+Usually SpecTree wraps each view and checks the input and the output of each request. Here it only
+describes the views: the twin validates by hand, and a description that nobody requests costs
+nothing. The descriptions are joined to the views when the document is built.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from apps.domain.digits import PIXEL_MAX, PIXELS
 from apps.domain.items import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from apps.problems import with_problem_media_type
 
-# ---------------------------------------------------------------------- what goes in
+# ------------------------------------------------------------------------------ input
 
 Line = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Price = Annotated[int, Field(ge=0, le=PRICE_MAX)]
@@ -41,7 +41,7 @@ class NewUser(BaseModel):
 
 
 class Login(BaseModel):
-    """Who wants to come in."""
+    """The credentials of a user."""
 
     email: str
     password: Annotated[str, Field(min_length=1, max_length=100)]
@@ -57,7 +57,7 @@ class Image(BaseModel):
 
 
 class ItemQuery(BaseModel):
-    """What is looked for; prices are in cents."""
+    """The filters and the page of a search; prices are in cents."""
 
     keyword: Line | None = None
     category: Category | None = None
@@ -68,18 +68,18 @@ class ItemQuery(BaseModel):
 
 
 class ExportQuery(BaseModel):
-    """How many items."""
+    """The number of items."""
 
     count: Annotated[int, Field(ge=1, le=EXPORTED_MAX)] = EXPORTED_DEFAULT
 
 
 class WorkQuery(BaseModel):
-    """How much work."""
+    """The amount of work."""
 
     size: Annotated[int, Field(ge=SIZE_MIN, le=SIZE_MAX)] = SIZE_DEFAULT
 
 
-# --------------------------------------------------------------------- what comes out
+# ----------------------------------------------------------------------------- output
 
 
 class Health(BaseModel):
@@ -89,7 +89,7 @@ class Health(BaseModel):
 
 
 class Greeting(BaseModel):
-    """What is said."""
+    """The message to the client."""
 
     message: str
 
@@ -102,7 +102,7 @@ class Weather(BaseModel):
 
 
 class StoredUser(BaseModel):
-    """A row."""
+    """A user in the database."""
 
     id: int
     name: str
@@ -122,7 +122,7 @@ class StoredItem(BaseModel):
 
 
 class ItemPage(BaseModel):
-    """A page of the items that were found, and how many all pages have."""
+    """One page of the items that were found, and the number on all pages."""
 
     items: list[StoredItem]
     total: int
@@ -135,7 +135,7 @@ class Export(BaseModel):
 
 
 class Token(BaseModel):
-    """What opens /protected, and for how many seconds."""
+    """A token for /protected, and the seconds until it expires."""
 
     access_token: str
     token_type: str
@@ -143,26 +143,26 @@ class Token(BaseModel):
 
 
 class Identity(BaseModel):
-    """Whose a token is."""
+    """The owner of a token."""
 
     email: str
 
 
 class Work(BaseModel):
-    """What was done, and proof that it was."""
+    """The size of the work, and its result."""
 
     size: int
     result: str
 
 
 class Prediction(BaseModel):
-    """What the classifier takes the image for."""
+    """The digit that the classifier sees."""
 
     digit: int
 
 
 class BrokenRule(BaseModel):
-    """What is wrong with one field."""
+    """A field and the rule that it breaks."""
 
     field: str
     rule: str
@@ -182,7 +182,7 @@ class ProblemDocument(BaseModel):
 
 
 class DescribingPlugin(FlaskPlugin):
-    """Gives SpecTree views that are wrapped for the document only."""
+    """Gives SpecTree wrapped copies of the views, for the document alone."""
 
     def parse_func(self, route: Rule) -> Iterator[tuple[str, Callable[..., Any]]]:
         """The views that have a description."""
@@ -194,7 +194,7 @@ class DescribingPlugin(FlaskPlugin):
     def parse_path(
         self, route: Any, path_parameter_descriptions: Mapping[str, str] | None
     ) -> tuple[str, list[dict[str, Any]]]:
-        """As the base class, which can't know that an id is a number: the views parse it."""
+        """Like the base class, but with ids as numbers: the views parse them from text."""
         path, parameters = super().parse_path(route, path_parameter_descriptions)
         for parameter in parameters:
             if parameter["name"] == "id":
@@ -208,7 +208,7 @@ spec = SpecTree(
     title="twinbench",
     naming_strategy=lambda model: model.__name__,
     nested_naming_strategy=lambda parent, child: child,
-    # SpecTree writes this one into every operation; there is no operation that can't fail.
+    # SpecTree adds this status to every operation, and every operation can fail.
     validation_error_status=500,
     validation_error_model=ProblemDocument,
     security_schemes=[
@@ -225,15 +225,15 @@ def _replies(good: type[BaseModel] | None, *problems: int, status: int = 200) ->
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "health.healthz": spec.validate(resp=_replies(Health, 503)),
     "hello.hello": spec.validate(resp=_replies(Greeting)),
-    "weather.weather": spec.validate(resp=_replies(Weather, 404, 502, 504)),
+    "weather.weather": spec.validate(resp=_replies(Weather, 404, 502, 503, 504)),
     "users.validate": spec.validate(json=NewUser, resp=_replies(NewUser, 400, 413, 415, 422)),
     "users.create": spec.validate(
-        json=NewUser, resp=_replies(StoredUser, 400, 409, 413, 415, 422, status=201)
+        json=NewUser, resp=_replies(StoredUser, 400, 409, 413, 415, 422, 503, status=201)
     ),
-    "users.get": spec.validate(resp=_replies(StoredUser, 404, 422)),
-    "items.search": spec.validate(query=ItemQuery, resp=_replies(ItemPage, 422)),
-    "items.get": spec.validate(resp=_replies(StoredItem, 404, 422)),
-    "auth.login": spec.validate(json=Login, resp=_replies(Token, 400, 401, 413, 415, 422)),
+    "users.get": spec.validate(resp=_replies(StoredUser, 404, 422, 503)),
+    "items.search": spec.validate(query=ItemQuery, resp=_replies(ItemPage, 422, 503)),
+    "items.get": spec.validate(resp=_replies(StoredItem, 404, 422, 503)),
+    "auth.login": spec.validate(json=Login, resp=_replies(Token, 400, 401, 413, 415, 422, 503)),
     "auth.protected": spec.validate(resp=_replies(Identity, 401), security={"HTTPBearer": []}),
     "page.page": spec.validate(resp=_replies(None)),
     "export.export": spec.validate(query=ExportQuery, resp=_replies(Export, 422)),
@@ -246,7 +246,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-_one_at_a_time = Lock()  # SpecTree makes the document at the first request, and not for threads
+# SpecTree builds the document at the first request, and not safely with threads.
+_one_at_a_time = Lock()
 
 
 def document() -> FlaskResponse:

@@ -11,6 +11,6 @@ blueprint = Blueprint("page", __name__)
 
 @blueprint.get("/page")
 def page() -> str:
-    """Render a list as HTML; the rows are in memory, so that rendering is what takes time."""
+    """Render a list as HTML. The rows are in memory, so rendering takes most of the time."""
     items = catalogue.items(catalogue.ITEMS_ON_PAGE)
     return render_template("items.html", title="Items", items=items)

@@ -37,7 +37,7 @@ def _pixels(value: object) -> list[int]:
     present(value)
     if not isinstance(value, list):
         raise RuleBroken("type")
-    # Too many before any is looked at, too few after all are: Pydantic's order.
+    # Pydantic's order: it checks for too many pixels first, and for too few after the values.
     if len(value) > PIXELS:
         raise RuleBroken("length")
     pixels = [number(pixel, 0, PIXEL_MAX) for pixel in value]

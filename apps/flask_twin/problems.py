@@ -1,4 +1,4 @@
-"""Errors as problem documents, the framework's own among them."""
+"""Problem documents for all errors, including those that Flask raises."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def init_app(app: Flask) -> None:
 
 
 def answer(problem: Problem) -> Response:
-    """The reply that tells of a problem."""
+    """The reply for a problem."""
     response = jsonify(problem.document())
     response.status_code = problem.status
     response.mimetype = MEDIA_TYPE
@@ -38,11 +38,11 @@ def _answer_item_not_found(error: ItemNotFound) -> Response:
 
 
 def _answer_http_exception(error: HTTPException) -> Response:
-    # An unhandled error comes here too, as a 500, once Flask has logged it.
+    # Flask logs an unhandled error and then passes it here as a 500.
     if isinstance(error, MethodNotAllowed):
         return answer(method_not_allowed(error.valid_methods or ()))
     if isinstance(error, WebsocketMismatch):
-        # The path is there for the other protocol only.
+        # The path exists only for the other protocol.
         is_websocket = request.headers.get("upgrade", "").lower() == "websocket"
         return answer(of_status(404) if is_websocket else upgrade_required())
     return answer(of_status(error.code or 500))

@@ -1,6 +1,6 @@
-"""The weather service's client: one pooled session for each process, shared by its threads.
+"""The client of the weather service: one pool of connections, which all threads share.
 
-By setting, each request opens a session of its own instead, as `requests.get` does.
+A setting gives each request a session of its own instead, as `requests.get` does.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import atexit
 import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TypeAlias, TypedDict, cast
+from typing import NoReturn, TypeAlias, TypedDict, cast
 
 import requests
 from flask import Flask, current_app
 from requests.adapters import HTTPAdapter
 
-from apps.problems import unknown_city, upstream_broken, upstream_late
+from apps.problems import no_upstream, unknown_city, upstream_broken, upstream_late
 from apps.settings import Settings
 
 
@@ -30,19 +30,20 @@ Sessions: TypeAlias = Callable[[], AbstractContextManager[requests.Session]]
 
 
 class UpstreamClient:
-    """Asks the weather service by way of requests."""
+    """Asks the weather service with requests."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.upstream_url
+        self._url = settings.upstream_url or ""
         self._timeout_s = settings.upstream_timeout_s
         lives = settings.variant("http_client_life", LIVES, "process")
-        self._session: Sessions = lives(settings)
+        self._session = lives(self._url, settings) if self._url else _refuse
 
     def weather(self, city: str) -> Weather:
         """The weather in `city`.
 
         Raises:
-            Problem: 404 unknown city, 502 the service is broken, 504 it is late.
+            Problem: The city is unknown (404), the service is broken (502) or late (504), or the
+                twin was started without it (503).
         """
         response = self._get("/weather", {"city": city})
         if response.status_code == 404:
@@ -70,17 +71,21 @@ class UpstreamClient:
             raise upstream_broken() from error
 
 
-def _one_for_the_process(settings: Settings) -> Sessions:
+def _refuse() -> NoReturn:
+    raise no_upstream()
+
+
+def _one_for_the_process(url: str, settings: Settings) -> Sessions:
     session = requests.Session()
     session.trust_env = False  # no proxy between the twin and the service
-    # One host; and blocking, so that the size is a limit as it is in the other twin.
+    # There is one host. Blocking makes the size a limit, as it is in the other twin.
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=settings.upstream_pool, pool_block=True)
-    session.mount(settings.upstream_url, adapter)
-    atexit.register(session.close)  # Flask knows no shutdown but the process's own
+    session.mount(url, adapter)
+    atexit.register(session.close)  # Flask has no hook for a shutdown of its own
     return lambda: contextlib.nullcontext(session)
 
 
-def _one_for_each_request(settings: Settings) -> Sessions:
+def _one_for_each_request(url: str, settings: Settings) -> Sessions:
     def session() -> requests.Session:
         opened = requests.Session()
         opened.trust_env = False
@@ -89,7 +94,7 @@ def _one_for_each_request(settings: Settings) -> Sessions:
     return session
 
 
-LIVES: Mapping[str, Callable[[Settings], Sessions]] = {
+LIVES: Mapping[str, Callable[[str, Settings], Sessions]] = {
     "process": _one_for_the_process,
     "request": _one_for_each_request,
 }
@@ -102,5 +107,5 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def upstream() -> UpstreamClient:
-    """The current application's client."""
+    """The client of the current application."""
     return cast(UpstreamClient, current_app.extensions["upstream"])

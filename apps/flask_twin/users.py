@@ -16,7 +16,7 @@ blueprint = Blueprint("users", __name__, url_prefix="/users")
 
 @blueprint.post("/validate")
 def validate() -> NewUser:
-    """Answer the normalised user; nothing is stored."""
+    """Answer with the normalised user, without storing it."""
     return new_user(json_object())
 
 
@@ -27,14 +27,14 @@ def create() -> tuple[dict[str, object], int, dict[str, str]]:
     db.session.add(user)
     try:
         db.session.commit()
-    except IntegrityError as error:  # a valid user can break no other constraint
+    except IntegrityError as error:  # a valid user breaks no other constraint
         raise email_taken() from error
     return _as_json(user), 201, {"location": f"/users/{user.id}"}
 
 
 @blueprint.get("/<id>")
 def get(id: str) -> dict[str, object]:
-    """Answer one user by primary key."""
+    """Answer with one user, found by primary key."""
     number = integer("id", id)
     user = db.session.get(User, number) if ID_MIN <= number <= ID_MAX else None
     if user is None:

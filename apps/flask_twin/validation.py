@@ -1,6 +1,6 @@
-"""Validation by hand: a function for each kind of value, which raises the rule that it breaks.
+"""Validation by hand: a function for each kind of value, which raises the broken rule.
 
-By setting, a user is validated by the other twin's Pydantic model instead.
+A setting lets the other twin's Pydantic model validate users instead.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from apps.problems import invalid
 from apps.settings import Settings
 
 _INTEGER = re.compile(r"-?[0-9]+")
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half of a character, as in "\ud83d": not text
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, as in "\ud83d"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-# Unicode's White_Space, as Pydantic strips it; str.strip() also takes U+001C to U+001F.
+# Unicode's White_Space, which Pydantic strips. str.strip() also removes U+001C to U+001F.
 _BLANKS = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
-ABSENT = object()  # what a check is given where there is no such field
+ABSENT = object()  # the value of a field that the client did not send
 
-Check: TypeAlias = Callable[[Any], Any]  # the normalised value, or RuleBroken
+Check: TypeAlias = Callable[[Any], Any]  # returns the normalised value or raises RuleBroken
 
 
 class RuleBroken(Exception):
-    """A value is not valid; the only argument is the rule."""
+    """A value is not valid. The only argument is the broken rule."""
 
 
 class NewUser(TypedDict):
@@ -45,7 +45,7 @@ Validate: TypeAlias = Callable[[Mapping[str, Any]], NewUser]
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Take the validation that the settings name."""
+    """Choose the validation that the settings name."""
     app.extensions["validate"] = settings.variant("validation", VALIDATIONS, "hand")()
 
 
@@ -53,7 +53,7 @@ def new_user(body: Mapping[str, Any]) -> NewUser:
     """The normalised user; unknown fields are ignored.
 
     Raises:
-        Problem: 422, with one rule for each field that breaks one.
+        Problem: 422, with the broken rule of each wrong field.
     """
     return cast(Validate, current_app.extensions["validate"])(body)
 
@@ -67,7 +67,7 @@ def _by_hand() -> Validate:
 
 
 def _by_pydantic() -> Validate:
-    # Imported now: the usual process does not hold Pydantic.
+    # Imported only now, because the usual process does not hold Pydantic.
     pydantic = importlib.import_module("pydantic")
     users = importlib.import_module("apps.domain.new_user")
 
@@ -76,8 +76,8 @@ def _by_pydantic() -> Validate:
             return cast(NewUser, users.NewUser.model_validate(body).model_dump())
         except pydantic.ValidationError as error:
             raise invalid(
-                (str(one["loc"][-1]), users.RULES.get(one["type"], "type"))
-                for one in error.errors()
+                (str(detail["loc"][-1]), users.RULES.get(detail["type"], "type"))
+                for detail in error.errors()
             ) from error
 
     return validate
@@ -87,10 +87,10 @@ VALIDATIONS: Mapping[str, Callable[[], Validate]] = {"hand": _by_hand, "pydantic
 
 
 def checked(given: Mapping[str, Any], checks: Mapping[str, Check]) -> dict[str, Any]:
-    """The fields that have a check, normalised by it.
+    """Every field that has a check, normalised by its check.
 
     Raises:
-        Problem: 422, with one rule for each field that breaks one.
+        Problem: 422, with the broken rule of each wrong field.
     """
     values = {}
     errors = []
@@ -105,10 +105,10 @@ def checked(given: Mapping[str, Any], checks: Mapping[str, Check]) -> dict[str, 
 
 
 def integer(field: str, text: str, low: int | None = None, high: int | None = None) -> int:
-    """The only field of a path or a query that is a whole number.
+    """The whole number in a path or a query with this one field.
 
     Raises:
-        Problem: 422, for this one field.
+        Problem: 422, for this field.
     """
     try:
         return whole_number(text, low, high)
@@ -117,14 +117,14 @@ def integer(field: str, text: str, low: int | None = None, high: int | None = No
 
 
 def whole_number(text: str, low: int | None = None, high: int | None = None) -> int:
-    """The whole number in a text; int() alone would also read "1_000" and " 5"."""
+    """The whole number in a text; int() alone would also accept "1_000" and " 5"."""
     if not _INTEGER.fullmatch(text):
         raise RuleBroken("type")
     return in_range(int(text), low, high)
 
 
 def name(value: object) -> str:
-    """A line of 1 to 100 characters, blanks around it not counted."""
+    """A line of 1 to 100 characters, not counting the blanks around it."""
     text = string(value).strip(_BLANKS)
     if not 1 <= len(text) <= 100:
         raise RuleBroken("length")
@@ -142,7 +142,7 @@ def email(value: object) -> str:
 
 
 def string(value: object) -> str:
-    """A text of whole characters."""
+    """A text without half characters."""
     text = _text(value)
     if _SURROGATE.search(text):
         raise RuleBroken("characters")
@@ -150,22 +150,22 @@ def string(value: object) -> str:
 
 
 def number(value: object, low: int, high: int) -> int:
-    """A whole number of JSON, both bounds included."""
+    """A whole number in JSON, from `low` to `high`."""
     present(value)
-    # A bool is an int to Python, not to JSON.
+    # A bool is an int in Python, but not in JSON.
     if not isinstance(value, int) or isinstance(value, bool):
         raise RuleBroken("type")
     return in_range(value, low, high)
 
 
 def present(value: object) -> None:
-    """Refuse a field that is not there."""
+    """Refuse a field that the client did not send."""
     if value is ABSENT:
         raise RuleBroken("required")
 
 
 def in_range(number: int, low: int | None, high: int | None) -> int:
-    """A number within its bounds, which are included."""
+    """The number, which must lie within the bounds; None is no bound."""
     if (low is not None and number < low) or (high is not None and number > high):
         raise RuleBroken("range")
     return number

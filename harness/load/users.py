@@ -1,8 +1,9 @@
-"""The Locust users: what a scenario file subclasses, and how such users take turns.
+"""The Locust users: the class that every scenario subclasses, and users that take turns.
 
-Run by Locust itself (`locust -f scenarios/hello.py --host URL`), each user is a greenlet with
-one connection and its requests show in Locust's own statistics. Run by the harness, there is
-one user per stack; it drives all its connections in one loop, but only when it is its turn.
+The `locust` command can run a scenario by itself (`locust -f scenarios/hello.py --host URL`). Then
+each user is a greenlet with one connection, and Locust's own table has a row for each endpoint. In
+the harness there is one user for each stack. It drives all its connections in one loop, but only
+while the stack has its turn.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import itertools
 import random
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gevent
 from gevent.queue import Queue
-from locust import User, task
+from locust import User, events, task
 
+from apps import contract
 from harness.channel.messages import Block
 from harness.load.client import address, requests_for
 from harness.load.closed import ClosedFleet
@@ -31,43 +34,45 @@ if TYPE_CHECKING:
     from apps.contract import Message, Sample
 
 _TIMEOUT_S = 10.0
+_EXIT_BAD_INPUT = 2
+_ONLY_BY_TWINBENCH = {
+    "starts": "how servers start",
+    "test client": "the test client of each framework",
+}
 
 
 class ScenarioUser(User):
-    """What every scenario file subclasses.
+    """The class that every scenario file subclasses.
 
-    The class attributes without a value are the scenario's declaration. They are written as
-    literals: the planning side reads them from the source, since importing Locust there would
-    patch the standard library under its feet.
+    The subclass declares the fields of harness.models.Scenario that can't be derived. It writes
+    them as literals, because the harness reads them from the source: importing the file would
+    import Locust, which patches the standard library.
     """
 
     abstract = True
 
-    question: ClassVar[str]
-    kind: ClassVar[str]
-    endpoints: ClassVar[tuple[str, ...]]
-    stacks: ClassVar[tuple[str, ...]]
-    users: ClassVar[int]
-    slice_s: ClassVar[float]
-    settle_s: ClassVar[float]
-    warmup_s: ClassVar[float]
-    core: ClassVar[bool] = False
     measures: ClassVar[str] = "requests"
-    ladder: ClassVar[tuple[str, ...]] = ()
-    #: What is sent, each as often as the others. Not a literal: it comes from the contract.
+    #: The requests, each sent as often as the others. The contract has functions that build them.
     samples: ClassVar[Sequence[Sample | Message]]
 
     def on_start(self) -> None:
-        """Prepare this user's requests and its connection."""
-        requests = requests_for(self.samples, self.host or "")
-        random.shuffle(requests)
-        self._requests: Iterator[Sendable] = itertools.cycle(requests)
+        """Prepare the requests of this user, and no connection yet."""
+        try:
+            requests = requests_for(self.samples, self.host or "")
+        except ValueError as error:  # only Locust's own page can still name a wrong address
+            print(f"locust: {error}", file=sys.stderr)
+            raise gevent.GreenletExit from error  # Locust logs a traceback for StopUser here
+        # One row in Locust's table for each endpoint, and not one for each user id.
+        rows = [contract.path_template(sample.method, sample.path) for sample in self.samples]
+        pairs = list(zip(requests, rows, strict=True))
+        random.shuffle(pairs)
+        self._requests: Iterator[tuple[Sendable, str]] = itertools.cycle(pairs)
         self._connection: Connection | None = None
 
     @task
     def exchange(self) -> None:
-        """One request, as Locust counts them."""
-        request = next(self._requests)
+        """Send one request and report it to Locust."""
+        request, row = next(self._requests)
         start = time.perf_counter()
         try:
             self._connection = self._connection or self._connect(request)
@@ -79,14 +84,14 @@ class ScenarioUser(User):
             self._connection = None
         self.environment.events.request.fire(
             request_type=request.method,
-            name=type(self).__name__,  # one row in Locust's table, not one for each user id
+            name=row,
             response_time=(time.perf_counter() - start) * 1000,
             response_length=outcome.size,
             exception=None if outcome.good else AssertionError(outcome.example),
             context=self.context(),
         )
         if not outcome.status:
-            gevent.sleep(0.1)  # a server that is gone is not to be asked in a tight loop
+            gevent.sleep(0.1)  # do not ask a server that is gone in a tight loop
 
     def _connect(self, request: Sendable) -> Connection:
         host, port, _ = address(self.host or "")
@@ -99,8 +104,46 @@ class ScenarioUser(User):
             raise
 
 
+def refuse_what_locust_can_not_run(environment: Any, **_: Any) -> None:
+    """End the `locust` command with one line if it could not send a scenario's requests.
+
+    Only the command fires this event. The harness makes an environment with events of its own.
+    """
+    complaint = _complaint(environment)
+    if complaint:
+        print(complaint, file=sys.stderr)
+        sys.exit(_EXIT_BAD_INPUT)
+
+
+events.init.add_listener(refuse_what_locust_can_not_run)  # type: ignore[no-untyped-call]
+
+
+def _complaint(environment: Any) -> str:
+    """What keeps Locust from running its scenarios; empty if nothing does."""
+    scenarios = [user for user in environment.user_classes if issubclass(user, ScenarioUser)]
+    for scenario in scenarios:
+        if scenario.measures in _ONLY_BY_TWINBENCH:
+            name = scenario.__module__.replace("_", "-")
+            return (
+                f"scenario '{name}' measures {_ONLY_BY_TWINBENCH[scenario.measures]}, which Locust "
+                f"can't do: run 'twinbench run {name}' instead"
+            )
+    options = environment.parsed_options
+    # A worker gets the address from its master, and Locust's page asks for it.
+    if not options.worker and (options.headless or options.autostart):
+        for scenario in scenarios:
+            host = environment.host or scenario.host
+            if not host:
+                return "locust needs the address of a server: add --host http://127.0.0.1:8000"
+            try:
+                address(host)
+            except ValueError as error:
+                return f"--host {host}: {error}"
+    return ""
+
+
 class Seat:
-    """Where a stack's user waits for its turn, and where it says what came of it."""
+    """The place where a stack's user waits for its turn, and where it leaves the result."""
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -109,7 +152,7 @@ class Seat:
         self._done: Queue[Slice | BaseException] = Queue()
 
     def play(self, cycle: int, seconds: float, settle_s: float) -> Slice:
-        """Let the user load its stack for one slice, and wait until it has drained."""
+        """Let the user load its stack for one slice; return when every reply has come."""
         self._orders.put((cycle, seconds, settle_s))
         result: Slice | BaseException = self._done.get()
         if isinstance(result, BaseException):
@@ -118,49 +161,49 @@ class Seat:
 
     @property
     def recorder(self) -> Recorder:
-        """What its user has recorded so far."""
+        """The samples that the user has recorded so far."""
         assert self.fleet is not None
         return self.fleet.recorder
 
     def look_back(self) -> None:
-        """Book what was lost since the last slice."""
+        """Record what was lost since the last slice."""
         assert self.fleet is not None
         self.fleet.look_back()
 
     def forget_warmup(self) -> None:
-        """Record afresh; connections stay open."""
+        """Drop what was recorded; connections stay open."""
         assert self.fleet is not None
         self.fleet.forget()
 
-    def serve_one(self) -> None:
-        """The user's side of `play`."""
+    def take_turn(self) -> None:
+        """Wait for a call of `play` and carry it out; the user calls this again and again."""
         assert self.fleet is not None
         order = self._orders.get()
         try:
             self._done.put(self.fleet.run_slice(*order))
-        except Exception as error:  # it belongs to whoever waits for the slice
+        except Exception as error:  # `play` raises it where somebody waits for the slice
             self._done.put(error)
 
 
 def seated(scenario: type[ScenarioUser], seat: Seat, base_url: str, block: Block) -> type[User]:
-    """The scenario's user as one that drives all connections to one stack, in turns."""
+    """A user class that drives all connections of the scenario to one stack, in turns."""
 
     def on_start(self: ScenarioUser) -> None:
         seat.fleet = _fleet(requests_for(self.samples, base_url), seat.label, base_url, block)
 
     def take_turn(self: ScenarioUser) -> None:
-        seat.serve_one()
+        seat.take_turn()
 
     name = f"{scenario.__name__} on {seat.label}"
     user: type[User] = type(
         name, (scenario,), {"host": base_url, "fixed_count": 1, "on_start": on_start}
     )
-    user.tasks = [take_turn]  # in place of the scenario's own, one request at a time
+    user.tasks = [take_turn]  # in place of the scenario's task, which sends a single request
     return user
 
 
 def _fleet(requests: list[Sendable], label: str, base_url: str, block: Block) -> Fleet:
-    """This process's share of the load on one stack."""
+    """The connections of this load process to one stack: its share of the block's load."""
     settings: dict[str, Any] = {
         "timeout_s": block.timeout_s,
         "seed": f"{block.seed} {label} {block.part}",
@@ -176,6 +219,6 @@ def _fleet(requests: list[Sendable], label: str, base_url: str, block: Block) ->
             parts=block.parts,
             **settings,
         )
-    # The remainder goes to the first few, so that all parts together are as many as asked for.
+    # The first parts take one connection more each, until the remainder is used up.
     size = block.load.users // block.parts + (block.part < block.load.users % block.parts)
     return ClosedFleet(base_url, requests, size, **settings)

@@ -101,7 +101,7 @@ def check_limits(facts: Mapping[str, object], todo: Plan) -> None:
         )
     cores = placement.place_here(todo.generators).servers
     processes = sum(worker_count(stack, todo.workers, cores) for stack in todo.stacks)
-    predicts = any("POST /predict" in block.scenario.endpoints for block in todo.blocks)
+    predicts = any("classifier" in block.scenario.needs for block in todo.blocks)
     each = _PROCESS_BYTES + (_CLASSIFIER_BYTES if predicts else 0)
     needed = _BASE_BYTES + processes * each
     if memory_bytes is not None and memory_bytes < needed:

@@ -60,14 +60,14 @@ class Bench:
         has the same as one that was not cut off.
         """
         scenarios = [block.scenario for block in self.plan.blocks]
-        asked = {e for one in scenarios if one.measures is measures for e in one.endpoints}
+        needs = {need for one in scenarios if one.measures is measures for need in one.needs}
         return {
             **self.services.environment,
             # A stack that keeps its upstream waiting is slow, and is to be measured as slow:
             # with the twins' usual 2 s, a slow machine would turn its tail into errors.
             "TWIN_UPSTREAM_TIMEOUT_S": str(TIMEOUT_S),
             # Whoever is not asked for a prediction is spared seconds of importing, and 170 MiB.
-            "TWIN_CLASSIFIER": "on" if "POST /predict" in asked else "off",
+            "TWIN_CLASSIFIER": "on" if "classifier" in needs else "off",
         }
 
     def samples_file(self, block: BlockPlan, label: str, number: int) -> str:

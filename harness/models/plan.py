@@ -149,6 +149,9 @@ class Scenario:
     core: bool = False  # whether a run that names no scenario measures it
     measures: Measures = Measures.REQUESTS
     ladder: tuple[StepKind, ...] = ()  # kinds of step that can matter; empty: no ladder
+    shortest_slice_s: float = 0.0  # no profile makes the scenario's slices shorter than this
+    #: What the endpoints need, as the contract says: "database", "upstream", "classifier".
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

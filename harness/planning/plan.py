@@ -131,7 +131,7 @@ def _block(
     own_s = scenario.slice_s
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_OPEN_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
-    length_s = options.slice_s or own_s * profile.scale
+    length_s = options.slice_s or max(own_s * profile.scale, scenario.shortest_slice_s)
     least_cycles = _MIN_CYCLES
     if scenario.measures is Measures.STARTS:
         length_s, least_cycles = own_s, 1  # a start takes as long as it takes

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from apps import contract
 from harness.errors import BadInput
 from harness.models import Kind, Measures, Scenario, StepKind
 from harness.planning.files import PROJECT, SCENARIOS_FOLDER
 from harness.planning.ladder import ALWAYS
 
-_DECLARED = ("question", "kind", "endpoints", "stacks", "users", "slice_s", "settle_s", "warmup_s")
-_OPTIONAL = ("core", "measures", "ladder")
+#: Fields of a Scenario that its class does not declare: they follow from its file and endpoints.
+_DERIVED = ("name", "file", "needs")
+_DECLARED = tuple(
+    field.name for field in dataclasses.fields(Scenario) if field.name not in _DERIVED
+)
+_REQUIRED = tuple(
+    field.name
+    for field in dataclasses.fields(Scenario)
+    if field.name in _DECLARED and field.default is dataclasses.MISSING
+)
 
 
 def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
@@ -42,12 +52,12 @@ def _read_scenario(path: Path) -> Scenario:
     for node in classes[0].body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in _DECLARED + _OPTIONAL:
+            if name in _DECLARED:
                 try:
                     values[name] = ast.literal_eval(node.value)
                 except ValueError:
                     raise BadInput(f"{path}:{node.lineno}: '{name}' must be a literal") from None
-    missing = [name for name in _DECLARED if name not in values]
+    missing = [name for name in _REQUIRED if name not in values]
     if missing:
         raise BadInput(f"{path}: the class lacks {', '.join(missing)}")
     for name, choice in (("kind", Kind), ("measures", Measures)):
@@ -63,6 +73,10 @@ def _read_scenario(path: Path) -> Scenario:
     values["stacks"] = tuple(values["stacks"])
     values["endpoints"] = tuple(values["endpoints"])
     values["ladder"] = tuple(map(StepKind, values.get("ladder", ())))
+    try:
+        values["needs"] = contract.needs(values["endpoints"])
+    except ValueError as error:
+        raise BadInput(f"{path}: 'endpoints' has names that are {error}") from None
     # Relative where it can be: run.json is meant to be read elsewhere.
     file = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
     return Scenario(name=path.stem.replace("_", "-"), file=file.as_posix(), **values)
@@ -86,6 +100,9 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
         return "'slice_s', 'settle_s' and 'warmup_s' must be numbers of seconds"
     if not 0 <= values["settle_s"] < values["slice_s"] or values["warmup_s"] < 0:
         return "'settle_s' must be shorter than 'slice_s', and nothing negative"
+    shortest_s = values.get("shortest_slice_s", 0)
+    if not isinstance(shortest_s, int | float) or not 0 <= shortest_s <= values["slice_s"]:
+        return "'shortest_slice_s' must be seconds, and no more than 'slice_s'"
     return _wrong_ladder(values.get("ladder", ()))
 
 

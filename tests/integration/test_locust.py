@@ -1,12 +1,16 @@
 """Each scenario is a Locust file that anybody can run by itself."""
 
 import json
-import re
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
@@ -16,36 +20,47 @@ from harness.models import Measures, Scenario
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
+from harness.processes.children import free_port
 from harness.serving import servers
 from harness.serving.services import Services
+from tests.integration.conftest import wait_for
 from tests.socket_server import reply, says, serving
 
-SCENARIOS = [one for one in load_scenarios().values() if one.measures is Measures.REQUESTS]
-FILES = [one.file for one in SCENARIOS]
-
+ALL = load_scenarios().values()
+SCENARIOS = [scenario for scenario in ALL if scenario.measures is Measures.REQUESTS]
+FILES = [scenario.file for scenario in SCENARIOS]
+NOT_BY_LOCUST = [scenario for scenario in ALL if scenario not in SCENARIOS]
 
 #: Locust counts from before it has read the scenarios, which takes seconds on a busy machine.
 _SECONDS = 6
 
+#: Method and name of a row of Locust's table -> requests and failures.
+Rows = dict[tuple[str, str], tuple[int, int]]
 
-def locust(files: list[str], url: str, *, users: int = 2) -> tuple[int, dict[str, tuple[int, int]]]:
-    """Exit code; requests and failures of each scenario's class, as Locust counts them."""
-    done = subprocess.run(
-        [sys.executable, "-m", "locust", "-f", ",".join(files),
-         "--headless", "--host", url, "--users", str(users), "--spawn-rate", str(users),
-         "--run-time", f"{_SECONDS}s", "--json", "--loglevel", "ERROR"],
+
+def run_locust(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "locust", "--headless", *arguments],
         cwd=PROJECT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    counts: dict[str, tuple[int, int]] = {}
-    for one in json.loads(done.stdout):  # a row for each method
-        requests, failures = counts.get(one["name"], (0, 0))
-        counts[one["name"]] = requests + one["num_requests"], failures + one["num_failures"]
-    return done.returncode, counts
+
+
+def locust(files: list[str], url: str, *, users: int = 2) -> tuple[int, Rows]:
+    """Exit code, and the rows of Locust's table."""
+    done = run_locust(
+        *("-f", ",".join(files), "--host", url, "--users", str(users), "--spawn-rate", str(users)),
+        *("--run-time", f"{_SECONDS}s", "--json", "--loglevel", "ERROR"),
+    )
+    rows = {
+        (row["method"], row["name"]): (row["num_requests"], row["num_failures"])
+        for row in json.loads(done.stdout)
+    }
+    return done.returncode, rows
 
 
 @pytest.fixture(scope="module")
 def url(around: Services, logs: Path) -> Iterator[str]:
-    """One stack, not all of them: those are started for another module, in another process."""
+    """One stack; another module, in another process, starts all of them."""
     cores = placement.usable_cores()
     stack = load_stacks(STACKS_FILE)["fastapi-uvicorn"]
     with servers.serving(
@@ -62,7 +77,7 @@ def url(around: Services, logs: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def asked() -> dict[str, list[list[str]]]:
-    """Scenario file -> method, path and promised status of all that it sends."""
+    """Scenario file -> method, path and promised status of each of its requests."""
     done = subprocess.run(
         [sys.executable, "-c", ASKED, *FILES],
         cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True,
@@ -78,26 +93,80 @@ def asked(sample):
     return sample.method, sample.path, getattr(sample, "status", 101)
 print(json.dumps({file: [asked(s) for s in _scenario(file).samples] for file in sys.argv[1:]}))
 """
-TEMPLATES = {
-    endpoint: re.compile(endpoint.replace("{id}", "[^/]+").replace("{city}", "[^/]+"))
-    for endpoint in ["WS /live", *(f"{one.method} {one.path}" for one in contract.ENDPOINTS)]
-}
 
 
 def endpoint_of(method: str, path: str) -> str:
-    """As the contract has it, or else as it was asked."""
-    plain = f"{method} {path.partition('?')[0]}"
-    fitting = (name for name, pattern in TEMPLATES.items() if pattern.fullmatch(plain))
-    return next(fitting, plain)
+    """Method and path in the form of the contract."""
+    return f"{method} {contract.path_template(method, path)}"
 
 
-def test_scenarios_run_without_the_harness(url: str) -> None:
+def test_scenarios_run_without_the_harness_and_locust_has_a_row_for_each_endpoint(
+    url: str, asked: dict[str, list[list[str]]]
+) -> None:
     """All of them side by side, since each would take seconds to start."""
-    code, counts = locust(FILES, url, users=2 * len(FILES))
+    code, rows = locust(FILES, url, users=2 * len(FILES))
     assert code == 0
-    assert len(counts) == len(FILES)
-    assert all(requests > 0 for requests, _ in counts.values()), counts
-    assert all(failures == 0 for _, failures in counts.values()), counts
+    sent = {endpoint_of(method, path) for some in asked.values() for method, path, _ in some}
+    assert {f"{method} {name}" for method, name in rows} == sent
+    assert {"GET /users/{id}", "POST /users/validate", "GET /nothing", "WS /live"} < sent
+    assert all(requests > 0 for requests, _ in rows.values()), rows
+    assert all(failures == 0 for _, failures in rows.values()), rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "locust needs the address of a server: add --host http://127.0.0.1:8000"),
+        (["--host", "localhost:8000"], "--host localhost:8000: 'localhost:8000' is not an http://"),
+        (["--host", "https://localhost"], "--host https://localhost: 'https://localhost' is not"),
+    ],
+)
+def test_locust_without_an_address_that_can_be_used_ends_with_one_line(
+    arguments: list[str], complaint: str
+) -> None:
+    done = run_locust("-f", "scenarios/hello.py", "--run-time", "3s", *arguments)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "/INFO/" not in line]
+    assert line.startswith(complaint)
+    assert done.stdout == ""
+
+
+def test_a_wrong_address_on_locusts_page_is_said_in_one_line() -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "locust", "-f", "scenarios/hello.py", "--web-host=127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, f"--web-port={port}", "--loglevel=ERROR"],
+        cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    form = urlencode({"user_count": 1, "spawn_rate": 1, "host": "ftp://localhost"}).encode()
+    try:
+        wait_for(lambda: started(f"http://127.0.0.1:{port}/swarm", form), 30, "Locust's page")
+        time.sleep(1)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert said.startswith("locust: 'ftp://localhost' is not an http:// address\n")
+    assert "Traceback" not in said
+
+
+def started(url: str, form: bytes) -> bool:
+    try:
+        with urlopen(url, form, timeout=5) as reply:
+            return bool(json.load(reply)["success"])
+    except URLError:  # Locust is not up yet
+        return False
+
+
+@pytest.mark.parametrize("scenario", NOT_BY_LOCUST, ids=lambda s: s.name)
+def test_locust_refuses_a_scenario_that_does_not_measure_requests_to_a_server(
+    scenario: Scenario,
+) -> None:
+    with serving(says(reply(b'{"status":"ok"}'))) as url:
+        done = run_locust("-f", f"{scenario.file}", "--host", url, "--run-time", "3s")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if "/INFO/" not in line]
+    assert line.startswith(f"scenario '{scenario.name}' measures ")
+    assert line.endswith(f"which Locust can't do: run 'twinbench run {scenario.name}' instead")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
@@ -106,9 +175,9 @@ def test_a_scenario_asks_what_it_declares(
 ) -> None:
     sent = asked[scenario.file]
     known = {endpoint_of(method, path) for method, path, _ in sent}
-    # Of what is no endpoint, a refusal is all that can be asked for.
-    other = {(method, path) for method, path, status in sent if status in (404, 405)}
-    assert known - {f"{method} {path}" for method, path in other} == set(scenario.endpoints)
+    # A request to anything but an endpoint of the contract must be one that is refused.
+    refused = {f"{method} {path}" for method, path, status in sent if status in (404, 405)}
+    assert known - refused == set(scenario.endpoints)
 
 
 def test_the_mix_has_its_proportions(asked: dict[str, list[list[str]]]) -> None:
@@ -126,7 +195,7 @@ def test_the_mix_has_its_proportions(asked: dict[str, list[list[str]]]) -> None:
 
 def test_locust_counts_a_broken_promise_as_a_failure() -> None:
     with serving(says(reply(b'{"message":"Good evening"}'))) as url:
-        code, counts = locust(["scenarios/hello.py"], url)
+        code, rows = locust(["scenarios/hello.py"], url)
     assert code == 1
-    requests, failures = counts["Hello"]
+    requests, failures = rows["GET", "/hello"]
     assert failures == requests > 5
