@@ -78,7 +78,6 @@ class Child:
                 env={**child_environment(), **environment},
                 cwd=folder,
                 start_new_session=True,  # the terminal's Ctrl-C is ours alone to pass on
-                text=piped or None,
             )
             _living.append(self)
 
@@ -88,13 +87,13 @@ class Child:
         return self.process.pid
 
     @property
-    def stdin(self) -> IO[str]:
+    def stdin(self) -> IO[bytes]:
         """What it reads; only when `piped`."""
         assert self.process.stdin is not None
         return self.process.stdin
 
     @property
-    def stdout(self) -> IO[str]:
+    def stdout(self) -> IO[bytes]:
         """What it says; only when `piped`."""
         assert self.process.stdout is not None
         return self.process.stdout

@@ -11,7 +11,7 @@ from harness.store.folders import create_run, find_run, list_runs, remove_run, w
 from harness.store.journal import Journal, count_rounds
 from harness.store.recovery import recover
 from harness.store.run_file import SCHEMA, read_run, write_run
-from harness.store.samples import has_samples, merge_samples, read_samples, write_samples
+from harness.store.samples import has_samples, read_samples, write_samples
 from harness.store.tables import (
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
@@ -31,7 +31,6 @@ __all__ = [
     "find_run",
     "has_samples",
     "list_runs",
-    "merge_samples",
     "read_calibration",
     "read_run",
     "read_samples",
