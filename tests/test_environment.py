@@ -18,7 +18,7 @@ from harness.planning import plan
 from harness.planning.files import PROJECT
 from harness.planning.options import PROFILES, RunOptions
 from harness.processes.child_environment import child_environment
-from harness.serving import services
+from harness.serving import upstream
 
 
 def todo(*scenarios: str) -> Plan:
@@ -114,23 +114,23 @@ def test_where_there_is_no_git_the_commit_is_what_the_image_was_told(tmp_path: P
 
 def test_the_upstream_must_have_the_latency_of_the_plan() -> None:
     with answering(b'{"status":"ok","latency":"constant:50"}') as address:
-        services._check_upstream(address, "constant:50")
+        upstream.check(address, "constant:50")
         with pytest.raises(BadInput, match="latency of constant:50, this run needs constant:20"):
-            services._check_upstream(address, "constant:20")
+            upstream.check(address, "constant:20")
 
 
 @pytest.mark.parametrize("body", [b'{"status":"ok"}', b"[]", b"hello"])
 def test_what_is_no_upstream_is_not_taken_for_one(body: bytes) -> None:
     with answering(body) as address, pytest.raises(BadInput, match="something else"):
-        services._check_upstream(address, "constant:50")
+        upstream.check(address, "constant:50")
 
 
 def test_an_upstream_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_ANSWERS_WITHIN_S", 0.1)
+    monkeypatch.setattr(upstream, "_ANSWERS_WITHIN_S", 0.1)
     with answering(b"") as address:
         pass
     with pytest.raises(ServiceFailed, match=f"{address[1]}\\) does not answer"):
-        services._check_upstream(address, "constant:50")
+        upstream.check(address, "constant:50")
 
 
 @pytest.mark.parametrize(

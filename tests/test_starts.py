@@ -22,6 +22,8 @@ from harness.measuring.blocks import Bench
 from harness.models import Analysis, CellKey, Failure, Placement, Usage
 from harness.report import sentences
 from harness.report.captions import captions
+from harness.serving.services import Services
+from harness.serving.targets import Target
 from tests.runs import A_STACK, FakeRun, hello_plan
 
 BASELINE = "flask-gthread"
@@ -98,16 +100,16 @@ def starter(monkeypatch: pytest.MonkeyPatch, folder: Path, outcome: Any) -> by_s
         assert given["cores"] == given["start_cores"] == (0,)  # confined from the first moment
         if isinstance(outcome, Exception):
             raise outcome
-        child = SimpleNamespace(spawned_at=by_starts.time.monotonic() - 0.5, tree=list)
-        yield {stacks[0].label: SimpleNamespace(child=child, ready_s=0.4, answer=outcome)}
+        child: Any = SimpleNamespace(spawned_at=by_starts.time.monotonic() - 0.5, tree=list)
+        label = stacks[0].label
+        yield {label: Target(label, "http://127.0.0.1:1", child, ready_s=0.4, first_reply=outcome)}
 
     monkeypatch.setattr(by_starts, "serving", serving)
-    monkeypatch.setattr(by_starts, "_come_to_rest", lambda server: None)
+    monkeypatch.setattr(by_starts, "_come_to_rest", lambda child: None)
     monkeypatch.setattr(by_starts, "lifetime", lambda pids: USED)
     todo = hello_plan(scenario="startup", users=())
-    around: Any = SimpleNamespace(environment={}, check=lambda: None)
     unused: Any = None
-    bench = Bench(todo, Placement((0,), (1,), (1,)), folder, folder, around, unused)
+    bench = Bench(todo, Placement((0,), (1,), (1,)), folder, folder, Services(), unused)
     return by_starts.Starter(bench, todo.blocks[0])
 
 

@@ -81,7 +81,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         latency_ns=latency_ns,
         slice_rps=rates.throughput_rps,
         cpu_us_per_request=cell.server.cpu_s / cell.requests * 1e6
-        if cell.requests and not cell.died
+        if cell.server is not None and cell.requests and not cell.died
         else math.nan,
         schedule=schedule,
         cell=cell,

@@ -31,8 +31,8 @@ from harness.serving.services import Services
 
 #: A request without a reply after this has failed; a stack that can't drain in it is overloaded.
 TIMEOUT_S = 10.0
-#: Roles beside the stacks.
-POSTGRES, UPSTREAM, HARNESS = "postgres", "upstream", "harness"
+#: The role of this very process.
+HARNESS = "harness"
 
 _T = TypeVar("_T")
 
@@ -90,12 +90,8 @@ class Bench:
 
     @property
     def roles(self) -> dict[str, list[int]]:
-        """Role -> its process ids, of everything on this machine that every block uses."""
-        services = {POSTGRES: self.services.postgres, UPSTREAM: self.services.upstream}
-        return {
-            **{role: child.tree() for role, child in services.items() if child is not None},
-            HARNESS: [os.getpid()],
-        }
+        """Role -> its process ids: the services that we started, and the harness itself."""
+        return {**self.services.trees, HARNESS: [os.getpid()]}
 
 
 class Blocks(Protocol):
@@ -208,6 +204,9 @@ def _cell_round(
     used: StacksAndRoles[Usage],
 ) -> CellRound:
     stack = played.cell.stack
+    server = used.stacks.get(stack)  # missing if the target's processes are not ours to meter
+    if server is not None:
+        server = dataclasses.replace(server, cpu_s=turns.stack_cpu_s[stack])
     return CellRound(
         round=number,
         scenario=played.cell.scenario,
@@ -217,9 +216,9 @@ def _cell_round(
         requests=played.requests,
         errors=played.errors,
         slices=played.slices,
-        server=dataclasses.replace(used.stacks[stack], cpu_s=turns.stack_cpu_s[stack]),
+        server=server,
         load_cpu_s=turns.load_cpu_s[stack],
-        services_cpu_s={name: turns.role_cpu_s[stack].get(name) for name in (POSTGRES, UPSTREAM)},
+        services_cpu_s={name: turns.role_cpu_s[stack].get(name) for name in bench.services.names},
         wall_s=sum(one.end_ns - one.begin_ns for one in played.slices) / 1e9,
         starved=played.starved,
         parity=played.parity,
@@ -268,7 +267,8 @@ class _Turns:
     ) -> None:
         """Count one slice of a stack."""
         self._slices_s[label] += (played.slice.end_ns - played.slice.begin_ns) / 1e9
-        self.stack_cpu_s[label] += after.stacks[label] - before.stacks[label]
+        if label in after.stacks:
+            self.stack_cpu_s[label] += after.stacks[label] - before.stacks[label]
         for role, seconds in after.roles.items():
             self.role_cpu_s[label][role] += seconds - before.roles[role]
         earlier_s = self.load_cpu_s.get(label) or (0.0,) * len(played.load_cpu_s)

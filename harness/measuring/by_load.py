@@ -1,4 +1,4 @@
-"""Measures requests to running servers: all stacks of a round are up, and take turns under load."""
+"""Measures requests to targets: all targets of a round are up, and take turns under load."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.measuring.blocks import TIMEOUT_S, Bench, Meters, StacksAndRoles, p
 from harness.measuring.crew import Crew, Order
 from harness.models import BlockPlan, BlockUsage, CellRound, Measures
 from harness.planning.files import PROJECT
-from harness.processes.children import Child
-from harness.serving.servers import Server, serving
+from harness.serving.servers import serving
+from harness.serving.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,27 @@ class ByLoad:
             logs=bench.logs,
             folder=PROJECT,
             check=bench.services.check,
-        ) as up:
-            yield LoadedBlocks(bench, self.crew, number, up)
+        ) as targets:
+            yield LoadedBlocks(bench, self.crew, number, targets)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedBlocks:
-    """Measures the blocks of a round while its servers are up."""
+    """Measures the blocks of a round while its targets are up."""
 
     bench: Bench
     crew: Crew
     number: int
-    up: Mapping[str, Server]
+    targets: Mapping[str, Target]  # by the label of their stack
 
     @property
     def ready_s(self) -> dict[str, float]:
-        """Stack -> seconds from spawn to the first good reply."""
-        return {label: round(server.ready_s, 3) for label, server in self.up.items()}
+        """Stack -> seconds from spawn to the first good reply, of targets that we started."""
+        return {
+            label: round(target.ready_s, 3)
+            for label, target in self.targets.items()
+            if target.ready_s is not None
+        }
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """Measure a block: parity, warm-up, turns, parity."""
@@ -67,14 +71,19 @@ class LoadedBlocks:
             Order(
                 scenario_file=str(PROJECT / block.scenario.file),
                 contenders=tuple(
-                    Contender(cell, block.load, self.up[cell.stack].url) for cell in block.cells
+                    Contender(cell, block.load, self.targets[cell.stack].url)
+                    for cell in block.cells
                 ),
                 timeout_s=TIMEOUT_S,
                 seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
             )
         )
         warm_up(self.crew, block)
-        trees = {label: server.child.tree() for label, server in self.up.items()}
+        trees = {
+            label: target.tree()
+            for label, target in self.targets.items()
+            if target.child is not None
+        }
         measured, usage = play_block(
             self.bench,
             block,
@@ -86,7 +95,7 @@ class LoadedBlocks:
         return [
             dataclasses.replace(
                 cell,
-                died=_died(self.up[cell.stack].child, set(trees[cell.stack])),
+                died=_died(self.targets[cell.stack], trees),
                 parity=before[cell.stack] + after[cell.stack],
             )
             for cell in measured
@@ -95,8 +104,9 @@ class LoadedBlocks:
     def _spot_check(self, block: BlockPlan, when: str) -> dict[str, tuple[str, ...]]:
         """Compare replies with the contract: stack -> differences."""
         seed = f"{self.bench.plan.seed} parity {self.number} {block.key} {when}"
-        urls = {label: self.up[label].url for label in block.stacks}
-        breaks = {name for label in block.stacks for name in self.up[label].stack.breaks}
+        urls = {label: self.targets[label].url for label in block.stacks}
+        stacks = [stack for stack in self.bench.plan.stacks if stack.label in urls]
+        breaks = {name for stack in stacks for name in stack.breaks}
         found = parity.spot_check(
             urls, block.scenario.endpoints, secrets.token_hex(6), seed, breaks
         )
@@ -106,9 +116,13 @@ class LoadedBlocks:
         }
 
 
-def _died(child: Child, before: set[int]) -> str:
-    """Say which of a server's processes ended while it was measured; their CPU time is lost."""
+def _died(target: Target, trees: Mapping[str, list[int]]) -> str:
+    """Say which of a target's processes ended since `trees` were read; their CPU time is lost."""
+    child = target.child
+    if child is None:
+        return ""
     if child.exit_code() is not None:
         return f"the server ended with exit code {child.exit_code()}"
+    before = set(trees[target.label])
     gone = before - set(child.tree())
     return f"{len(gone)} of the server's {len(before)} processes ended" if gone else ""

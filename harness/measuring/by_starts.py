@@ -18,7 +18,7 @@ from harness.errors import ServerFailed
 from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
-from harness.measuring.blocks import POSTGRES, Bench, StacksAndRoles, play_block
+from harness.measuring.blocks import Bench, StacksAndRoles, play_block
 from harness.measuring.players import Finished, PlayedCell, PlayedSlice
 from harness.models import (
     BlockPlan,
@@ -33,7 +33,8 @@ from harness.models import (
 from harness.planning.files import PROJECT
 from harness.processes.children import Child
 from harness.processes.meter import Meter, cpu_seconds, lifetime
-from harness.serving.servers import serving
+from harness.serving import postgres
+from harness.serving.servers import READY, serving
 
 #: A server is at rest when its processes have used less than 5 % of a core for 0.2 s. The first
 #: reply may come from the first of several workers, while the others still import.
@@ -87,7 +88,7 @@ class Starter:
     def __init__(self, bench: Bench, block: BlockPlan) -> None:
         self._bench, self._block = bench, block
         self._stacks = {stack.label: stack for stack in bench.plan.stacks}
-        (healthz,) = contract.tested(["GET /healthz"])
+        (healthz,) = contract.tested([f"GET {READY.path}"])
         self._request = Request(healthz, "localhost")
         self._origin_ns = time.perf_counter_ns()
         self.measure()
@@ -118,12 +119,14 @@ class Starter:
                 folder=PROJECT,
                 check=bench.services.check,
             ) as up:
-                server = up[stack.label]
-                begin_ns = _on_our_clock(server.child.spawned_at)
-                ready_ns = begin_ns + round(server.ready_s * 1e9)
-                outcome = self._request.judge(200, server.answer)
-                _come_to_rest(server.child)
-                self._add(stack.label, lifetime(server.child.tree()))
+                target = up[stack.label]
+                assert target.child is not None
+                assert target.ready_s is not None
+                begin_ns = _on_our_clock(target.child.spawned_at)
+                ready_ns = begin_ns + round(target.ready_s * 1e9)
+                outcome = self._request.judge(READY.status, target.first_reply)
+                _come_to_rest(target.child)
+                self._add(stack.label, lifetime(target.tree()))
                 end_ns = time.perf_counter_ns()
         except ServerFailed as error:
             end_ns = time.perf_counter_ns()
@@ -175,7 +178,9 @@ class StartMeters:
     def __init__(self, bench: Bench, starter: Starter) -> None:
         # PostgreSQL has a process for each connection. A server opens connections when it starts, so
         # these processes come and go between two readings, and what they use is not known.
-        self._roles = Meter({role: ids for role, ids in bench.roles.items() if role != POSTGRES})
+        self._roles = Meter(
+            {role: ids for role, ids in bench.roles.items() if role != postgres.NAME}
+        )
         self._starter = starter
 
     def cpu_seconds(self) -> StacksAndRoles[float]:

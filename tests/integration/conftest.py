@@ -19,8 +19,9 @@ from harness.machine import placement
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.serving import services
-from harness.serving.servers import Server, serving
+from harness.serving.servers import serving
 from harness.serving.services import Services
+from harness.serving.targets import Target
 
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 
@@ -58,7 +59,7 @@ def around(logs: Path) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="session")
-def servers(around: Services, logs: Path) -> Iterator[dict[str, Server]]:
+def servers(around: Services, logs: Path) -> Iterator[dict[str, Target]]:
     """Every stack of stacks.toml, by name."""
     cores = placement.usable_cores()
     stacks = load_stacks(STACKS_FILE).values()
@@ -76,7 +77,7 @@ def servers(around: Services, logs: Path) -> Iterator[dict[str, Server]]:
 
 
 @pytest.fixture(scope="session")
-def urls(servers: dict[str, Server]) -> dict[str, str]:
+def urls(servers: dict[str, Target]) -> dict[str, str]:
     """Every stack of stacks.toml: name -> URL."""
     return {label: server.url for label, server in servers.items()}
 

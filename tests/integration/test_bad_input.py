@@ -94,7 +94,9 @@ def test_a_database_that_does_not_answer_is_named(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     address = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
-    command = twinbench("run", "hello", "--out", tmp_path, environment={"DATABASE_URL": address})
+    command = twinbench(
+        "run", "users-lookup", "--out", tmp_path, environment={"DATABASE_URL": address}
+    )
     code, _, err = command.finish()
     assert code == 3
     assert "the database could not be filled" in err
@@ -122,7 +124,7 @@ def test_a_postgresql_that_can_not_start_shows_its_last_lines(
 ) -> None:
     # No file may grow beyond 1 MiB, and a new cluster needs larger ones.
     limited = ("bash", "-c", 'ulimit -f 1024; exec "$@"', "-")
-    command = twinbench("run", "hello", "--out", tmp_path, prefix=limited)
+    command = twinbench("run", "users-lookup", "--out", tmp_path, prefix=limited)
     code, _, err = command.finish()
     assert code == 3
     assert "PostgreSQL's initdb failed" in err
