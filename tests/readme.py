@@ -6,6 +6,8 @@ import csv
 import json
 from pathlib import Path
 
+from harness import store
+
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
 REFERENCE = PROJECT / "results" / "reference"
@@ -37,12 +39,11 @@ def table() -> str:
 
 def _own_pairs() -> set[tuple[str, str, str]]:
     """Scenario, baseline and candidate of every comparison that is no step of a ladder."""
-    run = json.loads((REFERENCE / "run.json").read_text())
-    scenarios = [cell["scenario"] for cell in run["plan"]["cells"]]
+    scenarios = [block.scenario for block in store.read_run(REFERENCE).plan.blocks]
     return {
-        (scenario["name"], scenario["stacks"][0], candidate)
+        (scenario.name, scenario.stacks[0], candidate)
         for scenario in scenarios
-        for candidate in scenario["stacks"][1:]
+        for candidate in scenario.stacks[1:]
     }
 
 

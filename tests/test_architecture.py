@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "machine": {"planning", "processes"},
     "serving": {"planning", "processes", "machine"},
     "channel": {"processes"},
-    "load": {"channel", "checking", "store"},
+    "load": {"channel", "processes", "checking"},
     "measuring": {
         *("planning", "analysis", "processes", "checking", "store", "machine", "serving"),
         *("channel", "load"),

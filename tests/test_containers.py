@@ -13,7 +13,7 @@ import yaml
 from harness.machine import placement
 from harness.planning.files import PROJECT
 from harness.planning.options import UPSTREAM_LATENCY
-from harness.serving import services
+from harness.serving import postgres, upstream
 
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
 #: Beside the compose file's own: what `tools/compose` fills in, and what Compose itself reads.
@@ -29,13 +29,13 @@ def lock(name: str) -> dict[str, set[str]]:
 
 def test_postgresql_has_the_settings_that_the_harness_gives_it() -> None:
     _, *told = COMPOSE["db"]["command"]
-    assert told == [f"-c{name}={value}" for name, value in services.POSTGRES_SETTINGS.items()]
+    assert told == [f"-c{name}={value}" for name, value in postgres.SETTINGS.items()]
 
 
 def test_the_upstream_is_the_one_that_the_harness_starts() -> None:
-    upstream = COMPOSE["upstream"]
-    assert upstream["entrypoint"] == ["python", *services.upstream_arguments(8100)]
-    assert upstream["environment"]["UPSTREAM_LATENCY"] == UPSTREAM_LATENCY
+    composed = COMPOSE["upstream"]
+    assert composed["entrypoint"] == ["python", *upstream.arguments(8100)]
+    assert composed["environment"]["UPSTREAM_LATENCY"] == UPSTREAM_LATENCY
     assert COMPOSE["bench"]["environment"]["UPSTREAM_URL"] == "http://127.0.0.1:8100"
 
 

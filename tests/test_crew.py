@@ -1,18 +1,26 @@
-"""Several load processes' shares made one again."""
+"""Several members act as one: on one clock, and with their shares merged."""
 
-from pathlib import Path
+from __future__ import annotations
+
+import time
 
 import numpy as np
-import pyarrow.parquet as pq
+import pytest
 
-from harness import store
-from harness.measuring.crew import merged
-from harness.models import Slice
+from harness.channel.messages import Block, Contender, Turn
+from harness.channel.samples import pack, unpack
+from harness.measuring.crew import Crew, Order, merged, merged_samples
+from harness.models import CellKey, Load, Slice
+from tests.channels import USAGE, FakeMember
+
+CELL = CellKey("flask-gthread", "hello", "closed-4")
+ORDER = Order("hello.py", (Contender(CELL, Load(4), "http://127.0.0.1:1"),), 10.0, "seed")
+SECOND_NS = 1_000_000_000
 
 
 def test_a_merged_slice_is_counted_where_all_were_counting() -> None:
-    pieces = [Slice(3, 100, 200, 900, 950), Slice(3, 90, 230, 880, 990)]
-    assert merged(pieces) == Slice(3, 90, 230, 880, 990)
+    slices = [Slice(3, 100, 200, 900, 950), Slice(3, 90, 230, 880, 990)]
+    assert merged(slices) == Slice(3, 90, 230, 880, 990)
 
 
 def test_windows_that_do_not_overlap_leave_hardly_any() -> None:
@@ -34,13 +42,60 @@ def columns(index: list[int], intended: list[int]) -> dict[str, np.ndarray]:
     }
 
 
-def test_shares_of_samples_become_one_file_in_order(tmp_path: Path) -> None:
-    parts = [tmp_path / "x.share0", tmp_path / "x.share1"]
-    store.write_samples(parts[0], columns([0, 0, 1], [10, 30, 110]))
-    store.write_samples(parts[1], columns([0, 1, 1], [20, 100, 120]))
-    store.merge_samples(parts, tmp_path / "x.parquet")
-    table = pq.read_table(tmp_path / "x.parquet")
-    assert table["slice"].to_pylist() == [0, 0, 0, 1, 1, 1]
-    assert table["intended_ns"].to_pylist() == [10, 20, 30, 100, 110, 120]
-    assert table["start_ns"].to_pylist() == [11, 21, 31, 101, 111, 121]
-    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+def test_shares_of_samples_become_one_in_the_order_in_which_requests_were_due() -> None:
+    whole = merged_samples([columns([0, 0, 1], [10, 30, 110]), columns([0, 1, 1], [20, 100, 120])])
+    assert whole["slice"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert whole["intended_ns"].tolist() == [10, 20, 30, 100, 110, 120]
+    assert whole["start_ns"].tolist() == [11, 21, 31, 101, 111, 121]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_samples_arrive_as_they_were_sent(count: int) -> None:
+    sent = columns([0] * count, [-5, 2**62, 0][:count])
+    arrived = unpack(pack(sent))
+    assert list(arrived) == list(sent)
+    for name, column in sent.items():
+        assert arrived[name].dtype == column.dtype
+        assert arrived[name].tolist() == column.tolist()
+
+
+def test_a_member_whose_clock_is_a_second_ahead_plays_at_the_same_moment() -> None:
+    members = [FakeMember(), FakeMember(clock_offset_ns=SECOND_NS)]
+    crew = Crew(members)
+    origin_ns = time.perf_counter_ns()
+    crew.seat(ORDER, origin_ns)
+    played = crew.play(Turn(CELL, 0, seconds=0.1, settle_s=0.01))
+    assert [member.block.origin_ns - origin_ns for member in members] == [0, SECOND_NS]
+    turns = [Turn.from_json(member.told[-1].values["turn"]) for member in members]
+    begins_ns = [turn.begin_ns for turn in turns if turn.begin_ns is not None]
+    assert begins_ns[1] - begins_ns[0] == SECOND_NS
+    # Both counted in the same window, and it lies just after the origin on our clock.
+    assert played.slice.to_ns - played.slice.from_ns == 90_000_000
+    assert 0 < played.slice.begin_ns < SECOND_NS / 2
+    assert (played.samples, played.load_cpu_s) == (20, (0.01, 0.01))
+
+
+def test_a_single_member_with_another_clock_answers_on_ours() -> None:
+    crew = Crew([FakeMember(clock_offset_ns=-SECOND_NS)])
+    crew.seat(ORDER)
+    played = crew.play(Turn(CELL, 0, seconds=0.1, settle_s=0.0))
+    assert 0 <= played.slice.begin_ns < SECOND_NS / 2
+
+
+def test_each_member_has_its_part_of_the_block_and_says_itself_what_it_used() -> None:
+    members = [FakeMember(requests=1), FakeMember(requests=2)]
+    crew = Crew(members)
+    crew.seat(ORDER)
+    blocks = [Block.from_json(member.told[0].values["block"]) for member in members]
+    assert [(block.part, block.parts) for block in blocks] == [(0, 2), (1, 2)]
+    assert blocks[0].contenders == ORDER.contenders
+    crew.play(Turn(CELL, -1, seconds=0.1, settle_s=0.0))
+    crew.measure()
+    for cycle in range(3):
+        crew.play(Turn(CELL, cycle, seconds=0.1, settle_s=0.0))
+    finished = crew.finish()
+    assert finished.load == (USAGE, USAGE)
+    (cell,) = finished.cells
+    assert cell.played.requests == len(cell.samples["slice"]) == 9
+    assert [one.cycle for one in cell.played.slices] == [0, 1, 2]
+    assert cell.samples["slice"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]

@@ -15,20 +15,16 @@ from harness.machine import environment
 from harness.machine import facts as machine
 from harness.models import Plan
 from harness.planning import plan
-from harness.planning.files import PROJECT, STACKS_FILE
-from harness.planning.options import PROFILES
-from harness.planning.scenarios import load_scenarios
-from harness.planning.stacks import load_stacks
-from harness.serving import services
+from harness.planning.files import PROJECT
+from harness.planning.options import PROFILES, RunOptions
+from harness.processes.child_environment import child_environment
+from harness.serving import upstream
 
 
 def todo(*scenarios: str) -> Plan:
     return plan.make_plan(
-        scenarios=load_scenarios(),
-        stacks=load_stacks(STACKS_FILE),
-        profile=PROFILES["smoke"],
-        seed=1,
-        chosen_scenarios=scenarios,
+        plan.load_catalogue(),
+        RunOptions(profile=PROFILES["smoke"], seed=1, scenarios=scenarios),
     )
 
 
@@ -83,29 +79,58 @@ def test_services_of_somebody_else_stand_in_the_description_without_the_password
     assert environment.describe(PROJECT, {})["upstream"] == environment.EMBEDDED
 
 
+@pytest.mark.parametrize(
+    ("url", "completed"),
+    [
+        ("postgresql://me@db:5433/mine", "postgresql://me:s%2F%20t@db:5433/mine"),
+        ("postgres://me:@[::1]/mine?sslmode=require", "postgres://me:@[::1]/mine?sslmode=require"),
+        ("postgresql://me@[::1]/mine", "postgresql://me:s%2F%20t@[::1]/mine"),
+        ("postgresql://me:own@db/mine", "postgresql://me:own@db/mine"),
+    ],
+)
+def test_a_password_beside_the_database_url_becomes_part_of_it(url: str, completed: str) -> None:
+    environ = {"DATABASE_URL": url, "PGPASSWORD": "s/ t"}
+    assert environment.database_url(environ) == completed
+    assert "s/ t" not in str(environment.describe(PROJECT, environ))
+    assert environment.database_url({"DATABASE_URL": url}) == url
+    assert environment.database_url({"PGPASSWORD": "s/ t"}) is None
+
+
+def test_a_password_without_a_user_is_refused() -> None:
+    with pytest.raises(BadInput, match="names no user for the password in PGPASSWORD"):
+        environment.database_url({"DATABASE_URL": "postgresql://db/mine", "PGPASSWORD": "s"})
+
+
+def test_a_run_in_another_environment_of_children_is_not_resumed() -> None:
+    before = environment.describe(PROJECT, {})
+    assert before["child_environment"] == child_environment()
+    now = {**before, "child_environment": {**child_environment(), "LC_ALL": "de_DE"}}
+    assert environment.differences(before, now) == ["child environment"]
+
+
 def test_where_there_is_no_git_the_commit_is_what_the_image_was_told(tmp_path: Path) -> None:
     assert environment.describe(tmp_path, {"TWINBENCH_COMMIT": "abc"})["git_commit"] == "abc"
 
 
 def test_the_upstream_must_have_the_latency_of_the_plan() -> None:
     with answering(b'{"status":"ok","latency":"constant:50"}') as address:
-        services._check_upstream(address, "constant:50")
+        upstream.check(address, "constant:50")
         with pytest.raises(BadInput, match="latency of constant:50, this run needs constant:20"):
-            services._check_upstream(address, "constant:20")
+            upstream.check(address, "constant:20")
 
 
 @pytest.mark.parametrize("body", [b'{"status":"ok"}', b"[]", b"hello"])
 def test_what_is_no_upstream_is_not_taken_for_one(body: bytes) -> None:
     with answering(body) as address, pytest.raises(BadInput, match="something else"):
-        services._check_upstream(address, "constant:50")
+        upstream.check(address, "constant:50")
 
 
 def test_an_upstream_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_ANSWERS_WITHIN_S", 0.1)
+    monkeypatch.setattr(upstream, "_ANSWERS_WITHIN_S", 0.1)
     with answering(b"") as address:
         pass
     with pytest.raises(ServiceFailed, match=f"{address[1]}\\) does not answer"):
-        services._check_upstream(address, "constant:50")
+        upstream.check(address, "constant:50")
 
 
 @pytest.mark.parametrize(

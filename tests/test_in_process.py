@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from io import StringIO
-from pathlib import Path
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from io import BytesIO
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from fastapi import FastAPI
 from flask import Flask
@@ -19,9 +19,12 @@ from apps import contract
 from apps.contract import Sample
 from harness import store
 from harness.analysis.analyse import analyse
-from harness.channel.messages import Turn
+from harness.channel.messages import Block, Contender, Message, Played, Turn
+from harness.channel.pipe import PipeFromMember
+from harness.channel.samples import unpack
 from harness.load import in_process
-from harness.models import Failure
+from harness.load.member import serve
+from harness.models import CellKey, Failure, Load
 from harness.report import sentences
 from tests.runs import FakeRun, hello_plan
 
@@ -50,9 +53,14 @@ def test_an_application_is_asked_through_its_own_frameworks_client(factory: Any)
         assert status == 404
 
 
-def player(*replies: Any) -> in_process.Player:
-    """Whose application gives these replies in turn, again and again."""
-    given = iter(replies * 1000)
+CELL = CellKey("a", "tests", "closed-1")
+BLOCK = Block("", (Contender(CELL, Load(1), url=""),), 0, 1, 1.0, seed="", origin_ns=0)
+
+
+def player(*replies: Any) -> in_process.ClientPlayer:
+    """A player whose application gives these replies in turn, again and again."""
+    # The first request is the one that is compared with the contract, before the slices.
+    given = itertools.chain([(200, RIGHT)], itertools.cycle(replies))
 
     def ask(sample: Sample) -> tuple[int, Mapping[str, str], bytes]:
         reply = next(given)
@@ -61,49 +69,86 @@ def player(*replies: Any) -> in_process.Player:
         status, body = reply
         return status, {}, body
 
-    return in_process.Player(ask, [HELLO], origin_ns=0)
+    return in_process.ClientPlayer(BLOCK, ask, [HELLO])
 
 
 def test_every_reply_is_checked_and_what_the_application_raises_is_an_error() -> None:
-    one = player((200, RIGHT), (200, b'{"message":"Good evening"}'), (500, b""), OSError("no"))
+    asking = player((200, RIGHT), (200, b'{"message":"Good evening"}'), (500, b""), OSError("no"))
     for cycle in range(4):
-        one.play(Turn("a", cycle, seconds=1e-9, settle_s=0.0))
-    failures = one.recorder.columns(0)["failure"].tolist()
+        asking.play(Turn(CELL, cycle, seconds=1e-9, settle_s=0.0))
+    failures = asking.recorder.columns(0)["failure"].tolist()
     wrong = [Failure.NONE, Failure.WRONG_BODY, Failure.WRONG_STATUS, Failure.CLOSED]
     assert failures == wrong
-    assert one.recorder.errors == 3
-    assert "OSError" in one.recorder.examples[-1]
+    assert asking.recorder.errors == 3
+    assert "OSError" in asking.recorder.examples[-1]
 
 
 def test_a_slice_waits_for_its_last_request_and_samples_follow_each_other() -> None:
-    one = player((200, RIGHT))
-    piece = one.play(Turn("a", 0, seconds=0.002, settle_s=0.001))
-    columns = one.recorder.columns(0)
-    assert piece.from_ns - piece.begin_ns == 1_000_000
-    assert piece.to_ns - piece.begin_ns == 2_000_000
+    asking = player((200, RIGHT))
+    played, samples = asking.play(Turn(CELL, 0, seconds=0.002, settle_s=0.001))
+    columns = asking.recorder.columns(0)
+    assert samples == len(columns["start_ns"])
+    assert played.from_ns - played.begin_ns == 1_000_000
+    assert played.to_ns - played.begin_ns == 2_000_000
     done_ns = columns["start_ns"] + columns["latency_ns"]
-    assert columns["start_ns"][0] >= piece.begin_ns
-    assert done_ns[-1] == piece.end_ns >= piece.to_ns
+    assert columns["start_ns"][0] >= played.begin_ns
+    assert done_ns[-1] == played.end_ns >= played.to_ns
     assert (np.diff(columns["start_ns"]) >= columns["latency_ns"][:-1]).all()
 
 
-def test_it_answers_orders_as_a_load_process_does(tmp_path: Path) -> None:
-    load = {"users": 1, "rate_rps": None, "arrivals": "poisson"}
-    file = tmp_path / "samples.parquet"
-    block = {
-        "scenario_file": "", "load": load, "part": 0, "parts": 1, "timeout_s": 1.0, "seed": "",
-        "origin_ns": 0, "contenders": [{"label": "a", "url": "", "samples_file": str(file)}],
-    }  # fmt: skip
-    turn = {"stack": "a", "cycle": 0, "seconds": 1e-9, "settle_s": 0.0, "begin_ns": 0}
-    orders = [{"order": "block", "block": block}]
-    orders += [{"order": "slice", **turn}, {"order": "measure"}, {"order": "slice", **turn}]
-    told = StringIO("".join(json.dumps(order) + "\n" for order in [*orders, {"order": "finish"}]))
-    answers = StringIO()
-    played = in_process._play(lambda sample: (200, {}, RIGHT), [HELLO], told, answers)
-    said = [json.loads(line)["event"] for line in answers.getvalue().splitlines()]
-    assert said == ["seated", "slice", "measuring", "slice"]
-    assert (played.label, played.requests, played.errors, len(played.slices)) == ("a", 1, 0, 1)
-    assert pq.read_table(file)["status"].to_pylist() == [200]
+def ordered(*orders: Message) -> BytesIO:
+    """Orders as they arrive over a pipe."""
+    stream = BytesIO()
+    for order in orders:
+        PipeFromMember(BytesIO(), stream).say(order)
+    stream.seek(0)
+    return stream
+
+
+def answered(stream: BytesIO) -> list[Message]:
+    """Answers as they leave over a pipe."""
+    reader = PipeFromMember(BytesIO(stream.getvalue()), BytesIO())
+    answers = []
+    while answer := reader.receive():
+        answers.append(answer)
+    return answers
+
+
+def test_it_answers_orders_as_a_load_process_does() -> None:
+    turn = Message("slice", {"turn": asdict(Turn(CELL, 0, seconds=1e-9, settle_s=0.0))})
+    block = Message("block", {"block": asdict(BLOCK)})
+    orders = ordered(block, turn, Message("measure"), turn, Message("finish"))
+    stream = BytesIO()
+    serve(
+        PipeFromMember(orders, stream),
+        lambda block: nullcontext(
+            in_process.ClientPlayer(block, lambda sample: (200, {}, RIGHT), [HELLO])
+        ),
+    )
+    answers = answered(stream)
+    assert [answer.kind for answer in answers] == [
+        *("seated", "slice", "measuring", "slice", "finished", "played")
+    ]
+    assert answers[1].values["report"]["cpu_s"] > 0
+    assert answers[4].values["usage"]["pss_bytes"] > 1 << 20
+    played = Played.from_json(answers[5].values["played"])
+    assert (played.cell, played.requests, played.errors, len(played.slices)) == (CELL, 1, 0, 1)
+    assert unpack(answers[5].data)["status"].tolist() == [200]
+
+
+def test_a_block_that_fails_is_answered_with_the_reason(capsys: pytest.CaptureFixture) -> None:
+    stream = BytesIO()
+    wrong = Message("block", {"block": {**asdict(BLOCK), "contenders": []}})
+    serve(
+        PipeFromMember(ordered(wrong), stream),
+        lambda block: nullcontext(
+            in_process.ClientPlayer(block, lambda sample: (200, {}, b""), [])
+        ),
+    )
+    (answer,) = answered(stream)
+    assert answer.kind == "failed"
+    assert answer.values["message"].startswith("ValueError: not enough values")
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_reply_is_held_against_the_contract_to_the_last_header() -> None:
@@ -116,7 +161,7 @@ def test_a_reply_is_held_against_the_contract_to_the_last_header() -> None:
 
 def test_what_a_test_suite_asks_is_found_missing_and_refused() -> None:
     asked = contract.tested(["GET /users/{id}", "GET /hello"])
-    assert [(one.path, one.status) for one in asked] == [
+    assert [(sample.path, sample.status) for sample in asked] == [
         ("/hello", 200),
         ("/users/1", 200),
         ("/users/0", 404),

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from harness.errors import Interrupted
 from harness.machine import placement
 from harness.processes import children as processes
 from harness.processes import meter
+from harness.processes.child_environment import child_environment
 from harness.processes.children import Child
 from harness.processes.interrupts import Interrupts
 
@@ -38,6 +40,35 @@ def test_a_child_that_does_not_want_to_end_is_ended(tmp_path: Path) -> None:
     processes.stop([child])
     assert time.monotonic() - begun < 5
     assert child.exit_code() == -signal.SIGKILL
+
+
+CALLERS = (
+    *("PGSERVICE", "PGSSLMODE", "PGOPTIONS", "PGPASSWORD", "HTTP_PROXY", "https_proxy", "NO_PROXY"),
+    *("PYTHONPATH", "PYTHONASYNCIODEBUG", "PYTHONHASHSEED", "PYTHONMALLOC", "LD_LIBRARY_PATH"),
+    *("LD_PRELOAD", "MALLOC_ARENA_MAX", "OTEL_EXPORTER_OTLP_ENDPOINT", "SSL_CERT_FILE", "LANG"),
+    *("LC_CTYPE", "UVICORN_WORKERS", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "GRANIAN_PORT"),
+    *("TWIN_JWT_SECRET", "UPSTREAM_LATENCY", "OMP_NUM_THREADS", "UV_THREADPOOL_SIZE"),
+)
+
+
+def test_no_variable_of_the_callers_reaches_a_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in CALLERS:
+        monkeypatch.setenv(name, "")  # empty, or the loader itself would complain
+    for name in ("PATH", "HOME", "LC_ALL", "TZ"):
+        monkeypatch.setenv(name, "/of/the/caller")
+    child = python(
+        tmp_path,
+        "import json, os; print(json.dumps(dict(os.environ)))",
+        environment={"TWIN_CLASSIFIER": "off"},
+    )
+    child.process.wait(10)
+    expected = {**child_environment(), "TWIN_CLASSIFIER": "off"}
+    assert json.loads(child.last_lines()) == expected
+    assert not set(expected) & set(CALLERS)
+    assert "/of/the/caller" not in expected.values()
+    processes.stop([child])
 
 
 def test_descendants_end_with_the_child(tmp_path: Path) -> None:

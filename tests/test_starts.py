@@ -19,13 +19,16 @@ from harness.channel.messages import Turn
 from harness.errors import ServerFailed
 from harness.measuring import by_starts
 from harness.measuring.blocks import Bench
-from harness.models import Analysis, Failure, Placement, Usage
+from harness.models import Analysis, CellKey, Failure, Placement, Usage
 from harness.report import sentences
 from harness.report.captions import captions
+from harness.serving.services import Services
+from harness.serving.targets import Target
 from tests.runs import A_STACK, FakeRun, hello_plan
 
 BASELINE = "flask-gthread"
 FIGURES = {BASELINE: [50.0] * 6, A_STACK: [25.0] * 6}  # starts per second: 20 and 40 ms
+CELL = CellKey(A_STACK, "startup", "closed-1")
 USED = Usage(cpu_s=0.7, pss_bytes=70 << 20, threads=3, context_switches=300)
 
 
@@ -89,7 +92,7 @@ def test_memory_is_shared_out_to_the_workers() -> None:
     assert "25.0\u00a0MiB per worker in flask-gthread" in answer.findings[-1].text
 
 
-def starter(monkeypatch: pytest.MonkeyPatch, folder: Path, outcome: Any) -> by_starts._Starter:
+def starter(monkeypatch: pytest.MonkeyPatch, folder: Path, outcome: Any) -> by_starts.Starter:
     """Whose servers are all like `outcome`: the first answer's body, or an error."""
 
     @contextmanager
@@ -97,34 +100,34 @@ def starter(monkeypatch: pytest.MonkeyPatch, folder: Path, outcome: Any) -> by_s
         assert given["cores"] == given["start_cores"] == (0,)  # confined from the first moment
         if isinstance(outcome, Exception):
             raise outcome
-        child = SimpleNamespace(spawned_at=by_starts.time.monotonic() - 0.5, tree=list)
-        yield {stacks[0].label: SimpleNamespace(child=child, ready_s=0.4, answer=outcome)}
+        child: Any = SimpleNamespace(spawned_at=by_starts.time.monotonic() - 0.5, tree=list)
+        label = stacks[0].label
+        yield {label: Target(label, "http://127.0.0.1:1", child, ready_s=0.4, first_reply=outcome)}
 
     monkeypatch.setattr(by_starts, "serving", serving)
-    monkeypatch.setattr(by_starts, "_come_to_rest", lambda server: None)
+    monkeypatch.setattr(by_starts, "_come_to_rest", lambda child: None)
     monkeypatch.setattr(by_starts, "lifetime", lambda pids: USED)
     todo = hello_plan(scenario="startup", users=())
-    (folder / "samples").mkdir()
-    around: Any = SimpleNamespace(environment={}, check=lambda: None)
     unused: Any = None
-    bench = Bench(todo, Placement((0,), (1,), (1,)), folder, folder, around, unused)
-    return by_starts._Starter(bench, todo.blocks[0], 1)
+    bench = Bench(todo, Placement((0,), (1,), (1,)), folder, folder, Services(), unused)
+    return by_starts.Starter(bench, todo.blocks[0])
 
 
 def test_a_start_is_one_sample_from_spawn_to_the_first_answer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    one = starter(monkeypatch, tmp_path, b'{"status":"ok"}')
-    piece, samples = one.play(Turn(A_STACK, 0, 1.5, 0.0))
-    one.play(Turn(A_STACK, 1, 1.5, 0.0))
-    assert samples == 1
-    assert piece.to_ns - piece.begin_ns == 400_000_000
-    assert piece.end_ns - piece.begin_ns >= 500_000_000
-    assert one.used[A_STACK].cpu_s == 2 * USED.cpu_s
-    assert one.used[A_STACK].pss_bytes == USED.pss_bytes
-    played = {each.label: each for each in one.finish()}[A_STACK]
-    assert (played.requests, played.errors) == (2, 0)
-    assert one.failed == {}
+    players = starter(monkeypatch, tmp_path, b'{"status":"ok"}')
+    played = players.play(Turn(CELL, 0, 1.5, 0.0))
+    players.play(Turn(CELL, 1, 1.5, 0.0))
+    assert (played.samples, played.load_cpu_s) == (1, ())
+    assert played.slice.to_ns - played.slice.begin_ns == 400_000_000
+    assert played.slice.end_ns - played.slice.begin_ns >= 500_000_000
+    assert players.used[A_STACK].cpu_s == 2 * USED.cpu_s
+    assert players.used[A_STACK].pss_bytes == USED.pss_bytes
+    finished = {cell.played.cell: cell for cell in players.finish().cells}[CELL]
+    assert (finished.played.requests, finished.played.errors) == (2, 0)
+    assert finished.samples["latency_ns"].tolist() == [400_000_000, 400_000_000]
+    assert players.failed == {}
 
 
 @pytest.mark.parametrize(
@@ -134,12 +137,12 @@ def test_a_start_is_one_sample_from_spawn_to_the_first_answer(
 def test_a_start_that_fails_is_an_error_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, outcome: Any
 ) -> None:
-    one = starter(monkeypatch, tmp_path, outcome)
-    one.play(Turn(A_STACK, 0, 1.5, 0.0))
-    played = {each.label: each for each in one.finish()}[A_STACK]
+    players = starter(monkeypatch, tmp_path, outcome)
+    players.play(Turn(CELL, 0, 1.5, 0.0))
+    played = {cell.played.cell: cell.played for cell in players.finish().cells}[CELL]
     assert (played.requests, played.errors) == (1, 1)
     (example,) = played.examples
-    assert example == one.failed[A_STACK]
+    assert example == players.failed[A_STACK]
     assert "ImportError" in example or "unexpected body" in example
 
 

@@ -27,6 +27,7 @@ from harness.models import (
     ScheduleKept,
     Stack,
     TimelinePoint,
+    Usage,
 )
 
 _MIB = 1 << 20
@@ -41,6 +42,7 @@ def summarise(
 ) -> CellSummary:
     """The row of a stack: figures over all rounds, and its gates."""
     own = figures[stack.label]
+    servers = _servers(own)
     others = [
         rounds for label, rounds in figures.items() if label != stack.label and len(rounds) > 0
     ]
@@ -67,10 +69,12 @@ def summarise(
         else stats.log_mean([one.throughput_rps for one in own], confidence),
         latency_ms=latency,
         cpu_us_per_request=stats.log_mean([one.cpu_us_per_request for one in own], confidence),
-        pss_mib=_pss_mib(block, own),
-        threads=max(one.cell.server.threads for one in own),
-        switches_per_request=sum(one.cell.server.context_switches for one in own)
-        / max(1, sum(one.sent for one in own)),
+        pss_mib=_pss_mib(block, servers),
+        threads=max(server.threads for server in servers) if servers else None,
+        switches_per_request=sum(server.context_switches for server in servers)
+        / max(1, sum(one.sent for one in own))
+        if servers
+        else math.nan,
         schedule=kept,
         gates=_gates(run, block, own, others, kept, latency),
         latency_curve_ms=tuple(pool.curve_ms()),
@@ -87,9 +91,16 @@ def _usages(rounds: Sequence[RoundFigures], group: str) -> list[CoreUsage]:
     return usages if len(usages) == len(rounds) else []
 
 
-def _pss_mib(block: BlockPlan, own: Sequence[RoundFigures]) -> float:
+def _servers(rounds: Sequence[RoundFigures]) -> list[Usage]:
+    """What the stack used in each round; empty if a round could not meter it."""
+    servers = [one.cell.server for one in rounds]
+    metered = [server for server in servers if server is not None]
+    return metered if len(metered) == len(servers) else []
+
+
+def _pss_mib(block: BlockPlan, servers: Sequence[Usage]) -> float:
     """The largest of the rounds; unknown where nothing started, or where our own code is in it."""
-    largest = max(one.cell.server.pss_bytes for one in own)
+    largest = max((server.pss_bytes for server in servers), default=0)
     known = largest and block.scenario.measures is not Measures.TEST_CLIENT
     return largest / _MIB if known else math.nan
 
@@ -149,6 +160,7 @@ def _gates(
     latency: Mapping[str, Estimate],
 ) -> tuple[GateResult, ...]:
     measures = block.scenario.measures
+    servers = _servers(figures)
     examples = [example for one in figures for example in one.cell.error_examples]
     wall_s = sum(one.cell.wall_s for one in figures)
     load_cpu_s = [
@@ -171,17 +183,17 @@ def _gates(
         result.append(
             gates.parity([difference for one in figures for difference in one.cell.parity])
         )
-        result.append(gates.alive([one.cell.died for one in figures if one.cell.died]))
+        if servers:
+            result.append(gates.alive([one.cell.died for one in figures if one.cell.died]))
     if load_cpu_s:  # a start and a test client have no load process
         result.append(gates.load_busy(load_cpu_s, wall_s))
     result.append(gates.settled(_halves_beside_others(figures, others)))
     # The CPU time of a start goes beyond its first answer, until it is at rest.
-    if measures is not Measures.STARTS:
+    if servers and measures is not Measures.STARTS:
         result.append(
             gates.possible(
                 float(np.mean([one.throughput_rps for one in figures])),
-                sum(one.cell.server.cpu_s for one in figures)
-                / max(1, sum(one.sent for one in figures)),
+                sum(server.cpu_s for server in servers) / max(1, sum(one.sent for one in figures)),
                 len(run.placement.servers),
             )
         )

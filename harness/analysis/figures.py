@@ -116,7 +116,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         slice_rps=slice_rps,
         # A request that was never sent costs the server nothing.
         cpu_us_per_request=cell.server.cpu_s / requests * 1e6
-        if requests and not cell.died
+        if cell.server is not None and requests and not cell.died
         else math.nan,
         schedule=schedule,
         cell=cell,

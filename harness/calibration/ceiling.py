@@ -1,4 +1,4 @@
-"""What one load process can do: against a server that does nothing, the way that stacks are loaded."""
+"""Finds out what one load process can do: it loads a server that does nothing as it loads stacks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.channel.messages import Contender, Played, Turn
+from harness.channel.samples import Columns
 from harness.errors import LoadFailed, ServerFailed
 from harness.measuring.crew import Crew, Order, crew
-from harness.models import Load, Placement
+from harness.models import CellKey, Load, Placement
 from harness.planning.files import PROJECT
 from harness.processes import children as processes
 from harness.processes.children import Child
@@ -27,14 +28,15 @@ _SLICE_S = 0.25
 
 
 def measure(where: Placement, *, seconds: float) -> dict[str, float]:
-    """Connections -> requests/s of one load process; every reply is checked, as ever.
+    """Measure connections -> requests/s of one load process, which checks every reply.
 
     Args:
-        where: the server on the servers' core, the load on its own.
-        seconds: of load, for all numbers of connections together; starting takes 1–2 s more.
+        where: Cores of the server and of the load.
+        seconds: Seconds of load for all numbers of connections together; to start everything takes
+            1 to 2 s more.
 
     Raises:
-        ServerFailed, LoadFailed: a process did not do its part.
+        ServerFailed, LoadFailed: A process did not do its part.
     """
     each_s = seconds / len(CONNECTIONS)
     with (
@@ -44,20 +46,18 @@ def measure(where: Placement, *, seconds: float) -> dict[str, float]:
         crew(size=1, cores=where.load[:1], logs=folder, folder=PROJECT) as load,
     ):
         return {
-            str(connections): rate_rps(
-                play(load, server.url, Load(connections), folder / "samples", seconds=each_s)
-            )
+            str(connections): rate_rps(play(load, server.url, Load(connections), seconds=each_s)[0])
             for connections in CONNECTIONS
         }
 
 
 class NoOpServer:
-    """The server that does nothing, from when it listens."""
+    """A server that does nothing, from the moment it listens."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
         ready = select.select([child.stdout], [], [], _READY_WITHIN_S)[0]
-        port = child.stdout.readline().strip() if ready else ""
+        port = child.stdout.readline().decode().strip() if ready else ""
         if not port:
             raise ServerFailed(
                 "the no-op server did not start; its last lines:", detail=child.last_lines()
@@ -67,7 +67,7 @@ class NoOpServer:
 
 @contextmanager
 def no_op_server(cores: Sequence[int], folder: Path) -> Iterator[NoOpServer]:
-    """Start it, and stop it at the end; its log goes into the folder."""
+    """Start a no-op server with its log in the folder; stop it at the end."""
     child = Child(
         "no-op server",
         [sys.executable, "-m", "harness.load.no_op"],
@@ -83,37 +83,37 @@ def no_op_server(cores: Sequence[int], folder: Path) -> Iterator[NoOpServer]:
 
 
 def play(
-    load: Crew, url: str, todo: Load, samples: Path, *, seconds: float, slice_s: float = _SLICE_S
-) -> Played:
-    """One block of slices against one server, after a short warm-up.
+    load: Crew, url: str, todo: Load, *, seconds: float, slice_s: float = _SLICE_S
+) -> tuple[Played, Columns]:
+    """Play one block of slices against one server, after a short warm-up.
 
     Raises:
-        LoadFailed: there was a reply that should not have been, or none at all.
+        LoadFailed: A reply was wrong, or no request was answered.
     """
+    cell = CellKey(_LABEL, "ceiling", todo.label)
     load.seat(
         Order(
             scenario_file=str(_SCENARIO),
-            contenders=(Contender(_LABEL, url, str(samples)),),
-            load=todo,
+            contenders=(Contender(cell, todo, url),),
             timeout_s=_TIMEOUT_S,
             seed="ceiling",
         )
     )
-    load.play(Turn(_LABEL, cycle=-1, seconds=_WARMUP_S, settle_s=0.0))
+    load.play(Turn(cell, cycle=-1, seconds=_WARMUP_S, settle_s=0.0))
     load.measure()
     for cycle in range(max(1, round(seconds / slice_s))):
-        load.play(Turn(_LABEL, cycle, slice_s, settle_s=0.0))
-    (played,) = load.finish()
+        load.play(Turn(cell, cycle, slice_s, settle_s=0.0))
+    ((played, samples),) = ((one.played, one.samples) for one in load.finish().cells)
     if played.errors or not played.requests:
         raise LoadFailed(
-            f"{played.errors:,} of {played.requests:,} requests to the no-op server failed: "
-            "a ceiling with failures is none",
+            f"{played.errors:,} of {played.requests:,} requests to the no-op server failed, so "
+            "there is no ceiling",
             detail="\n".join(played.examples),
         )
-    return played
+    return played, samples
 
 
 def rate_rps(played: Played) -> float:
-    """All requests by all the time that their slices took."""
-    wall_ns = sum(piece.end_ns - piece.begin_ns for piece in played.slices)
+    """All requests divided by the time of all slices."""
+    wall_ns = sum(one.end_ns - one.begin_ns for one in played.slices)
     return played.requests / (wall_ns / 1e9)

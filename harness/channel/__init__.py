@@ -1,4 +1,5 @@
-"""Carries orders to load processes and their answers back.
+"""Carries orders to members and their answers back.
 
-Both ends import this folder; it knows messages and how they travel, and not what is measured.
+A member is a process that plays slices: a load process, or a process with a test client. Both ends
+import this folder; it knows the messages and how they travel, and not what is measured.
 """

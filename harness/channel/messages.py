@@ -1,95 +1,164 @@
-"""What the harness and a load process say to each other: one JSON object a line.
+"""The messages between the measuring side and one member.
 
-A process with a test client (in_process.py) does the same for the one stack that it is, once it
-has said {"event": "ready"}.
+A block is one scenario under one load in one round. The measuring side orders a block, then slice
+after slice: so several members begin a slice together, and everybody's CPU clock can be read between
+two slices. At the end the member hands over what it has: its usage, and the samples of each cell.
 
-A block is one scenario in one round. The harness orders it and a load process seats one user per
-stack; then each slice is an order of its own, so that several load processes begin theirs
-together, and so that the harness can read everybody's CPU clock in between. At the end the load
-process writes the samples and says what it played.
+    order                      answer
+                               ready                       from a test client, before any order
+    block    {block}           seated
+    slice    {turn}            slice     {report}
+    measure                    measuring                   what was played until now was warm-up
+    finish                     finished  {usage}
+                               played    {played} + bytes  once for each cell; the bytes are samples
 
-    order                                      answer
-    {"order": "block", "block": {…}}           {"event": "seated"}
-    {"order": "slice", "stack": …, …}          {"event": "slice", "slice": {…}, "requests": …}
-    {"order": "measure"}                       {"event": "measuring"}: what came before was warm-up
-    {"order": "finish"}                        {"event": "done", "played": […]}
+Instead of any answer a member may send `failed {message}`.
 
-Instead of any answer it may say {"event": "failed", "message": …}.
+Times. A member has a clock of its own. Times in orders (`origin_ns`, `begin_ns`) are on the member's
+clock; times in answers count from the block's origin. Only measuring/crew.py converts.
 
-Nothing of Locust is imported here: both sides use this file.
+This file does not import Locust, because both ends use it.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from harness.models import Arrivals, Load, Slice
+from harness.models import Arrivals, CellKey, Load, Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An order or an answer."""
+
+    kind: str
+    values: Mapping[str, Any] = field(default_factory=dict)  # as JSON can hold them
+    data: bytes = b""
+
+
+class Channel(Protocol):
+    """The measuring side's end of the conversation with one member."""
+
+    @property
+    def clock_offset_ns(self) -> int:
+        """The member's clock minus ours, both as `time.perf_counter_ns` counts."""
+
+    def tell(self, order: Message) -> None:
+        """Send an order.
+
+        Raises:
+            LoadFailed: The member has died.
+        """
+
+    def answer(self, within_s: float) -> Message:
+        """Wait for the next answer.
+
+        Raises:
+            LoadFailed: The member has died, reported a failure or sent nothing in time.
+        """
+
+
+class MemberEnd(Protocol):
+    """A member's end of the conversation."""
+
+    def receive(self) -> Message | None:
+        """Wait for the next order; None if there are no more."""
+
+    def say(self, answer: Message) -> None:
+        """Send an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One stack of the block."""
+    """A cell of the block, and how it is loaded."""
 
-    label: str
+    cell: CellKey
+    load: Load  # of all members together
     url: str  # empty for a test client, which has no server
-    samples_file: str  # absolute path of the Parquet file to be written
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one load process is to do."""
+    """What one member is to play."""
 
     scenario_file: str  # absolute path
     contenders: tuple[Contender, ...]
-    load: Load  # of all load processes together
-    part: int  # which share of it is this process's, from 0
+    part: int  # which share of the load is this member's, from 0
     parts: int
-    timeout_s: float  # a request without an answer has failed
+    timeout_s: float  # a request without a reply after that long has failed
     seed: str
-    origin_ns: int  # of all times, on the clock that all processes of a machine share
-
-    def to_json(self) -> dict[str, Any]:
-        """As sent over the pipe."""
-        return asdict(self)
+    origin_ns: int  # on the member's clock; times in answers count from here
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Block:
-        """As received."""
-        contenders = tuple(Contender(**item) for item in value.pop("contenders"))
-        load = value.pop("load")
-        load["arrivals"] = Arrivals(load["arrivals"])
-        return cls(contenders=contenders, load=Load(**load), **value)
+    def from_json(cls, value: Mapping[str, Any]) -> Block:
+        """Read what `dataclasses.asdict` made."""
+        contenders = tuple(
+            Contender(CellKey(**one["cell"]), _load(one["load"]), one["url"])
+            for one in value["contenders"]
+        )
+        return cls(**{**value, "contenders": contenders})
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One slice of one stack, as ordered."""
+    """An order to play one slice of one cell."""
 
-    stack: str
+    cell: CellKey
     cycle: int
     seconds: float
     settle_s: float
-    begin_ns: int = 0  # not before this; on the shared clock
+    begin_ns: int | None = None  # when to begin, on the member's clock; None: at once
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Turn:
+        """Read what `dataclasses.asdict` made."""
+        return cls(**{**value, "cell": CellKey(**value["cell"])})
+
+
+@dataclass(frozen=True, slots=True)
+class SliceReport:
+    """What a member says of a slice that it has played."""
+
+    slice: Slice
+    samples: int
+    cpu_s: float  # the member's own CPU time from the order to the end of the slice
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SliceReport:
+        """Read what `dataclasses.asdict` made."""
+        return cls(**{**value, "slice": Slice(**value["slice"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of one stack in a block."""
+    """What came of one cell in a block."""
 
-    label: str
+    cell: CellKey
     requests: int
     errors: int
     starved: int
-    #: CPU seconds that each load process spent on spinning until a request was due.
+    #: CPU seconds that each member spent on spinning until a request was due.
     spun_s: tuple[float, ...]
     examples: tuple[str, ...]
     slices: tuple[Slice, ...]
-    parity: tuple[str, ...] = ()  # of a test client: how replies differed from the contract
+    parity: tuple[str, ...] = ()  # from a test client: how replies differed from the contract
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Played:
-        """As received."""
-        slices = tuple(Slice(**item) for item in value.pop("slices"))
-        value |= {name: tuple(value[name]) for name in ("examples", "parity", "spun_s")}
-        return cls(slices=slices, **value)
+    def from_json(cls, value: Mapping[str, Any]) -> Played:
+        """Read what `dataclasses.asdict` made."""
+        return cls(
+            **{
+                **value,
+                "cell": CellKey(**value["cell"]),
+                "slices": tuple(Slice(**one) for one in value["slices"]),
+                "spun_s": tuple(value["spun_s"]),
+                "examples": tuple(value["examples"]),
+                "parity": tuple(value["parity"]),
+            }
+        )
+
+
+def _load(value: Mapping[str, Any]) -> Load:
+    return Load(**{**value, "arrivals": Arrivals(value["arrivals"])})

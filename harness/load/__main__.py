@@ -1,88 +1,47 @@
-"""A load process: `python -m harness.load`, orders on stdin, answers on stdout (see block.py)."""
+"""A load process: `python -m harness.load` takes orders on stdin and answers on stdout.
+
+channel/messages.py has the table of orders and answers.
+"""
 
 from __future__ import annotations
 
 import gevent.monkey
 
-gevent.monkey.patch_all()  # before anything else is imported, as Locust wants it
+gevent.monkey.patch_all()  # Locust wants this before anything else is imported
 
 import gc  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import sys  # noqa: E402
 import time  # noqa: E402
-import traceback  # noqa: E402
 from collections import defaultdict  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
-from dataclasses import asdict  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 from locust.env import Environment  # noqa: E402
 from locust.util.load_locustfile import load_locustfile  # noqa: E402
 
-from harness import store  # noqa: E402
 from harness.channel.messages import Block, Played, Turn  # noqa: E402
+from harness.channel.pipe import PipeFromMember  # noqa: E402
+from harness.channel.samples import Columns  # noqa: E402
+from harness.load.member import serve  # noqa: E402
 from harness.load.users import ScenarioUser, Seat, seated  # noqa: E402
-from harness.models import Slice  # noqa: E402
+from harness.models import CellKey, Slice  # noqa: E402
 
 _SPAWN_WITHIN_S = 10.0
-_answers = os.fdopen(os.dup(1), "w")
 
 
 def main() -> None:
-    """Play blocks until the orders end."""
-    # A scenario that prints must not talk into our answers: its output goes to the log.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for order in _orders():
-        try:
-            _play(Block.from_json(order["block"]))
-        except Exception as error:
-            traceback.print_exc()
-            _say("failed", message=f"{type(error).__name__}: {error}")
-
-
-def _orders() -> Iterator[dict[str, Any]]:
-    for line in sys.stdin:
-        yield json.loads(line)
-
-
-def _say(event: str, **values: Any) -> None:
-    print(json.dumps({"event": event, **values}), flush=True, file=_answers)
-
-
-def _play(block: Block) -> None:
-    with _users(block) as seats:
-        _say("seated")
-        slices: defaultdict[str, list[Slice]] = defaultdict(list)
-        for order in _orders():
-            match order.pop("order"):
-                case "slice":
-                    turn = Turn(**order)
-                    piece = _slice(seats[turn.stack], turn)
-                    slices[turn.stack].append(piece)
-                    requests = seats[turn.stack].recorder.last_slice
-                    _say("slice", slice=asdict(piece), requests=requests)
-                case "measure":
-                    for seat in seats.values():
-                        seat.forget_warmup()
-                    slices.clear()
-                    _say("measuring")
-                case "finish":
-                    _say("done", played=_write(block, seats, slices))
-                    return
+    """Play blocks until there are no more orders."""
+    serve(PipeFromMember.on_stdio(), _seat)
 
 
 @contextmanager
-def _users(block: Block) -> Iterator[dict[str, Seat]]:
-    """One Locust user per stack, each waiting in its seat."""
-    seats = {contender.label: Seat(contender.label) for contender in block.contenders}
+def _seat(block: Block) -> Iterator[LoadPlayer]:
+    """Start one Locust user per cell; each waits in its seat until the block is over."""
+    seats = {contender.cell: Seat() for contender in block.contenders}
     scenario = _scenario(block.scenario_file)
     environment = Environment(
         user_classes=[
-            seated(scenario, seats[contender.label], contender.url, block)
+            seated(scenario, seats[contender.cell], contender, block)
             for contender in block.contenders
         ]
     )
@@ -92,7 +51,7 @@ def _users(block: Block) -> Iterator[dict[str, Seat]]:
         with gevent.Timeout(_SPAWN_WITHIN_S):
             while any(seat.fleet is None for seat in seats.values()):
                 gevent.sleep(0.005)
-        yield seats
+        yield LoadPlayer(seats, block.origin_ns)
     finally:
         for seat in seats.values():
             if seat.fleet is not None:
@@ -109,41 +68,50 @@ def _scenario(file: str) -> type[ScenarioUser]:
     return found[0]
 
 
-def _slice(seat: Seat, turn: Turn) -> Slice:
-    # A collection in the middle of a slice would be measured as the server's latency.
-    gc.collect(0)
-    gc.disable()
-    try:
-        while time.perf_counter_ns() < turn.begin_ns:
-            pass  # all load processes begin together; a sleep would overshoot
-        return seat.play(turn.cycle, turn.seconds, turn.settle_s)
-    finally:
-        gc.enable()
+class LoadPlayer:
+    """Plays slices by letting one user after the other load its stack."""
 
+    def __init__(self, seats: dict[CellKey, Seat], origin_ns: int) -> None:
+        self._seats = seats
+        self._origin_ns = origin_ns
+        self._slices: defaultdict[CellKey, list[Slice]] = defaultdict(list)
 
-def _write(
-    block: Block, seats: dict[str, Seat], slices: dict[str, list[Slice]]
-) -> list[dict[str, Any]]:
-    """Samples to Parquet; what is to be said of each stack."""
-    played = []
-    for contender in block.contenders:
-        seats[contender.label].look_back()
-        recorder = seats[contender.label].recorder
-        store.write_samples(Path(contender.samples_file), recorder.columns(block.origin_ns))
-        played.append(
-            asdict(
-                Played(
-                    label=contender.label,
-                    requests=len(recorder),
-                    errors=recorder.errors,
-                    starved=recorder.starved,
-                    spun_s=(recorder.spun_ns / 1e9,),
-                    examples=recorder.examples,
-                    slices=tuple(slices[contender.label]),
-                )
+    def play(self, turn: Turn) -> tuple[Slice, int]:
+        """Let the cell's user load its stack for one slice."""
+        seat = self._seats[turn.cell]
+        # A collection in the middle of a slice would be measured as the server's latency.
+        gc.collect(0)
+        gc.disable()
+        try:
+            while turn.begin_ns is not None and time.perf_counter_ns() < turn.begin_ns:
+                pass  # all members begin together; a sleep would overshoot
+            played = seat.play(turn.cycle, turn.seconds, turn.settle_s)
+        finally:
+            gc.enable()
+        self._slices[turn.cell].append(played)
+        return played, seat.recorder.last_slice
+
+    def forget_warmup(self) -> None:
+        """Drop what was recorded; connections stay open."""
+        for seat in self._seats.values():
+            seat.forget_warmup()
+        self._slices.clear()
+
+    def results(self) -> Iterator[tuple[Played, Columns]]:
+        """Every cell with its samples."""
+        for cell, seat in self._seats.items():
+            seat.look_back()
+            recorder = seat.recorder
+            played = Played(
+                cell=cell,
+                requests=len(recorder),
+                errors=recorder.errors,
+                starved=recorder.starved,
+                spun_s=(recorder.spun_ns / 1e9,),
+                examples=recorder.examples,
+                slices=tuple(self._slices[cell]),
             )
-        )
-    return played
+            yield played, recorder.columns(self._origin_ns)
 
 
 if __name__ == "__main__":

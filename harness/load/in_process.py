@@ -1,67 +1,62 @@
-"""A stack's application in one process with its framework's own test client.
+"""A stack's application in one process with the test client of its own framework.
 
-`python -m harness.load.in_process FACTORY ENDPOINT…` takes orders on stdin and answers on stdout
-as the load process does (see block.py). Nobody but this process sends: what it uses is what the
-application, the test client and this loop use together. Nothing of Locust is imported here, which
-would patch the standard library under the application's feet.
+`python -m harness.load.in_process FACTORY ENDPOINT…` is a member: it takes orders on stdin and
+answers on stdout, as a load process does. Nobody else sends requests to the application, so what this
+process uses is what the application, the test client and the loop here use together. Nothing of
+Locust is imported, because Locust would patch the standard library that the application uses.
 """
 
 from __future__ import annotations
 
 import importlib
 import itertools
-import json
-import os
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, replace
-from pathlib import Path
-from typing import IO, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from apps import contract
 from apps.contract import Sample
-from harness import store
-from harness.channel.messages import Block, Played, Turn
+from harness.channel.messages import Block, Message, Played, Turn
+from harness.channel.pipe import PipeFromMember
+from harness.channel.samples import Columns
 from harness.checking import parity
 from harness.load.client import Request
 from harness.load.connection import Outcome
+from harness.load.member import serve
 from harness.load.recorder import Recorder
 from harness.models import Failure, Slice
 
-#: Status, headers and body of the reply to a sample.
+#: Sends a sample; returns status, headers and body of the reply.
 Ask = Callable[[Sample], tuple[int, Mapping[str, str], bytes]]
 
 
 def main(factory: str, *endpoints: str) -> None:
-    """Build the application, then play one block."""
-    answers = os.fdopen(os.dup(1), "w")
-    # An application that prints must not talk into our answers: its output goes to the log.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """Build the application, then play blocks until there are no more orders."""
+    end = PipeFromMember.on_stdio()
     try:
         samples = contract.tested(endpoints)
         module, _, name = factory.partition(":")
         with client(getattr(importlib.import_module(module), name)()) as ask:
-            differences = _differences(ask, samples, "before")
-            _say(answers, "ready")
-            played = _play(ask, samples, sys.stdin, answers)
-            differences += _differences(ask, samples, "after")
-            _say(answers, "done", played=[asdict(replace(played, parity=differences))])
+            end.say(Message("ready"))
+            serve(end, lambda block: nullcontext(ClientPlayer(block, ask, samples)))
     except Exception as error:
         traceback.print_exc()
-        _say(answers, "failed", message=f"{type(error).__name__}: {error}")
+        end.say(Message("failed", {"message": f"{type(error).__name__}: {error}"}))
 
 
 def client(app: Any) -> AbstractContextManager[Ask]:
-    """The test client that an application's own framework has; lifespan runs once around it."""
-    return _of_flask(app) if hasattr(app, "test_client") else _of_fastapi(app)
+    """The test client of the application's framework; the lifespan runs once around it."""
+    return _flask_client(app) if hasattr(app, "test_client") else _fastapi_client(app)
 
 
 @contextmanager
-def _of_flask(app: Any) -> Iterator[Ask]:
-    test_client = app.test_client()  # not as a context, which would keep each request's alive
+def _flask_client(app: Any) -> Iterator[Ask]:
+    test_client = (
+        app.test_client()
+    )  # not as a context manager, which would keep the context of each request
 
     def ask(sample: Sample) -> tuple[int, Mapping[str, str], bytes]:
         reply = test_client.open(
@@ -73,7 +68,7 @@ def _of_flask(app: Any) -> Iterator[Ask]:
 
 
 @contextmanager
-def _of_fastapi(app: Any) -> Iterator[Ask]:
+def _fastapi_client(app: Any) -> Iterator[Ask]:
     from fastapi.testclient import TestClient
 
     with TestClient(app) as test_client:
@@ -87,42 +82,8 @@ def _of_fastapi(app: Any) -> Iterator[Ask]:
         yield ask
 
 
-def _play(ask: Ask, samples: Sequence[Sample], orders: IO[str], answers: IO[str]) -> Played:
-    """The block; samples are written when it is finished."""
-    block = Block.from_json(json.loads(orders.readline())["block"])
-    (contender,) = block.contenders
-    player = Player(ask, samples, block.origin_ns)
-    _say(answers, "seated")
-    for line in orders:
-        order = json.loads(line)
-        match order.pop("order"):
-            case "slice":
-                piece = player.play(Turn(**order))
-                _say(answers, "slice", slice=asdict(piece), requests=player.recorder.last_slice)
-            case "measure":
-                player.forget_warmup()
-                _say(answers, "measuring")
-            case "finish":
-                recorder = player.recorder
-                store.write_samples(Path(contender.samples_file), recorder.columns(block.origin_ns))
-                return Played(
-                    label=contender.label,
-                    requests=len(recorder),
-                    errors=recorder.errors,
-                    starved=0,
-                    spun_s=(),
-                    examples=recorder.examples,
-                    slices=tuple(player.slices),
-                )
-    raise EOFError("the orders ended in the middle of a block")
-
-
-def _say(answers: IO[str], event: str, **values: Any) -> None:
-    print(json.dumps({"event": event, **values}), flush=True, file=answers)
-
-
 def _differences(ask: Ask, samples: Sequence[Sample], when: str) -> tuple[str, ...]:
-    """Every sample's reply held against the contract to the byte, headers too."""
+    """Compare every sample's reply with the contract to the byte, headers too."""
     return tuple(
         f"{when}: {sample.name}: {problem}"
         for sample in samples
@@ -130,30 +91,34 @@ def _differences(ask: Ask, samples: Sequence[Sample], when: str) -> tuple[str, .
     )
 
 
-class Player:
-    """Asks one request after the other, in turn, while it is its stack's slice.
+class ClientPlayer:
+    """Sends one request after the other while its cell has its turn.
 
-    The garbage collector is left as the application has it: here it is part of what is measured.
+    The garbage collector stays as the application has it, because it is part of what is measured.
     """
 
-    def __init__(self, ask: Ask, samples: Sequence[Sample], origin_ns: int) -> None:
+    def __init__(self, block: Block, ask: Ask, samples: Sequence[Sample]) -> None:
+        (contender,) = block.contenders
+        self._cell = contender.cell
+        self._origin_ns = block.origin_ns
         self._ask = ask
-        self._asked = itertools.cycle([(one, Request(one, "testserver")) for one in samples])
-        self._origin_ns = origin_ns
+        self._samples = samples
+        self._requests = itertools.cycle([(one, Request(one, "testserver")) for one in samples])
+        self._parity = _differences(ask, samples, "before")
         self.forget_warmup()
 
     def forget_warmup(self) -> None:
-        """Record afresh."""
+        """Drop what was recorded."""
         self.recorder = Recorder()
-        self.slices: list[Slice] = []
+        self._slices: list[Slice] = []
 
-    def play(self, turn: Turn) -> Slice:
-        """One slice; a request that is under way at its end is waited for."""
+    def play(self, turn: Turn) -> tuple[Slice, int]:
+        """Play one slice; a request that is under way at its end is waited for."""
         self.recorder.begin_slice()
         begin_ns = now_ns = time.perf_counter_ns()
         to_ns = begin_ns + round(turn.seconds * 1e9)
         while now_ns < to_ns:
-            sample, request = next(self._asked)
+            sample, request = next(self._requests)
             start_ns = time.perf_counter_ns()
             try:
                 status, _, body = self._ask(sample)
@@ -166,15 +131,29 @@ class Player:
             now_ns = done_ns
         self.recorder.end_slice()
         origin_ns = self._origin_ns
-        piece = Slice(
+        played = Slice(
             cycle=turn.cycle,
             begin_ns=begin_ns - origin_ns,
             from_ns=begin_ns + round(turn.settle_s * 1e9) - origin_ns,
             to_ns=to_ns - origin_ns,
             end_ns=now_ns - origin_ns,
         )
-        self.slices.append(piece)
-        return piece
+        self._slices.append(played)
+        return played, self.recorder.last_slice
+
+    def results(self) -> Iterator[tuple[Played, Columns]]:
+        """The one cell with its samples."""
+        played = Played(
+            cell=self._cell,
+            requests=len(self.recorder),
+            errors=self.recorder.errors,
+            starved=0,
+            spun_s=(),
+            examples=self.recorder.examples,
+            slices=tuple(self._slices),
+            parity=self._parity + _differences(self._ask, self._samples, "after"),
+        )
+        yield played, self.recorder.columns(self._origin_ns)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from gevent.queue import Queue
 from locust import User, events, task
 
 from apps import contract
-from harness.channel.messages import Block
+from harness.channel.messages import Block, Contender
 from harness.load.client import address, requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.connection import Connection, Outcome, Sendable
@@ -145,8 +145,7 @@ def _complaint(environment: Any) -> str:
 class Seat:
     """The place where a stack's user waits for its turn, and where it leaves the result."""
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    def __init__(self) -> None:
         self.fleet: Fleet | None = None
         self._orders: Queue[tuple[int, float, float]] = Queue()
         self._done: Queue[Slice | BaseException] = Queue()
@@ -185,40 +184,44 @@ class Seat:
             self._done.put(error)
 
 
-def seated(scenario: type[ScenarioUser], seat: Seat, base_url: str, block: Block) -> type[User]:
+def seated(
+    scenario: type[ScenarioUser], seat: Seat, contender: Contender, block: Block
+) -> type[User]:
     """A user class that drives all connections of the scenario to one stack, in turns."""
+    url = contender.url
 
     def on_start(self: ScenarioUser) -> None:
-        seat.fleet = _fleet(requests_for(self.samples, base_url), seat.label, base_url, block)
+        seat.fleet = _fleet(requests_for(self.samples, url), contender, block)
 
     def take_turn(self: ScenarioUser) -> None:
         seat.take_turn()
 
-    name = f"{scenario.__name__} on {seat.label}"
+    name = f"{scenario.__name__} on {contender.cell.stack}"
     user: type[User] = type(
-        name, (scenario,), {"host": base_url, "fixed_count": 1, "on_start": on_start}
+        name, (scenario,), {"host": url, "fixed_count": 1, "on_start": on_start}
     )
     user.tasks = [take_turn]  # in place of the scenario's task, which sends a single request
     return user
 
 
-def _fleet(requests: list[Sendable], label: str, base_url: str, block: Block) -> Fleet:
-    """The connections of this load process to one stack: its share of the block's load."""
+def _fleet(requests: list[Sendable], contender: Contender, block: Block) -> Fleet:
+    """The connections of this load process to one stack: its share of the cell's load."""
+    url, load = contender.url, contender.load
     settings: dict[str, Any] = {
         "timeout_s": block.timeout_s,
-        "seed": f"{block.seed} {label} {block.part}",
+        "seed": f"{block.seed} {contender.cell.stack} {block.part}",
         "origin_ns": block.origin_ns,
     }
-    if block.load.is_open:
+    if load.is_open:
         return OpenFleet(
-            base_url,
+            url,
             requests,
-            block.load,
+            load,
             schedule_seed=block.seed,
             part=block.part,
             parts=block.parts,
             **settings,
         )
     # The first parts take one connection more each, until the remainder is used up.
-    size = block.load.users // block.parts + (block.part < block.load.users % block.parts)
-    return ClosedFleet(base_url, requests, size, **settings)
+    size = load.users // block.parts + (block.part < load.users % block.parts)
+    return ClosedFleet(url, requests, size, **settings)

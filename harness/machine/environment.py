@@ -1,4 +1,4 @@
-"""What a run took place on: written into run.json, so that figures are not read without it."""
+"""Describes what a run took place on: run.json keeps it, so that nobody reads figures without it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import psutil
 
@@ -19,19 +19,21 @@ from harness.machine import facts as machine
 from harness.machine import placement
 from harness.models import Plan
 from harness.planning.stacks import worker_count
+from harness.processes.child_environment import child_environment
 
-#: In the place of an address: a service that we start ourselves.
+#: Stands for the address of a service that we start ourselves.
 EMBEDDED = "embedded"
-#: Variables that stand in for options of `twinbench run`.
+#: Variables that replace options of `twinbench run`.
 _OPTIONS = (
     *("TWINBENCH_SCENARIOS", "TWINBENCH_PROFILE"),
     *("TWINBENCH_STACKS", "TWINBENCH_ROUNDS"),
 )
+_DATABASE_EXAMPLE = "postgresql://user@localhost:5432/name"
 _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
 def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
-    """Facts of the machine, the software and the surroundings; JSON values only."""
+    """Describe the machine, the software and the services; JSON values only, and no secrets."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
@@ -45,6 +47,7 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
         "container": machine.limits(),
         "database": _database(environ),
         "upstream": _upstream(environ),
+        "child_environment": child_environment(),
         "git_commit": _git(project, "rev-parse", "HEAD") or environ.get("TWINBENCH_COMMIT", ""),
         "git_dirty": _dirty(project),
         "packages": {
@@ -57,42 +60,44 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
     }
 
 
-#: What may not change in the middle of a run.
+#: Facts that may not change in the middle of a run.
 _FIXED = (
     *("cpu", "cores", "kernel", "python", "packages", "container"),
-    *("database", "upstream", "git_commit"),
+    *("database", "upstream", "git_commit", "child_environment"),
 )
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
-    """Which of the facts that decide a figure differ between two descriptions."""
+    """Names of the facts that decide a figure and differ between two descriptions."""
     return [name.replace("_", " ") for name in _FIXED if before.get(name) != now.get(name)]
 
 
-#: Measured with four stacks: 506 MB at most, of which 75 MiB a server process. PostgreSQL is not
-#: in it, since a container of its own has it where there are limits.
+#: Measured with four stacks: 506 MB at most, of which each server process had 75 MiB. PostgreSQL is
+#: not included, because it has a container of its own where there are limits.
 _BASE_BYTES = 300 << 20
 _PROCESS_BYTES = 80 << 20
 _CLASSIFIER_BYTES = 170 << 20
 
 
 def check_limits(facts: Mapping[str, object], todo: Plan) -> None:
-    """Hold what our control groups allow against what a run takes.
+    """Compare what our control groups allow with what a run takes.
 
     Args:
-        facts: as `describe` found them.
-        todo: what is going to run.
+        facts: The description that `describe` made.
+        todo: The plan that is about to run.
 
     Raises:
-        EnvironmentFailed: they allow less; processes would be killed, or stopped for most of the time.
+        EnvironmentFailed: The limits are too low: processes would be killed, or stopped most of the
+            time.
     """
     limits = facts["container"]
     assert isinstance(limits, Mapping)
     cpu_cores, memory_bytes = limits["cpu_cores"], limits["memory_bytes"]
     if cpu_cores is not None and cpu_cores < 1:
         raise EnvironmentFailed(
-            f"a limit of {cpu_cores:g} cores of CPU time: the servers alone take 1, and the load "
-            "another; raise it (CPUS with Docker Compose) or give whole cores (CPUSET)"
+            f"the control group has a limit of {cpu_cores:g} cores of CPU time, but the servers take 1 and "
+            "the load takes another: raise the limit (CPUS with Docker Compose), or give whole "
+            "cores (CPUSET)"
         )
     cores = placement.place_here(todo.generators).servers
     processes = sum(worker_count(stack, todo.workers, cores) for stack in todo.stacks)
@@ -101,13 +106,14 @@ def check_limits(facts: Mapping[str, object], todo: Plan) -> None:
     needed = _BASE_BYTES + processes * each
     if memory_bytes is not None and memory_bytes < needed:
         raise EnvironmentFailed(
-            f"a limit of {memory_bytes >> 20:,} MiB of memory: {len(todo.stacks)} stacks take about "
-            f"{needed >> 20:,} MiB; raise it (MEMORY with Docker Compose) or name fewer stacks"
+            f"the control group has a limit of {memory_bytes >> 20:,} MiB of memory, but "
+            f"{len(todo.stacks)} stacks take about {needed >> 20:,} MiB: raise the limit (MEMORY "
+            "with Docker Compose), or name fewer stacks"
         )
 
 
 def fingerprint() -> str:
-    """A short name of this machine: the same as long as its figures can be compared."""
+    """Short name of this machine; it stays the same as long as figures can be compared."""
     hardware = (platform.node(), _cpu_model(), str(placement.usable_cores()))
     return hashlib.sha256("\n".join(hardware).encode()).hexdigest()[:12]
 
@@ -125,15 +131,42 @@ def _cpu_model() -> str:
 def _distribution() -> str:
     try:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "")
-    except OSError:  # no such file outside Linux
+    except OSError:  # only Linux has that file
         return platform.platform()
 
 
 def _database(environ: Mapping[str, str]) -> str:
-    example = "postgresql://user@localhost:5432/name"
-    parts = _parsed(environ, "DATABASE_URL", _DATABASE_SCHEMES, example)
-    # Without user and password: run.json is meant to be shown around.
+    parts = _database_parts(environ)
+    # Without user and password, because run.json is meant to be shown to others.
     return f"{parts.hostname}:{parts.port or 5432}{parts.path}" if parts else EMBEDDED
+
+
+def database_url(environ: Mapping[str, str]) -> str | None:
+    """DATABASE_URL with the password of PGPASSWORD, if it has none; None if it is not set.
+
+    The password goes into the URL because children have no other variable of PostgreSQL's.
+
+    Raises:
+        BadInput: DATABASE_URL is no address of a database, or PGPASSWORD has no user to belong to.
+    """
+    parts = _database_parts(environ)
+    if parts is None:
+        return None
+    password = environ.get("PGPASSWORD")
+    if not password or parts.password is not None:
+        return parts.geturl()
+    if not parts.username:
+        raise BadInput(
+            "DATABASE_URL names no user for the password in PGPASSWORD: "
+            f"give it a value such as {_DATABASE_EXAMPLE}, or unset PGPASSWORD"
+        )
+    user, _, host = parts.netloc.rpartition("@")
+    netloc = f"{user.removesuffix(':')}:{quote(password, safe='')}@{host}"
+    return parts._replace(netloc=netloc).geturl()
+
+
+def _database_parts(environ: Mapping[str, str]) -> SplitResult | None:
+    return _parsed(environ, "DATABASE_URL", _DATABASE_SCHEMES, _DATABASE_EXAMPLE)
 
 
 def _upstream(environ: Mapping[str, str]) -> str:
@@ -142,26 +175,28 @@ def _upstream(environ: Mapping[str, str]) -> str:
 
 
 def upstream_address(environ: Mapping[str, str]) -> tuple[str, int] | None:
-    """Host and port of an upstream that runs already; None where UPSTREAM_URL is not set.
+    """Host and port in UPSTREAM_URL; None if it is not set.
 
     Raises:
-        BadInput: it is no address.
+        BadInput: UPSTREAM_URL is no address of an HTTP server.
     """
     parts = _parsed(environ, "UPSTREAM_URL", ("http",), "http://127.0.0.1:8100")
     if parts and (parts.path.strip("/") or parts.query):
-        raise BadInput("UPSTREAM_URL has a path: give host and port alone: http://127.0.0.1:8100")
+        raise BadInput(
+            "UPSTREAM_URL has a path: give only host and port, such as http://127.0.0.1:8100"
+        )
     return (parts.hostname or "", parts.port or 80) if parts else None
 
 
 def _parsed(
     environ: Mapping[str, str], variable: str, schemes: Sequence[str], example: str
 ) -> SplitResult | None:
-    """The address in a variable, its port known to be a number; None where it is not set."""
-    given = environ.get(variable)
-    if not given:
+    """The address in a variable, with a valid port; None if the variable is not set."""
+    value = environ.get(variable)
+    if not value:
         return None
     try:
-        parts = urlsplit(given)
+        parts = urlsplit(value)
         _ = parts.port
     except ValueError as error:
         raise BadInput(f"{variable} is not an address: {error}") from None
@@ -173,7 +208,7 @@ def _parsed(
 
 
 def _dirty(project: Path) -> bool | None:
-    """Whether files differ from the commit; None where git can't say."""
+    """Whether files differ from the commit; None if git can't say."""
     if not _git(project, "rev-parse", "HEAD"):
         return None
     return bool(_git(project, "status", "--porcelain", "--untracked-files=no"))
@@ -189,11 +224,11 @@ def _git(project: Path, *arguments: str) -> str:
             timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""  # no git, no commit: the run is as good without
+        return ""  # git is not installed; a run does not need it
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def command_line(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The command as the user would type it again, with the variables that stood in for options."""
-    told = [f"{name}={environ[name]}" for name in _OPTIONS if environ.get(name)]
-    return (*told, "twinbench", *sys.argv[1:])
+    """The command as the user would type it again, with the variables that replaced options."""
+    variables = [f"{name}={environ[name]}" for name in _OPTIONS if environ.get(name)]
+    return (*variables, "twinbench", *sys.argv[1:])

@@ -1,4 +1,4 @@
-"""What all ways of measuring share: what they find ready, what they must be, how turns are taken."""
+"""What all ways of measuring share: the bench, the protocols, and how stacks take turns."""
 
 from __future__ import annotations
 
@@ -6,62 +6,67 @@ import dataclasses
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
+from harness import store
 from harness.analysis import gates
 from harness.channel.messages import Played, Turn
 from harness.machine import facts
+from harness.measuring.players import PlayedSlice, Players
 from harness.models import (
     OTHER_CORES,
     SERVER_CORES,
     BlockPlan,
     BlockUsage,
     BusyProcess,
+    CellKey,
     CellRound,
     CoreUsage,
     Measures,
     Placement,
     Plan,
-    Slice,
     Usage,
 )
 from harness.planning.plan import turns as drawn_turns
 from harness.processes import foreign
 from harness.processes.foreign import CoreSeconds
+from harness.processes.meter import Meter
 from harness.serving.services import Services
 
-#: A request without an answer has failed; a stack that can't drain within this is overloaded.
+#: A request without a reply after this has failed; a stack that can't drain in it is overloaded.
 TIMEOUT_S = 10.0
-#: Roles beside the stacks; no stack's label begins with a space.
-POSTGRES, UPSTREAM, HARNESS = " postgres", " upstream", " harness"
+#: The role of this very process.
+HARNESS = "harness"
+
+_T = TypeVar("_T")
 
 
 class Listener(Protocol):
-    """Who wants to know how far a run is."""
+    """Hears how far a run is."""
 
     def preparing(self, what: str) -> None:
-        """Something starts that takes a moment."""
+        """Something begins that takes a moment."""
 
     def round_started(self, number: int) -> None:
         """A round begins."""
 
     def block_started(self, block: BlockPlan) -> None:
-        """A block's warm-up begins."""
+        """The warm-up of a block begins."""
 
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
-        """One stack had one turn of so many seconds."""
+        """A stack had a turn of so many seconds."""
 
     def round_ended(self, number: int) -> None:
-        """A round is in the journal."""
+        """The journal has a whole round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What stands ready as long as a run goes on."""
+    """What is there as long as a run goes on."""
 
     plan: Plan
     placement: Placement
@@ -71,29 +76,25 @@ class Bench:
     listener: Listener
 
     def environment(self, measures: Measures) -> dict[str, str]:
-        """TWIN_* variables that all stacks have alike, in every round of a run.
+        """TWIN_* variables that all stacks share, in every round of a run.
 
-        They depend on what is measured in that way at any time: a round that is gone on with
-        has the same as one that was not cut off.
+        They depend on all blocks of the plan that are measured in this way, and not on the blocks of
+        one round: so stacks are the same in a round that was resumed as in one that was not cut off.
         """
         scenarios = [block.scenario for block in self.plan.blocks]
         needs = {need for one in scenarios if one.measures is measures for need in one.needs}
         return {
             **self.services.environment,
-            # A stack that keeps its upstream waiting is slow, and is to be measured as slow:
-            # with the twins' usual 2 s, a slow machine would turn its tail into errors.
+            # A stack that keeps its upstream waiting is slow, and has to be measured as slow. With
+            # the twins' default of 2 s, a slow machine would turn the slowest replies into errors.
             "TWIN_UPSTREAM_TIMEOUT_S": str(TIMEOUT_S),
-            # Whoever is not asked for a prediction is spared seconds of importing, and 170 MiB.
+            # A stack without a classifier starts seconds sooner and takes 170 MiB less.
             "TWIN_CLASSIFIER": "on" if "classifier" in needs else "off",
         }
 
-    def samples_file(self, block: BlockPlan, label: str, number: int) -> str:
-        """Where a cell's samples of a round go, relative to the run's folder."""
-        return f"samples/{block.scenario.name}.{label}.{block.load.label}.r{number:02}.parquet"
-
-    def samples_path(self, block: BlockPlan, label: str, number: int) -> Path:
-        """The same, as every process can open it."""
-        return (self.folder / self.samples_file(block, label, number)).resolve()
+    def samples_file(self, cell: CellKey, number: int) -> str:
+        """The file with a cell's samples of a round, relative to the run's folder."""
+        return f"samples/{cell.scenario}.{cell.stack}.{cell.load}.r{number:02}.parquet"
 
     @property
     def cores(self) -> dict[str, list[int]]:
@@ -106,62 +107,84 @@ class Bench:
 
     @property
     def roles(self) -> dict[str, list[int]]:
-        """Process ids of everybody who is there in every block and is ours, by name of role."""
-        services = {POSTGRES: self.services.postgres, UPSTREAM: self.services.upstream}
-        return {
-            **{role: child.tree() for role, child in services.items() if child is not None},
-            HARNESS: [os.getpid()],
-        }
+        """Role -> its process ids: the services that we started, and the harness itself."""
+        return {**self.services.trees, HARNESS: [os.getpid()]}
 
 
 class Blocks(Protocol):
-    """The blocks of one round."""
+    """Measures the blocks of one round."""
 
     @property
     def ready_s(self) -> Mapping[str, float]:
-        """Stack -> seconds from spawn to the first good answer, of servers that stay up."""
+        """Stack -> seconds from spawn to the first good reply, of servers that stay up."""
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
-        """One scenario of the round: warm-up, then all stacks in turns; who used what."""
+        """Measure a block: warm-up, then all stacks in turns."""
 
 
 class Way(Protocol):
-    """How the scenarios that measure one kind of thing are measured, as long as a run goes on."""
+    """A way of measuring: for scenarios that measure requests, starts or test clients."""
 
     def round(self, number: int, blocks: Sequence[BlockPlan]) -> AbstractContextManager[Blocks]:
-        """Fresh processes for a round; gone when the block ends."""
+        """Start fresh processes for a round; they are gone when the context ends."""
 
 
-class Players(Protocol):
-    """Who plays the slices of one block: load.crew.Crew, or what acts like it."""
+@dataclass(frozen=True, slots=True)
+class StacksAndRoles(Generic[_T]):
+    """A value for each stack, and one for each role beside the stacks.
 
-    def play(self, turn: Turn) -> tuple[Slice, int]:
-        """One slice of one stack, with how many samples it had."""
+    Roles are the services, the harness and the load. A stack and a role may have the same name.
+    """
 
-    def measure(self) -> None:
-        """What was played so far was warm-up."""
-
-    def finish(self) -> list[Played]:
-        """Have the samples written; what came of each stack."""
+    stacks: Mapping[str, _T]
+    roles: Mapping[str, _T]
 
 
 class Metering(Protocol):
-    """Who reads what the stacks and the roles use: a Meter, or what acts like it."""
+    """Reads what stacks and roles use."""
 
-    def cpu_seconds(self) -> dict[str, float]:
-        """Stack or role -> CPU seconds since it began."""
+    def cpu_seconds(self) -> StacksAndRoles[float]:
+        """CPU seconds since each of them began."""
+
+    def core_seconds(self) -> Mapping[str, CoreSeconds]:
+        """Group of cores -> reading of their clocks; without those that can't be read."""
+
+    def usage(self) -> StacksAndRoles[Usage]:
+        """What each has used since the metering began, and what it holds now."""
+
+
+class Meters:
+    """Meters trees of processes on this machine, and its cores."""
+
+    def __init__(
+        self, trees: StacksAndRoles[Sequence[int]], cores: Mapping[str, Sequence[int]]
+    ) -> None:
+        """Begin to meter.
+
+        Args:
+            trees: Process ids.
+            cores: Group of cores -> its cores.
+        """
+        self._stacks, self._roles = Meter(trees.stacks), Meter(trees.roles)
+        self._cores = cores
 
     def core_seconds(self) -> dict[str, CoreSeconds]:
         """Group of cores -> reading of their clocks; without those that can't be read."""
+        return foreign.read(self._cores)
 
-    def usage(self) -> dict[str, Usage]:
-        """Stack or role -> what it used since the metering began, and what it holds now."""
+    def cpu_seconds(self) -> StacksAndRoles[float]:
+        """CPU seconds since each of them began."""
+        return StacksAndRoles(self._stacks.cpu_seconds(), self._roles.cpu_seconds())
+
+    def usage(self) -> StacksAndRoles[Usage]:
+        """What each has used since the metering began, and what it holds now."""
+        return StacksAndRoles(self._stacks.usage(), self._roles.usage())
 
 
 def warm_up(players: Players, block: BlockPlan) -> None:
-    """A first turn of each stack that does not count."""
-    for label in block.stacks:
-        players.play(Turn(label, cycle=-1, seconds=block.warmup_s, settle_s=0.0))
+    """Play a first turn of each stack, which does not count."""
+    for cell in block.cells:
+        players.play(Turn(cell, cycle=-1, seconds=block.warmup_s, settle_s=0.0))
 
 
 def play_block(
@@ -170,85 +193,98 @@ def play_block(
     number: int,
     players: Players,
     metering: Callable[[], Metering],
-    loads: Sequence[str] = (),
 ) -> tuple[list[CellRound], BlockUsage]:
-    """All turns of a block, warm-up over; each stack's figures, and who used what.
+    """Play all turns of a block after its warm-up, and write its samples.
 
     Args:
-        bench: what stands ready.
-        block: what is measured.
-        number: of the round.
-        players: play the slices.
-        metering: made now, since pools, workers and backends have grown in the warm-up: only now
-            are the trees of processes complete.
-        loads: roles of the load processes.
+        bench: What is there as long as the run goes on.
+        block: What to measure.
+        number: The round.
+        players: Plays the slices.
+        metering: Begins to meter. It is called after the warm-up, in which pools, workers and
+            backends have grown: only then are the trees of processes complete.
     """
     players.measure()
     meter = metering()
     others = facts.others_cpu_seconds()
     turns = _take_turns(bench, block, number, players, meter)
     used = meter.usage()
-    played = players.finish()
-    bench.services.check()
+    finished = players.finish()
     cells = []
-    for one in played:
-        cpu_s = turns.cpu_s[one.label]
-        cells.append(
-            CellRound(
-                round=number,
-                scenario=block.scenario.name,
-                stack=one.label,
-                load=block.load.label,
-                samples_file=bench.samples_file(block, one.label, number),
-                requests=one.requests,
-                errors=one.errors,
-                slices=one.slices,
-                server=dataclasses.replace(used[one.label], cpu_s=cpu_s[one.label]),
-                load_cpu_s=tuple(cpu_s[role] for role in loads),
-                services_cpu_s={role.strip(): cpu_s.get(role) for role in (POSTGRES, UPSTREAM)},
-                wall_s=sum(piece.end_ns - piece.begin_ns for piece in one.slices) / 1e9,
-                starved=one.starved,
-                load_spun_s=one.spun_s,
-                parity=one.parity,
-                error_examples=one.examples,
-                cores=turns.cores(one.label),
-            )
-        )
+    for played, samples in ((one.played, one.samples) for one in finished.cells):
+        file = bench.samples_file(played.cell, number)
+        store.write_samples(bench.folder / file, samples)
+        cells.append(_cell_round(bench, number, played, file, turns, used))
+    bench.services.check()
+    load = {f"load {position}": usage for position, usage in enumerate(finished.load, 1)}
     usage = BlockUsage(
         round=number,
         scenario=block.scenario.name,
         load=block.load.label,
         wall_s=turns.wall_s,
-        idle_core_share=turns.idle_core_share(used, [one for one in used if one[0] != " "]),
-        roles={role.strip(): used[role] for role in used if role[0] == " "},
+        idle_core_share=turns.idle_core_share(used.stacks),
+        roles={**load, **used.roles},
         busiest=_busiest(bench, cells, others, turns.wall_s),
     )
     return cells, usage
 
 
+def _cell_round(
+    bench: Bench,
+    number: int,
+    played: Played,
+    file: str,
+    turns: _Turns,
+    used: StacksAndRoles[Usage],
+) -> CellRound:
+    stack = played.cell.stack
+    server = used.stacks.get(stack)  # missing if the target's processes are not ours to meter
+    if server is not None:
+        server = dataclasses.replace(server, cpu_s=turns.stack_cpu_s[stack])
+    return CellRound(
+        round=number,
+        scenario=played.cell.scenario,
+        stack=stack,
+        load=played.cell.load,
+        samples_file=file,
+        requests=played.requests,
+        errors=played.errors,
+        slices=played.slices,
+        server=server,
+        load_cpu_s=turns.load_cpu_s[stack],
+        services_cpu_s={name: turns.role_cpu_s[stack].get(name) for name in bench.services.names},
+        wall_s=sum(one.end_ns - one.begin_ns for one in played.slices) / 1e9,
+        starved=played.starved,
+        load_spun_s=played.spun_s,
+        cores=turns.cores(stack),
+        parity=played.parity,
+        error_examples=played.examples,
+    )
+
+
 def _take_turns(
     bench: Bench, block: BlockPlan, number: int, players: Players, meter: Metering
 ) -> _Turns:
-    """All slices of a block, everybody's CPU clock read around each."""
-    result = _Turns(list(block.stacks), shared_cores=_share_cores(bench.cores))
+    """Play all slices of a block, and read every CPU clock around each."""
+    turns = _Turns(shared_cores=_share_cores(bench.cores))
     begun = time.perf_counter()
     for cycle, order in enumerate(drawn_turns(bench.plan, block, number)):
         for label in order:
             before, cores_before = meter.cpu_seconds(), meter.core_seconds()
-            piece, samples = players.play(Turn(label, cycle, block.slice_s, block.settle_s))
+            played = players.play(Turn(block.cell(label), cycle, block.slice_s, block.settle_s))
             cores_after, after = meter.core_seconds(), meter.cpu_seconds()
-            result.add(label, piece, before, after)
-            result.add_cores(label, cores_before, cores_after, before, after)
-            seconds = (piece.end_ns - piece.begin_ns) / 1e9
-            bench.listener.slice_done(label, samples / seconds, block.slice_s)
-    result.wall_s = time.perf_counter() - begun
-    return result
+            turns.add(label, played, before, after)
+            turns.add_cores(label, played, cores_before, cores_after, before, after)
+            seconds = (played.slice.end_ns - played.slice.begin_ns) / 1e9
+            bench.listener.slice_done(label, played.samples / seconds, block.slice_s)
+    turns.wall_s = time.perf_counter() - begun
+    return turns
 
 
 def _busiest(
-    bench: Bench, cells: Iterable[CellRound], others: Mapping[int, float], seconds: float
+    bench: Bench, cells: Sequence[CellRound], others: Mapping[int, float], seconds: float
 ) -> tuple[BusyProcess, ...]:
-    """The busiest processes of others, if others took a share of the servers' cores worth a name."""
+    """The busiest processes of others, if others took a notable share of the servers' cores."""
     usages = [cell.cores[SERVER_CORES] for cell in cells if SERVER_CORES in cell.cores]
     if all(gates.foreign_share([usage]) <= gates.MAX_FOREIGN_SHARE for usage in usages):
         return ()
@@ -261,29 +297,50 @@ def _share_cores(groups: Mapping[str, Sequence[int]]) -> bool:
 
 
 class _Turns:
-    """What everybody used in the slices of each stack."""
+    """What stacks and roles used in the slices of each stack."""
 
-    def __init__(self, stacks: Sequence[str], *, shared_cores: bool) -> None:
-        self.cpu_s: dict[str, defaultdict[str, float]] = {
-            label: defaultdict(float) for label in stacks
-        }
-        self._own_s: defaultdict[str, float] = defaultdict(float)
-        self.wall_s = 0.0
+    def __init__(self, *, shared_cores: bool) -> None:
         self._shared_cores = shared_cores
-        self._accounts = {label: foreign.Account() for label in stacks}
+        self._accounts: defaultdict[str, foreign.Account] = defaultdict(foreign.Account)
+        self.wall_s = 0.0  # of all slices together, and the moments between them
+        #: Stack -> its own CPU time, and seconds, in its slices.
+        self.stack_cpu_s: defaultdict[str, float] = defaultdict(float)
+        self._slices_s: defaultdict[str, float] = defaultdict(float)
+        #: Stack -> role -> the role's CPU time in the stack's slices.
+        self.role_cpu_s: defaultdict[str, defaultdict[str, float]] = defaultdict(
+            lambda: defaultdict(float)
+        )
+        #: Stack -> CPU time of each load process in the stack's slices.
+        self.load_cpu_s: dict[str, tuple[float, ...]] = {}
+
+    def add(
+        self,
+        label: str,
+        played: PlayedSlice,
+        before: StacksAndRoles[float],
+        after: StacksAndRoles[float],
+    ) -> None:
+        """Count one slice of a stack."""
+        self._slices_s[label] += (played.slice.end_ns - played.slice.begin_ns) / 1e9
+        if label in after.stacks:
+            self.stack_cpu_s[label] += after.stacks[label] - before.stacks[label]
+        for role, seconds in after.roles.items():
+            self.role_cpu_s[label][role] += seconds - before.roles[role]
+        earlier_s = self.load_cpu_s.get(label) or (0.0,) * len(played.load_cpu_s)
+        self.load_cpu_s[label] = tuple(map(sum, zip(earlier_s, played.load_cpu_s, strict=True)))
 
     def add_cores(
         self,
         label: str,
+        played: PlayedSlice,
         cores_before: Mapping[str, CoreSeconds],
         cores_after: Mapping[str, CoreSeconds],
-        before: Mapping[str, float],
-        after: Mapping[str, float],
+        before: StacksAndRoles[float],
+        after: StacksAndRoles[float],
     ) -> None:
-        """Account for the time of all cores in one slice more."""
-        used = {role: seconds - before[role] for role, seconds in after.items()}
-        stacks_s = sum(seconds for role, seconds in used.items() if role[0] != " ")
-        roles_s = sum(seconds for role, seconds in used.items() if role[0] == " ")
+        """Account for the time of all cores in one slice of a stack."""
+        stacks_s = sum(after.stacks.values()) - sum(before.stacks.values())
+        roles_s = sum(after.roles.values()) - sum(before.roles.values()) + sum(played.load_cpu_s)
         if self._shared_cores:
             stacks_s = roles_s = stacks_s + roles_s
         own_s = {SERVER_CORES: stacks_s, OTHER_CORES: roles_s}
@@ -293,20 +350,11 @@ class _Turns:
         """Group of cores -> what they did in the slices of one stack."""
         return self._accounts[label].usage()
 
-    def add(
-        self, label: str, piece: Slice, before: Mapping[str, float], after: Mapping[str, float]
-    ) -> None:
-        """One slice more."""
-        self._own_s[label] += (piece.end_ns - piece.begin_ns) / 1e9
-        for role, seconds in after.items():
-            self.cpu_s[label][role] += seconds - before[role]
-
-    def idle_core_share(self, used: Mapping[str, Usage], stacks: Iterable[str]) -> dict[str, float]:
-        """Per stack: the share of a core that it used while it did not have its turn."""
+    def idle_core_share(self, used: Mapping[str, Usage]) -> dict[str, float]:
+        """Stack -> the share of a core that it used while it did not have its turn."""
         shares = {}
-        for label in stacks:
-            own_cpu_s = self.cpu_s[label][label] if label in self.cpu_s else 0.0
-            idle_s = self.wall_s - self._own_s[label]
+        for label, usage in used.items():
+            idle_s = self.wall_s - self._slices_s[label]
             if idle_s > 0:
-                shares[label] = max(0.0, used[label].cpu_s - own_cpu_s) / idle_s
+                shares[label] = max(0.0, usage.cpu_s - self.stack_cpu_s[label]) / idle_s
         return shares

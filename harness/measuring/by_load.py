@@ -1,4 +1,4 @@
-"""Requests to running servers: all stacks of a round are up, and take turns under load."""
+"""Measures requests to targets: all targets of a round are up, and take turns under load."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from dataclasses import dataclass
 
 from harness.channel.messages import Contender
 from harness.checking import parity
-from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
+from harness.measuring.blocks import TIMEOUT_S, Bench, Meters, StacksAndRoles, play_block, warm_up
 from harness.measuring.crew import Crew, Order
 from harness.models import BlockPlan, BlockUsage, CellRound, Measures
 from harness.planning.files import PROJECT
-from harness.processes.children import Child
-from harness.processes.meter import Meter
-from harness.serving.servers import Server, serving
+from harness.serving.servers import serving
+from harness.serving.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
 class ByLoad:
-    """A way of measuring."""
+    """The way for scenarios that measure requests."""
 
     bench: Bench
     crew: Crew
 
     @contextmanager
     def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[LoadedBlocks]:
-        """Every stack that one of the scenarios needs, until all answer; then pinned."""
+        """Start every stack that a block needs, wait until all answer, and pin them."""
         bench, where = self.bench, self.bench.placement
-        stacks = [
-            one for one in bench.plan.stacks if any(one.label in block.stacks for block in blocks)
-        ]
-        bench.listener.preparing(f"round {number}: starting {len(stacks)} servers")
+        needed = {label for block in blocks for label in block.stacks}
+        stacks = [stack for stack in bench.plan.stacks if stack.label in needed]
+        plural = "s" if len(stacks) != 1 else ""
+        bench.listener.preparing(f"round {number}: starting {len(stacks)} server{plural}")
         with serving(
             stacks,
             workers=bench.plan.workers,
@@ -43,76 +42,87 @@ class ByLoad:
             logs=bench.logs,
             folder=PROJECT,
             check=bench.services.check,
-        ) as up:
-            yield LoadedBlocks(bench, self.crew, number, up)
+        ) as targets:
+            yield LoadedBlocks(bench, self.crew, number, targets)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedBlocks:
-    """The blocks of a round in which these servers are up."""
+    """Measures the blocks of a round while its targets are up."""
 
     bench: Bench
     crew: Crew
     number: int
-    up: Mapping[str, Server]
+    targets: Mapping[str, Target]  # by the label of their stack
 
     @property
     def ready_s(self) -> dict[str, float]:
-        """Stack -> seconds from spawn to the first good answer."""
-        return {label: round(server.ready_s, 3) for label, server in self.up.items()}
+        """Stack -> seconds from spawn to the first good reply, of targets that we started."""
+        return {
+            label: round(target.ready_s, 3)
+            for label, target in self.targets.items()
+            if target.ready_s is not None
+        }
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
-        """Parity, warm-up, turns, parity."""
+        """Measure a block: parity, warm-up, turns, parity."""
         before = self._spot_check(block, "before")
         self.crew.seat(
             Order(
                 scenario_file=str(PROJECT / block.scenario.file),
                 contenders=tuple(
-                    Contender(
-                        label,
-                        self.up[label].url,
-                        str(self.bench.samples_path(block, label, self.number)),
-                    )
-                    for label in block.stacks
+                    Contender(cell, block.load, self.targets[cell.stack].url)
+                    for cell in block.cells
                 ),
-                load=block.load,
                 timeout_s=TIMEOUT_S,
                 seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
             )
         )
         warm_up(self.crew, block)
-        trees = {label: server.child.tree() for label, server in self.up.items()}
-        loads = [f" load {member + 1}" for member in range(self.bench.plan.generators)]
-
-        def metering() -> Meter:
-            members = dict(zip(loads, self.crew.trees, strict=True))
-            return Meter(trees | members | self.bench.roles, self.bench.cores)
-
-        measured, usage = play_block(self.bench, block, self.number, self.crew, metering, loads)
+        trees = {
+            label: target.tree()
+            for label, target in self.targets.items()
+            if target.child is not None
+        }
+        measured, usage = play_block(
+            self.bench,
+            block,
+            self.number,
+            self.crew,
+            lambda: Meters(StacksAndRoles(trees, self.bench.roles), self.bench.cores),
+        )
         after = self._spot_check(block, "after")
         return [
             dataclasses.replace(
-                one,
-                died=_died(self.up[one.stack].child, set(trees[one.stack])),
-                parity=before[one.stack] + after[one.stack],
+                cell,
+                died=_died(self.targets[cell.stack], trees),
+                parity=before[cell.stack] + after[cell.stack],
             )
-            for one in measured
+            for cell in measured
         ], usage
 
     def _spot_check(self, block: BlockPlan, when: str) -> dict[str, tuple[str, ...]]:
-        """Whether the stacks still answer as the contract says: label -> what differs."""
+        """Compare replies with the contract: stack -> differences."""
         seed = f"{self.bench.plan.seed} parity {self.number} {block.key} {when}"
-        urls = {label: self.up[label].url for label in block.stacks}
-        breaks = {name for label in block.stacks for name in self.up[label].stack.breaks}
+        urls = {label: self.targets[label].url for label in block.stacks}
+        stacks = [stack for stack in self.bench.plan.stacks if stack.label in urls]
+        breaks = {name for stack in stacks for name in stack.breaks}
         found = parity.spot_check(
             urls, block.scenario.endpoints, secrets.token_hex(6), seed, breaks
         )
-        return {label: tuple(f"{when}: {one}" for one in found[label]) for label in found}
+        return {
+            label: tuple(f"{when}: {difference}" for difference in differences)
+            for label, differences in found.items()
+        }
 
 
-def _died(child: Child, before: set[int]) -> str:
-    """Which of a server's processes ended in the meantime; its CPU time is lost with it."""
+def _died(target: Target, trees: Mapping[str, list[int]]) -> str:
+    """Say which of a target's processes ended since `trees` were read; their CPU time is lost."""
+    child = target.child
+    if child is None:
+        return ""
     if child.exit_code() is not None:
         return f"the server ended with exit code {child.exit_code()}"
+    before = set(trees[target.label])
     gone = before - set(child.tree())
     return f"{len(gone)} of the server's {len(before)} processes ended" if gone else ""

@@ -1,9 +1,8 @@
-"""Starts of a server, one stack alone at a time: how long, for how much CPU time, how large at rest.
+"""Measures starts of a server, one stack at a time: the time, the CPU time, and the memory at rest.
 
-A start here is a new process whose files are in the system's memory already: each stack is started
-once, uncounted, before its first counted start of a run, so that no disk is measured and its
-bytecode is compiled. It runs on the servers' cores from its first moment, as in a container of
-that size.
+Before its first counted start of a run, each stack is started once without being counted: then its
+files are in the system's memory and its bytecode is compiled, and no disk is measured. A server runs
+on the servers' cores from its first moment, as in a container of that size.
 """
 
 from __future__ import annotations
@@ -14,17 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from apps import contract
-from harness import store
 from harness.channel.messages import Played, Turn
 from harness.errors import ServerFailed
 from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.recorder import Recorder
-from harness.measuring.blocks import POSTGRES, Bench, play_block
+from harness.measuring.blocks import Bench, StacksAndRoles, play_block
+from harness.measuring.players import Finished, PlayedCell, PlayedSlice
 from harness.models import (
     SERVER_CORES,
     BlockPlan,
     BlockUsage,
+    CellKey,
     CellRound,
     Failure,
     Measures,
@@ -36,10 +36,11 @@ from harness.processes import foreign
 from harness.processes.children import Child
 from harness.processes.foreign import NO_TIME, CoreSeconds
 from harness.processes.meter import Meter, cpu_seconds, lifetime
-from harness.serving.servers import Server, serving
+from harness.serving import postgres
+from harness.serving.servers import READY, serving
 
-#: A server is at rest when its processes have used less than 5 % of a core for 0.2 s: the first
-#: answer may come from the first of several workers, while the others still import.
+#: A server is at rest when its processes have used less than 5 % of a core for 0.2 s. The first
+#: reply may come from the first of several workers, while the others still import.
 _REST_LOOK_S = 0.2
 _REST_CORE_SHARE = 0.05
 _REST_WITHIN_S = 30.0
@@ -47,20 +48,20 @@ _REST_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ByStarts:
-    """A way of measuring."""
+    """The way for scenarios that measure starts."""
 
     bench: Bench
-    warm: set[str] = field(default_factory=set)  # stacks that were started before in this run
+    warm: set[str] = field(default_factory=set)  # stacks that this run has started before
 
     @contextmanager
     def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[StartBlocks]:
-        """Each slice starts a server of its own."""
+        """Start nothing yet: each slice starts a server of its own."""
         yield StartBlocks(self.bench, self.warm, number)
 
 
 @dataclass(frozen=True, slots=True)
 class StartBlocks:
-    """The blocks of a round."""
+    """Measures the blocks of a round."""
 
     bench: Bench
     warm: set[str]
@@ -68,49 +69,48 @@ class StartBlocks:
 
     @property
     def ready_s(self) -> dict[str, float]:
-        """No server stays up."""
+        """Nothing, because no server stays up."""
         return {}
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
-        """Starts in turns."""
-        starter = _Starter(self.bench, block, self.number)
-        for label in block.stacks:
-            if label not in self.warm:
-                starter.play(Turn(label, cycle=-1, seconds=0.0, settle_s=0.0))
-                self.warm.add(label)
+        """Start each stack in turns."""
+        starter = Starter(self.bench, block)
+        for cell in block.cells:
+            if cell.stack not in self.warm:
+                starter.play(Turn(cell, cycle=-1, seconds=0.0, settle_s=0.0))
+                self.warm.add(cell.stack)
         measured, usage = play_block(
-            self.bench, block, self.number, starter, lambda: _StartMeter(self.bench, starter)
+            self.bench, block, self.number, starter, lambda: StartMeters(self.bench, starter)
         )
-        return [replace(one, died=starter.failed.get(one.stack, "")) for one in measured], usage
+        return [replace(cell, died=starter.failed.get(cell.stack, "")) for cell in measured], usage
 
 
-class _Starter:
+class Starter:
     """Plays a slice by starting a server, and stopping it when it has come to rest."""
 
-    def __init__(self, bench: Bench, block: BlockPlan, number: int) -> None:
-        self._bench, self._block, self._number = bench, block, number
+    def __init__(self, bench: Bench, block: BlockPlan) -> None:
+        self._bench, self._block = bench, block
         self._stacks = {stack.label: stack for stack in bench.plan.stacks}
-        (healthz,) = contract.tested(["GET /healthz"])
+        (healthz,) = contract.tested([f"GET {READY.path}"])
         self._request = Request(healthz, "localhost")
         self._origin_ns = time.perf_counter_ns()
         self.measure()
 
     def measure(self) -> None:
-        """Forget what was played so far."""
-        labels = self._block.stacks
-        self._recorders = {label: Recorder() for label in labels}
-        self._slices: dict[str, list[Slice]] = {label: [] for label in labels}
-        #: What the servers of a stack used, all of them together.
-        self.used = dict.fromkeys(labels, Usage(0.0, 0, 0, 0))
-        self.failed: dict[str, str] = {}  # stack -> why one did not start
+        """Forget what was played until now."""
+        self._recorders = {cell: Recorder() for cell in self._block.cells}
+        self._slices: dict[CellKey, list[Slice]] = {cell: [] for cell in self._block.cells}
+        #: Stack -> what all its servers together have used.
+        self.used = dict.fromkeys(self._block.stacks, Usage(0.0, 0, 0, 0))
+        self.failed: dict[str, str] = {}  # stack -> why a server did not start
         #: What the servers' cores did from each spawn until the server was at rest, added up. The
-        #: server's end is left out, since its CPU time can't be read any more.
+        #: end of a server is left out, because its CPU time can't be read any more.
         self.server_cores: CoreSeconds | None = NO_TIME
 
-    def play(self, turn: Turn) -> tuple[Slice, int]:
-        """One start, however long it takes."""
-        bench, stack = self._bench, self._stacks[turn.stack]
-        recorder, slices = self._recorders[turn.stack], self._slices[turn.stack]
+    def play(self, turn: Turn) -> PlayedSlice:
+        """Start a server, however long it takes."""
+        bench, stack = self._bench, self._stacks[turn.cell.stack]
+        recorder = self._recorders[turn.cell]
         begin_ns = time.perf_counter_ns()
         cores_before = self._read_server_cores()
         ready_ns = 0
@@ -126,40 +126,43 @@ class _Starter:
                 folder=PROJECT,
                 check=bench.services.check,
             ) as up:
-                server = up[stack.label]
-                begin_ns = _on_our_clock(server.child.spawned_at)
-                ready_ns = begin_ns + round(server.ready_s * 1e9)
-                outcome = self._request.judge(200, server.answer)
-                _come_to_rest(server)
-                used = lifetime(server.child.tree())
+                target = up[stack.label]
+                assert target.child is not None
+                assert target.ready_s is not None
+                begin_ns = _on_our_clock(target.child.spawned_at)
+                ready_ns = begin_ns + round(target.ready_s * 1e9)
+                outcome = self._request.judge(READY.status, target.first_reply)
+                _come_to_rest(target.child)
+                used = lifetime(target.tree())
                 self._add_cores(cores_before, self._read_server_cores())
-                self._add(turn.stack, used)
+                self._add(stack.label, used)
                 end_ns = time.perf_counter_ns()
         except ServerFailed as error:
             end_ns = time.perf_counter_ns()
-            outcome = Outcome(0, 0, Failure.REFUSED, _told(error))
+            outcome = Outcome(0, 0, Failure.REFUSED, _in_one_line(error))
         if not outcome.good:
-            self.failed[turn.stack] = outcome.example
+            self.failed[stack.label] = outcome.example
         ready_ns = ready_ns or end_ns
         recorder.add(begin_ns, begin_ns, ready_ns, recorder.intern(outcome))
         recorder.end_slice()
         begin_ns, ready_ns, end_ns = (
             each - self._origin_ns for each in (begin_ns, ready_ns, end_ns)
         )
-        slices.append(Slice(turn.cycle, begin_ns, begin_ns, ready_ns, end_ns))
-        return slices[-1], 1
+        played = Slice(turn.cycle, begin_ns, begin_ns, ready_ns, end_ns)
+        self._slices[turn.cell].append(played)
+        return PlayedSlice(played, samples=1, load_cpu_s=())
 
     def _read_server_cores(self) -> CoreSeconds | None:
         return foreign.read({SERVER_CORES: self._bench.placement.servers}).get(SERVER_CORES)
 
     def _add_cores(self, before: CoreSeconds | None, after: CoreSeconds | None) -> None:
-        """One start more; after one that can't be read, the sum is unknown for good."""
+        """Add one start. After one that can't be read, the sum stays unknown."""
         passed = after.since(before) if before and after else None
         if self.server_cores is not None:
             self.server_cores = None if passed is None else self.server_cores + passed
 
     def _add(self, label: str, used: Usage) -> None:
-        """One server more: what it used is added, of what it holds the largest is kept."""
+        """Add what one more server has used; of what servers hold, the largest counts."""
         before = self.used[label]
         self.used[label] = Usage(
             cpu_s=before.cpu_s + used.cpu_s,
@@ -168,40 +171,41 @@ class _Starter:
             context_switches=before.context_switches + used.context_switches,
         )
 
-    def finish(self) -> list[Played]:
-        """Write the samples; what came of each stack."""
-        played = []
-        for label, recorder in self._recorders.items():
-            path = self._bench.samples_path(self._block, label, self._number)
-            store.write_samples(path, recorder.columns(self._origin_ns))
-            played.append(
+    def finish(self) -> Finished:
+        """End the block; return what came of it."""
+        cells = (
+            PlayedCell(
                 Played(
-                    label=label,
+                    cell=cell,
                     requests=len(recorder),
                     errors=recorder.errors,
                     starved=0,
                     spun_s=(),
                     examples=recorder.examples,
-                    slices=tuple(self._slices[label]),
-                )
+                    slices=tuple(self._slices[cell]),
+                ),
+                recorder.columns(self._origin_ns),
             )
-        return played
+            for cell, recorder in self._recorders.items()
+        )
+        return Finished(load=(), cells=cells)
 
 
-class _StartMeter:
-    """A meter whose stacks live for one slice: what they used is what their servers had used."""
+class StartMeters:
+    """Meters stacks that live for one slice: a stack has used what all its servers have used."""
 
-    def __init__(self, bench: Bench, starter: _Starter) -> None:
-        # Each start opens connections to PostgreSQL, which has a process for each: they come
-        # and go between our looks, so that what it used is not known.
-        self._roles = Meter({role: ids for role, ids in bench.roles.items() if role != POSTGRES})
+    def __init__(self, bench: Bench, starter: Starter) -> None:
+        # PostgreSQL has a process for each connection. A server opens connections when it starts, so
+        # these processes come and go between two readings, and what they use is not known.
+        self._roles = Meter(
+            {role: ids for role, ids in bench.roles.items() if role != postgres.NAME}
+        )
         self._starter = starter
 
-    def cpu_seconds(self) -> dict[str, float]:
-        """Stack or role -> CPU seconds."""
-        return self._roles.cpu_seconds() | {
-            label: used.cpu_s for label, used in self._starter.used.items()
-        }
+    def cpu_seconds(self) -> StacksAndRoles[float]:
+        """CPU seconds since each of them began."""
+        stacks = {label: used.cpu_s for label, used in self._starter.used.items()}
+        return StacksAndRoles(stacks, self._roles.cpu_seconds())
 
     def core_seconds(self) -> dict[str, CoreSeconds]:
         """Reading of the servers' cores while servers were starting.
@@ -211,48 +215,46 @@ class _StartMeter:
         server_cores = self._starter.server_cores
         return {} if server_cores is None else {SERVER_CORES: server_cores}
 
-    def usage(self) -> dict[str, Usage]:
-        """Stack or role -> what it used, and held."""
-        return self._roles.usage() | self._starter.used
+    def usage(self) -> StacksAndRoles[Usage]:
+        """What each has used since the metering began, and what it held at most."""
+        return StacksAndRoles(dict(self._starter.used), self._roles.usage())
 
 
-def _told(error: ServerFailed) -> str:
-    """The error in one line: of its last lines the one that names an exception, or the last."""
+def _in_one_line(error: ServerFailed) -> str:
+    """The error with the line of its log that names an exception, or else the last line."""
     lines = error.detail.splitlines()
-    named = [line for line in lines if "Error: " in line]
-    return " ".join([str(error), *(named or lines)[-1:]])
+    naming = [line for line in lines if "Error: " in line]
+    return " ".join([str(error), *(naming or lines)[-1:]])
 
 
 def _on_our_clock(spawned_at: float) -> int:
-    """A moment of time.monotonic in ns of the clock that all samples have."""
+    """Convert a moment of `time.monotonic` to ns of `time.perf_counter_ns`."""
     return time.perf_counter_ns() - round((time.monotonic() - spawned_at) * 1e9)
 
 
-def _come_to_rest(server: Server) -> None:
+def _come_to_rest(child: Child) -> None:
     """Wait until a server's processes have next to nothing to do.
 
     Raises:
-        ServerFailed: it ended, or goes on working.
+        ServerFailed: The server ended, or goes on working.
     """
     deadline = time.monotonic() + _REST_WITHIN_S
-    used_s = _cpu_seconds(server.child)
+    used_s = _cpu_seconds(child)
     while time.monotonic() < deadline:
         time.sleep(_REST_LOOK_S)
-        if server.child.exit_code() is not None:
+        if child.exit_code() is not None:
             raise ServerFailed(
-                f"stack '{server.child.name}' ended after its first answer with exit code "
-                f"{server.child.exit_code()}; its last lines:",
-                detail=server.child.last_lines(),
+                f"stack '{child.name}' ended after its first reply with exit code "
+                f"{child.exit_code()}; its last lines:",
+                detail=child.last_lines(),
             )
-        before_s, used_s = used_s, _cpu_seconds(server.child)
-        # A process that comes or goes is work too, and takes its CPU time with it.
+        before_s, used_s = used_s, _cpu_seconds(child)
+        # A process that begins or ends is work too, and takes its CPU time with it.
         if used_s.keys() == before_s.keys():
             spent_s = sum(used_s.values()) - sum(before_s.values())
             if spent_s < _REST_CORE_SHARE * _REST_LOOK_S:
                 return
-    raise ServerFailed(
-        f"stack '{server.child.name}' did not come to rest within {_REST_WITHIN_S:.0f} s"
-    )
+    raise ServerFailed(f"stack '{child.name}' did not come to rest within {_REST_WITHIN_S:.0f} s")
 
 
 def _cpu_seconds(child: Child) -> dict[int, float]:

@@ -1,6 +1,6 @@
-"""Requests through each framework's own test client: one process per stack, and no server.
+"""Measures requests through each framework's own test client: one process per stack, no server.
 
-A stack gives its application and its settings here; which server it names does not matter.
+Of a stack, only its application and its settings matter here, and not its server.
 """
 
 from __future__ import annotations
@@ -11,64 +11,61 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from harness.channel.messages import Contender, Played, Turn
-from harness.channel.pipe import LoadProcess
-from harness.measuring.blocks import TIMEOUT_S, Bench, play_block, warm_up
+from harness.channel.messages import Contender, Turn
+from harness.channel.pipe import PipeToMember
+from harness.measuring.blocks import TIMEOUT_S, Bench, Meters, StacksAndRoles, play_block, warm_up
 from harness.measuring.crew import Crew, Order
-from harness.models import BlockPlan, BlockUsage, CellRound, Measures, Slice, Stack
+from harness.measuring.players import Finished, PlayedSlice
+from harness.models import BlockPlan, BlockUsage, CellRound, Measures, Stack
 from harness.planning.files import PROJECT
 from harness.processes import children as processes
 from harness.processes.children import Child
-from harness.processes.meter import Meter
 from harness.serving.servers import READY_WITHIN_S, settings_of
 
 
 @dataclass(frozen=True, slots=True)
 class ByTestClient:
-    """A way of measuring."""
+    """The way for scenarios that measure test clients."""
 
     bench: Bench
 
     @contextmanager
     def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[ClientBlocks]:
-        """Each block starts processes of its own."""
+        """Start nothing yet: each block starts processes of its own."""
         yield ClientBlocks(self.bench, number)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientBlocks:
-    """The blocks of a round."""
+    """Measures the blocks of a round."""
 
     bench: Bench
     number: int
 
     @property
     def ready_s(self) -> dict[str, float]:
-        """No server stays up."""
+        """Nothing, because no server stays up."""
         return {}
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
-        """Fresh processes, warm-up, turns; they hold their own replies against the contract."""
-        stacks = {one.label: one for one in self.bench.plan.stacks}
+        """Measure a block: fresh processes, warm-up, turns. They check parity themselves."""
+        stacks = {stack.label: stack for stack in self.bench.plan.stacks}
         children: dict[str, Child] = {}
         try:
             for label in block.stacks:
                 children[label] = self._spawn(stacks[label], block)
-            clients = _Clients(children)
-            clients.seat(self.bench, block, self.number)
+            clients = ClientPlayers(children)
+            clients.seat(block)
             warm_up(clients, block)
             return play_block(
-                self.bench,
-                block,
-                self.number,
-                clients,
-                lambda: Meter(
-                    {label: child.tree() for label, child in children.items()} | self.bench.roles,
-                    self.bench.cores,
-                ),
+                self.bench, block, self.number, clients, lambda: self._meter(children)
             )
         finally:
             processes.stop(children.values())
+
+    def _meter(self, children: Mapping[str, Child]) -> Meters:
+        trees = {label: child.tree() for label, child in children.items()}
+        return Meters(StacksAndRoles(trees, self.bench.roles), self.bench.cores)
 
     def _spawn(self, stack: Stack, block: BlockPlan) -> Child:
         return Child(
@@ -78,49 +75,48 @@ class ClientBlocks:
                 *(stack.app, *block.scenario.endpoints),
             ],
             log=self.bench.logs / f"{stack.label}-{block.scenario.name}.log",
-            environment={
-                **processes.clean_environment(),
-                **self.bench.environment(Measures.TEST_CLIENT),
-                **settings_of(stack),
-            },
+            environment={**self.bench.environment(Measures.TEST_CLIENT), **settings_of(stack)},
             cores=self.bench.placement.servers,
             piped=True,
             folder=PROJECT,
         )
 
 
-class _Clients:
-    """As a crew, but each process plays the turns of its own stack alone."""
+class ClientPlayers:
+    """Players of which each plays the turns of its own stack alone."""
 
     def __init__(self, children: Mapping[str, Child]) -> None:
-        members = {
-            label: LoadProcess(child, f"the test client of '{label}'")
+        channels = {
+            label: PipeToMember(child, f"the test client of '{label}'")
             for label, child in children.items()
         }
-        for member in members.values():
-            member.answer(READY_WITHIN_S)  # its application is built, and its replies are held
-        self._crews = {label: Crew([member]) for label, member in members.items()}
+        for channel in channels.values():
+            channel.answer(READY_WITHIN_S)  # its application is built
+        self._crews = {label: Crew([channel]) for label, channel in channels.items()}
 
-    def seat(self, bench: Bench, block: BlockPlan, number: int) -> None:
-        """Tell each what to play; all times have one beginning."""
+    def seat(self, block: BlockPlan) -> None:
+        """Order the block; all times count from the same moment."""
         origin_ns = time.perf_counter_ns()
-        for label, one in self._crews.items():
-            samples_file = str(bench.samples_path(block, label, number))
+        for label, crew in self._crews.items():
             order = Order(
                 scenario_file=str(PROJECT / block.scenario.file),
-                contenders=(Contender(label, "", samples_file),),
-                load=block.load,
+                contenders=(Contender(block.cell(label), block.load, url=""),),
                 timeout_s=TIMEOUT_S,
-                seed="",  # it draws nothing: the requests of a test suite have an order
+                seed="",  # nothing is drawn: the requests of a test suite have an order
             )
-            one.seat(order, origin_ns)
+            crew.seat(order, origin_ns)
 
-    def play(self, turn: Turn) -> tuple[Slice, int]:
-        return self._crews[turn.stack].play(turn)
+    def play(self, turn: Turn) -> PlayedSlice:
+        """Play one slice of one cell. No load process takes part: what sends is what is measured."""
+        played = self._crews[turn.cell.stack].play(turn)
+        return PlayedSlice(played.slice, played.samples, load_cpu_s=())
 
     def measure(self) -> None:
-        for one in self._crews.values():
-            one.measure()
+        """Count from now on; what was played until now was warm-up."""
+        for crew in self._crews.values():
+            crew.measure()
 
-    def finish(self) -> list[Played]:
-        return [played for one in self._crews.values() for played in one.finish()]
+    def finish(self) -> Finished:
+        """End the block; return what came of it."""
+        finished = [crew.finish() for crew in self._crews.values()]
+        return Finished(load=(), cells=(cell for one in finished for cell in one.cells))

@@ -1,4 +1,4 @@
-"""All load processes in step: one order to each, and their shares made one again."""
+"""All load processes in step: each order goes to all of them, and their shares are merged."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from harness import store
-from harness.channel.messages import Block, Contender, Played, Turn
-from harness.channel.pipe import LoadProcess
-from harness.models import Load, Slice
+import numpy as np
+
+from harness.channel.messages import (
+    Block,
+    Channel,
+    Contender,
+    Message,
+    Played,
+    SliceReport,
+    Turn,
+)
+from harness.channel.pipe import PipeToMember
+from harness.channel.samples import Columns, unpack
+from harness.measuring.players import Finished, PlayedCell, PlayedSlice
+from harness.models import CellKey, Slice, Usage
 from harness.processes import children as processes
 from harness.processes.children import Child
 
-#: Beyond what an order should take: starting users, writing samples, a machine that stalls.
+#: Beyond what an order should take: starting users, packing samples, a machine that stalls.
 _PATIENCE_S = 60.0
-#: How far ahead several processes are told to begin, so that all have read the order by then.
+#: How far ahead several members are told to begin, so that all have read the order by then.
 _AHEAD_NS = 3_000_000
 
 
@@ -28,120 +39,158 @@ class Order:
 
     scenario_file: str
     contenders: tuple[Contender, ...]
-    load: Load
     timeout_s: float
     seed: str
 
 
-class Crew:
-    """Load processes that act as one; with one, it is that one."""
+class Member:
+    """One member, addressed on our clock. Times are converted here and nowhere else."""
 
-    def __init__(self, members: Sequence[LoadProcess]) -> None:
-        self._members = members
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def seat(self, block: Block) -> None:
+        """Order a block; its origin is on our clock."""
+        block = replace(block, origin_ns=self._on_its_clock(block.origin_ns))
+        self._channel.tell(Message("block", {"block": asdict(block)}))
+
+    def begin(self, turn: Turn) -> None:
+        """Order a slice; its beginning is on our clock."""
+        if turn.begin_ns is not None:
+            turn = replace(turn, begin_ns=self._on_its_clock(turn.begin_ns))
+        self._channel.tell(Message("slice", {"turn": asdict(turn)}))
+
+    def tell(self, kind: str) -> None:
+        """Give an order without values."""
+        self._channel.tell(Message(kind))
+
+    def answer(self, within_s: float = _PATIENCE_S) -> Message:
+        """Wait for the next answer. Its times count from the block's origin on either clock."""
+        return self._channel.answer(within_s)
+
+    def _on_its_clock(self, our_ns: int) -> int:
+        return our_ns + self._channel.clock_offset_ns
+
+
+class Crew:
+    """Members that act as one. Each plays its share of the load."""
+
+    def __init__(self, channels: Sequence[Channel]) -> None:
+        self._members = [Member(channel) for channel in channels]
         self._order: Order | None = None
 
-    @property
-    def trees(self) -> list[list[int]]:
-        """Process ids, a list for each member."""
-        return [member.child.tree() for member in self._members]
-
     def seat(self, order: Order, origin_ns: int | None = None) -> None:
-        """Give every stack its users; all times count from `origin_ns`, or from now."""
+        """Give every cell its users; times count from `origin_ns` on our clock, or from now."""
         self._order = order
-        origin_ns = origin_ns or time.perf_counter_ns()
+        if origin_ns is None:
+            origin_ns = time.perf_counter_ns()
         for part, member in enumerate(self._members):
-            contenders = tuple(
-                replace(one, samples_file=str(self._file(one, part))) for one in order.contenders
+            member.seat(
+                Block(
+                    scenario_file=order.scenario_file,
+                    contenders=order.contenders,
+                    part=part,
+                    parts=len(self._members),
+                    timeout_s=order.timeout_s,
+                    seed=order.seed,
+                    origin_ns=origin_ns,
+                )
             )
-            block = Block(
-                scenario_file=order.scenario_file,
-                contenders=contenders,
-                load=order.load,
-                part=part,
-                parts=len(self._members),
-                timeout_s=order.timeout_s,
-                seed=order.seed,
-                origin_ns=origin_ns,
-            )
-            member.tell("block", block=block.to_json())
         for member in self._members:
-            member.answer(_PATIENCE_S)
+            member.answer()
 
-    def play(self, turn: Turn) -> tuple[Slice, int]:
-        """One slice of one stack, with how many requests it had."""
+    def play(self, turn: Turn) -> PlayedSlice:
+        """Play one slice of one cell."""
         assert self._order is not None
         if len(self._members) > 1:
             turn = replace(turn, begin_ns=time.perf_counter_ns() + _AHEAD_NS)
         for member in self._members:
-            member.tell("slice", **asdict(turn))
+            member.begin(turn)
         # A window may wait for its edges as long as it is itself; what hangs takes its time-out,
         # and in open load what was due then takes another.
-        budget_s = 4 * turn.seconds + 2 * self._order.timeout_s + _PATIENCE_S
-        answers = [member.answer(budget_s) for member in self._members]
-        whole = merged([Slice(**answer["slice"]) for answer in answers])
-        return whole, sum(answer["requests"] for answer in answers)
+        within_s = 4 * turn.seconds + 2 * self._order.timeout_s + _PATIENCE_S
+        reports = [
+            SliceReport.from_json(member.answer(within_s).values["report"])
+            for member in self._members
+        ]
+        return PlayedSlice(
+            slice=merged([report.slice for report in reports]),
+            samples=sum(report.samples for report in reports),
+            load_cpu_s=tuple(report.cpu_s for report in reports),
+        )
 
     def measure(self) -> None:
-        """What was played so far was warm-up."""
+        """Count from now on; what was played until now was warm-up."""
         for member in self._members:
             member.tell("measure")
         for member in self._members:
-            member.answer(_PATIENCE_S)
+            member.answer()
 
-    def finish(self) -> list[Played]:
-        """Have the samples written; what came of each stack."""
-        assert self._order is not None
+    def finish(self) -> Finished:
+        """End the block, and fetch what came of it."""
         for member in self._members:
             member.tell("finish")
-        parts = [
-            {one["label"]: Played.from_json(one) for one in member.answer(_PATIENCE_S)["played"]}
-            for member in self._members
-        ]
-        played = []
+        usages = [Usage(**member.answer().values["usage"]) for member in self._members]
+        return Finished(tuple(usages), self._cells())
+
+    def _cells(self) -> Iterator[PlayedCell]:
+        assert self._order is not None
         for contender in self._order.contenders:
-            shares = [part[contender.label] for part in parts]
-            files = [self._file(contender, part) for part in range(len(parts))]
-            if len(files) > 1:
-                store.merge_samples(files, Path(contender.samples_file))
-            slices = zip(*(share.slices for share in shares), strict=True)
-            played.append(
-                Played(
-                    label=contender.label,
-                    requests=sum(share.requests for share in shares),
-                    errors=sum(share.errors for share in shares),
-                    starved=sum(share.starved for share in shares),
-                    spun_s=tuple(seconds for share in shares for seconds in share.spun_s),
-                    examples=tuple(dict.fromkeys(e for share in shares for e in share.examples)),
-                    slices=tuple(merged(pieces) for pieces in slices),
-                    parity=tuple(one for share in shares for one in share.parity),
-                )
-            )
-        return played
-
-    def _file(self, contender: Contender, part: int) -> Path:
-        whole = Path(contender.samples_file)
-        return whole if len(self._members) == 1 else whole.with_suffix(f".share{part}")
+            answers = [member.answer() for member in self._members]
+            shares = [Played.from_json(answer.values["played"]) for answer in answers]
+            samples = merged_samples([unpack(answer.data) for answer in answers])
+            yield PlayedCell(_merged_cell(contender.cell, shares), samples)
 
 
-def merged(pieces: Sequence[Slice]) -> Slice:
-    """One slice, played by several processes: counted where all of them were counting.
+def merged(slices: Sequence[Slice]) -> Slice:
+    """Merge one slice that several members played; it counts where all of them were counting.
 
-    All load the stack until the last answer to what crosses the end of their own window, so the
-    window that they share lies in the steady state of all.
+    All members load the stack until the last answer to what crosses the end of their own windows,
+    so the window that they share lies in the steady state of all.
     """
-    from_ns = max(piece.from_ns for piece in pieces)
+    from_ns = max(one.from_ns for one in slices)
     return Slice(
-        cycle=pieces[0].cycle,
-        begin_ns=min(piece.begin_ns for piece in pieces),
+        cycle=slices[0].cycle,
+        begin_ns=min(one.begin_ns for one in slices),
         from_ns=from_ns,
-        to_ns=max(from_ns + 1, min(piece.to_ns for piece in pieces)),
-        end_ns=max(piece.end_ns for piece in pieces),
+        to_ns=max(from_ns + 1, min(one.to_ns for one in slices)),
+        end_ns=max(one.end_ns for one in slices),
+    )
+
+
+def merged_samples(shares: Sequence[Columns]) -> Columns:
+    """Merge shares of the same slices, in the order in which the requests were due."""
+    if len(shares) == 1:
+        return shares[0]
+    whole = {name: np.concatenate([share[name] for share in shares]) for name in shares[0]}
+    order = np.lexsort((whole["intended_ns"], whole["slice"]))
+    return {name: column[order] for name, column in whole.items()}
+
+
+def _merged_cell(cell: CellKey, shares: Sequence[Played]) -> Played:
+    slices = zip(*(share.slices for share in shares), strict=True)
+    return Played(
+        cell=cell,
+        requests=sum(share.requests for share in shares),
+        errors=sum(share.errors for share in shares),
+        starved=sum(share.starved for share in shares),
+        spun_s=tuple(seconds for share in shares for seconds in share.spun_s),
+        examples=tuple(dict.fromkeys(e for share in shares for e in share.examples)),
+        slices=tuple(merged(several) for several in slices),
+        parity=tuple(difference for share in shares for difference in share.parity),
     )
 
 
 @contextmanager
 def crew(*, size: int, cores: Sequence[int], logs: Path, folder: Path) -> Iterator[Crew]:
-    """Start load processes, each on a core of its own as far as there are any; gone at the end."""
+    """Start load processes, each on a core of its own while there are enough; stop them at the end.
+
+    Args:
+        size: How many.
+        cores: Cores to pin them to; empty if they may run anywhere.
+        logs: Folder for their logs.
+        folder: Working directory, from which `harness` can be imported.
+    """
     children: list[Child] = []
     try:
         for number in range(size):
@@ -155,6 +204,6 @@ def crew(*, size: int, cores: Sequence[int], logs: Path, folder: Path) -> Iterat
                     folder=folder,
                 )
             )
-        yield Crew([LoadProcess(child) for child in children])
+        yield Crew([PipeToMember(child) for child in children])
     finally:
         processes.stop(children)

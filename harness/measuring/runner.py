@@ -145,7 +145,8 @@ def ready_to_measure(
         # A failure's message shows the end of a log, so that the log itself need not stay.
         logs = stack.enter_context(children.scratch_folder("logs"))
         journal = stack.enter_context(contextlib.closing(store.Journal(folder)))
-        listener.preparing("starting PostgreSQL and the upstream")
+        needs = {need for block in plan.blocks for need in block.scenario.needs}
+        listener.preparing(services.starting(needs))
         load = stack.enter_context(
             crew(
                 size=plan.generators if Measures.REQUESTS in measured else 0,
@@ -156,6 +157,7 @@ def ready_to_measure(
         )
         around = stack.enter_context(
             services.running(
+                needs=needs,
                 upstream_latency=plan.upstream_latency,
                 seed=plan.seed,
                 cores=where.services,

@@ -112,7 +112,7 @@ class CellSummary:
     latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999; NaN of starts that are too few
     cpu_us_per_request: Estimate  # the server's process tree
     pss_mib: float  # largest of the rounds; NaN of a test client, whose process holds our own code
-    threads: int  # likewise
+    threads: int | None  # likewise; None if the target's processes could not be metered
     switches_per_request: float  # context switches of the server's process tree
     schedule: ScheduleKept | None  # of open load
     gates: tuple[GateResult, ...]

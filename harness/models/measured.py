@@ -77,10 +77,12 @@ class CellRound:
     errors: int
     slices: tuple[Slice, ...]
     #: The stack's whole process tree. CPU time is that of this cell's slices; the rest is read at
-    #: the end of the block, in which a stack without a turn has next to nothing to do.
-    server: Usage
+    #: the end of the block, in which a stack without a turn has next to nothing to do. None if the
+    #: target's processes could not be metered.
+    server: Usage | None
     load_cpu_s: tuple[float, ...]  # of each load process in this cell's slices; empty without any
-    #: Service -> its CPU time in this cell's slices; None: we did not start it, so it is unknown.
+    #: Service that the run uses -> its CPU time in this cell's slices. None: the user brings it, so
+    #: that its CPU time is unknown.
     services_cpu_s: Mapping[str, float | None]
     wall_s: float  # begin to end of this cell's slices, added up
     starved: int = 0  # open load: requests that waited for a free connection

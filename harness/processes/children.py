@@ -1,4 +1,4 @@
-"""Children that are started, watched, pinned and stopped by their id, and never outlive us."""
+"""Starts child processes, pins them, and stops them by their id; they never outlive us."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import psutil
 
+from harness.processes.child_environment import child_environment
 from harness.processes.interrupts import interrupts
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
-#: SIGTERM, then SIGKILL: with both, everything is gone well within the 5 s that are promised.
+#: After SIGTERM, and after SIGKILL: together well within the 5 s that the documents promise.
 TERM_WAIT_S = 2.5
 KILL_WAIT_S = 1.0
 _SCRATCH = "twinbench"
 
 
 class Child:
-    """One process that we started, in a session of its own with all its descendants."""
+    """A process that we started, in a session of its own with all its descendants."""
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class Child:
         command: Sequence[str],
         *,
         log: Path,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
         cores: Sequence[int] = (),
         rights: tuple[int, int] | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
@@ -46,15 +48,15 @@ class Child:
         """Start `command`.
 
         Args:
-            name: what messages call it.
-            command: program and arguments; the program is looked up on PATH.
-            log: file that takes its output (stderr only, when `piped`).
-            environment: the whole environment; ours when None.
-            cores: cores to pin it to from the start.
-            rights: user and group id to run as; ours when None.
-            stop_signal: what asks it to end, and what it gets should we die.
-            piped: stdin and stdout are pipes, for a conversation.
-            folder: working directory.
+            name: What messages call it.
+            command: Program and arguments; the program is looked up on our PATH.
+            log: File for its output (only stderr if `piped`).
+            environment: Variables in addition to those that every child has (child_environment).
+            cores: Cores to pin it to from the start.
+            rights: User and group id to run as; ours if None.
+            stop_signal: The signal that asks it to end; it also gets this signal when we die.
+            piped: Whether stdin and stdout are pipes, for a conversation.
+            folder: Working directory.
         """
         self.name = name
         self.log = log
@@ -65,39 +67,39 @@ class Child:
             "-" if rights is None else f"{rights[0]}:{rights[1]}",
             ",".join(map(str, cores)) or "-",
         ]
+        program, *arguments = command
         with log.open("ab") as output, interrupts.held():
             self.spawned_at = time.monotonic()
             self.process = subprocess.Popen(
-                [*launch, *command],
+                [*launch, shutil.which(program) or program, *arguments],
                 stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if piped else output,
                 stderr=output,
-                env=None if environment is None else dict(environment),
+                env={**child_environment(), **environment},
                 cwd=folder,
-                start_new_session=True,  # the terminal's Ctrl-C is ours alone to pass on
-                text=piped or None,
+                start_new_session=True,  # the terminal's Ctrl-C reaches only us; we end children
             )
             _living.append(self)
 
     @property
     def pid(self) -> int:
-        """Process id, and process group id of its tree."""
+        """Its process id, which is also the process group id of its tree."""
         return self.process.pid
 
     @property
-    def stdin(self) -> IO[str]:
-        """What it reads; only when `piped`."""
+    def stdin(self) -> IO[bytes]:
+        """The pipe that it reads; only if `piped`."""
         assert self.process.stdin is not None
         return self.process.stdin
 
     @property
-    def stdout(self) -> IO[str]:
-        """What it says; only when `piped`."""
+    def stdout(self) -> IO[bytes]:
+        """The pipe that it writes; only if `piped`."""
         assert self.process.stdout is not None
         return self.process.stdout
 
     def exit_code(self) -> int | None:
-        """Its exit code, or None while it runs."""
+        """Its exit code; None while it runs."""
         return self.process.poll()
 
     def last_lines(self, count: int = 12) -> str:
@@ -106,7 +108,7 @@ class Child:
         return "\n".join(lines[-count:])
 
     def tree(self) -> list[int]:
-        """Ids of the process and all its descendants that are alive."""
+        """Ids of the process and all its descendants, of those that are alive."""
         try:
             top = psutil.Process(self.pid)
             return [self.pid, *(child.pid for child in top.children(recursive=True))]
@@ -114,7 +116,7 @@ class Child:
             return []
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to the whole group; a group that is gone is what was wanted."""
+        """Send a signal to the whole group, if it still exists."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
@@ -123,7 +125,7 @@ _living: list[Child] = []
 
 
 def stop(children: Iterable[Child]) -> None:
-    """End children and all their descendants, side by side: asked first, then forced."""
+    """End children and all their descendants, all at the same time: ask first, then force."""
     with interrupts.held():
         _stop(list(children))
 
@@ -134,7 +136,7 @@ def _stop(children: list[Child]) -> None:
             child.process.send_signal(child.stop_signal)
     _wait_for(children, TERM_WAIT_S)
     for child in children:
-        child.signal_group(signal.SIGKILL)  # stragglers of the group, too
+        child.signal_group(signal.SIGKILL)  # also descendants that outlived the child
     _wait_for(children, KILL_WAIT_S)
     for child in children:
         for pipe in (child.process.stdin, child.process.stdout):
@@ -153,17 +155,17 @@ def _wait_for(children: Iterable[Child], seconds: float) -> None:
 
 
 def stop_everything() -> None:
-    """The last line of defence: end whatever is still alive of what we started."""
+    """End every child that is still alive; a last line of defence."""
     if _living:
         stop(list(_living))
 
 
 def pin(pids: Callable[[], Iterable[int]], cores: Sequence[int]) -> None:
-    """Confine every thread of some processes to `cores`; no cores, no pinning.
+    """Confine every thread of some processes to `cores`; do nothing if `cores` is empty.
 
-    Servers start on all cores, since importing is work, and are pinned before they are loaded.
-    Threads that appear while we look are caught by looking again: whatever a pinned thread
-    starts is pinned from birth.
+    Servers start on all cores, because importing is work, and are pinned before they are loaded.
+    New threads can appear meanwhile, so we look until every thread is pinned: a thread inherits
+    the cores of the thread that starts it.
     """
     if not cores:
         return
@@ -180,7 +182,7 @@ def pin(pids: Callable[[], Iterable[int]], cores: Sequence[int]) -> None:
 
 @contextmanager
 def kept_to(cores: Sequence[int]) -> Iterator[None]:
-    """Keep this very process off all other cores inside the block; children are pinned apart."""
+    """Keep our own process on `cores` inside the context; children have cores of their own."""
     if not cores:
         yield
         return
@@ -201,9 +203,9 @@ def _threads(processes: Iterable[int]) -> list[int]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different TCP ports on 127.0.0.1 that nobody listens on at this moment."""
+    """Find different TCP ports on 127.0.0.1 on which nobody listens at the moment."""
     with contextlib.ExitStack() as stack:
-        # Held open together, or the same port might be drawn twice.
+        # All stay open until the last is found; otherwise the same port might come twice.
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
@@ -211,37 +213,24 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on at this moment."""
+    """Find a TCP port on 127.0.0.1 on which nobody listens at the moment."""
     return free_ports(1)[0]
 
 
 @contextmanager
 def scratch_folder(kind: str) -> Iterator[Path]:
-    """A temporary folder, gone when the block ends.
+    """Make a temporary folder, and remove it at the end.
 
-    A process that was killed can't clean up: what it left is taken away by the next one.
+    Folders of processes that were killed are removed too, because those could not clean up.
     """
     place = Path(tempfile.gettempdir())
-    for left in place.glob(f"{_SCRATCH}-*-*-*"):
-        owner = left.name.split("-")[2]
+    for folder in place.glob(f"{_SCRATCH}-*-*-*"):
+        owner = folder.name.split("-")[2]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}-{kind}-{os.getpid()}-"))
     try:
         yield folder
     finally:
         with interrupts.held():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-#: Variables through which a server or a twin would take settings behind our back.
-_STEERING = ("UVICORN_", "GUNICORN_", "GRANIAN_", "TWIN_", "UPSTREAM_")
-
-
-def clean_environment() -> dict[str, str]:
-    """Our own environment without what would make one server differ from another."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name != "WEB_CONCURRENCY" and not name.startswith(_STEERING)
-    }

@@ -1,13 +1,13 @@
-"""Become another program: with another user's rights, and bound to the life of the parent.
+"""Becomes another program, which takes another user's rights and ends when the parent ends.
 
-Run as a script by a bare interpreter (`python -I -S launch.py …`), so that it starts in a few
-milliseconds and needs nothing of the project. Doing this between fork and exec in the parent
-instead (`preexec_fn`) can deadlock as soon as the parent has threads.
+A bare interpreter runs this script (`python -I -S launch.py …`): it starts in a few milliseconds and
+needs nothing of the project. The parent could do the same between fork and exec (`preexec_fn`), but
+that can deadlock as soon as the parent has threads.
 
 Usage: launch.py PARENT_PID DEATH_SIGNAL UID:GID CORES PROGRAM [ARGUMENT…]
-    DEATH_SIGNAL  what the program gets when the parent is gone (Linux only)
-    UID:GID       whose rights to take, `-` to keep one's own
-    CORES         comma-separated cores to be pinned to, `-` for no pinning
+    DEATH_SIGNAL  the signal that the program gets when the parent has ended (Linux only)
+    UID:GID       the user and group to become, or `-`
+    CORES         the cores to pin the program to, with commas between them, or `-`
 """
 
 import os
@@ -15,18 +15,18 @@ import resource
 import sys
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-#: Files that a child may have open: the usual soft limit of 1,024 would stop a server at fewer
+#: How many files a child may open. With the usual soft limit of 1,024 a server could accept fewer
 #: connections than open load may need.
 _FILES = 65_536
 
 
 def main(arguments: list[str]) -> None:
-    """Drop rights, ask to die with the parent, pin, exec."""
+    """Drop rights, ask for a signal when the parent ends, pin, and exec."""
     parent, death_signal, rights, cores, *command = arguments
     _allow_files()
     libc = None
     if sys.platform == "linux":
-        import ctypes  # now: the other user may not reach the standard library
+        import ctypes  # before setuid, because the other user may not reach the standard library
 
         libc = ctypes.CDLL(None, use_errno=True)
     if rights != "-":
@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> None:
         os.setgid(gid)
         os.setuid(uid)
     if libc is not None:
-        # After setuid: a change of rights clears the request.
+        # After setuid, which clears the request.
         libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != int(parent):  # it died before we could ask
+        if os.getppid() != int(parent):  # the parent ended before the request
             sys.exit(0)
         if cores != "-":
             os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
@@ -56,7 +56,7 @@ def files_allowed(soft: int, hard: int) -> int:
 
 
 def _allow_files() -> None:
-    """Raise the soft limit as far as any user may."""
+    """Raise the soft limit of open files as far as is allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = files_allowed(soft, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

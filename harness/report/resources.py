@@ -64,14 +64,17 @@ def _of_part(analysis: Analysis, part: Part) -> Iterator[UsageRow]:
 
 def _of_stack(part: Part, stack: str, measured: Sequence[CellRound], *, valid: bool) -> UsageRow:
     requests = sum(one.requests for one in measured)
-    switches = sum(one.server.context_switches for one in measured)
+    servers = [one.server for one in measured if one.server is not None]
+    if len(servers) < len(measured):
+        servers = []  # a target that could not be metered
+    switches = sum(server.context_switches for server in servers)
     return _row(
         part,
         stack,
-        [one.server for one in measured],
+        servers,
         sum(one.wall_s for one in measured),
         f"{formats.number(switches / requests, 2)} per {'start' if part.counts_starts else 'request'}"
-        if requests
+        if requests and servers
         else formats.NOTHING,
         is_stack=True,
         valid=valid,
@@ -103,11 +106,11 @@ def _row(
         load=part.load,
         who=who,
         is_stack=is_stack,
-        cpu=_share(cpu_s / wall_s) if wall_s else formats.NOTHING,
+        cpu=_share(cpu_s / wall_s) if wall_s and used else formats.NOTHING,
         pss=formats.NOTHING
-        if is_stack and part.plan.scenario.measures is Measures.TEST_CLIENT
+        if not used or (is_stack and part.plan.scenario.measures is Measures.TEST_CLIENT)
         else formats.number(max(one.pss_bytes for one in used) / _MIB),
-        threads=f"{max(one.threads for one in used):,}",
+        threads=f"{max(one.threads for one in used):,}" if used else formats.NOTHING,
         switches=switches,
         valid=valid,
     )

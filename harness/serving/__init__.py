@@ -1,1 +1,1 @@
-"""Starts the targets that are loaded and the services that they depend on."""
+"""Starts targets, which are loaded, and the services that they depend on."""

@@ -14,7 +14,6 @@ from harness.store.run_file import SCHEMA, read_run, write_run
 from harness.store.samples import (
     SAMPLE_COLUMNS,
     has_samples,
-    merge_samples,
     read_samples,
     write_samples,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "find_run",
     "has_samples",
     "list_runs",
-    "merge_samples",
     "read_calibration",
     "read_run",
     "read_samples",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +97,3 @@ def has_samples(run: Path, record: RunRecord) -> bool:
     """Whether the raw samples are there (a reference run may leave them out)."""
     cells = [cell for finished in record.rounds for cell in finished.cells]
     return all((run / cell.samples_file).is_file() for cell in cells)
-
-
-def merge_samples(parts: Sequence[Path], path: Path) -> None:
-    """One file from several that hold shares of the same slices, which are taken away."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.concat_tables([pq.read_table(part) for part in parts])
-    table = table.sort_by([("slice", "ascending"), ("intended_ns", "ascending")])
-    write_samples(path, {name: table[name].to_numpy() for name in SAMPLE_COLUMNS})
-    for part in parts:
-        part.unlink()

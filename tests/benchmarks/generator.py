@@ -24,7 +24,6 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-import pyarrow.parquet as pq
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -35,7 +34,7 @@ from harness.channel.messages import Contender, Turn
 from harness.errors import EnvironmentFailed, Interrupted, LoadFailed, TwinbenchError
 from harness.machine import placement
 from harness.measuring.crew import Crew, Order, crew
-from harness.models import Arrivals, Estimate, Load, Placement
+from harness.models import Arrivals, CellKey, Estimate, Load, Placement
 from harness.planning.files import PROJECT
 from harness.processes import children as processes
 from harness.processes.children import Child
@@ -95,8 +94,8 @@ class Locust:
         )
 
     def answer(self) -> dict[str, float]:
-        """Wait for its next answer."""
-        line = ""
+        """What it says next."""
+        line = b""
         if select.select([self.child.stdout], [], [], PATIENCE_S)[0]:
             line = self.child.stdout.readline()
         if not line:
@@ -105,8 +104,9 @@ class Locust:
         return answer
 
     def rate_rps(self, users: int) -> float:
-        """Load the server for one turn; requests/s."""
-        self.child.stdin.write(json.dumps({"users": users, "seconds": TURN_S}) + "\n")
+        """Requests/s in one turn."""
+        order = json.dumps({"users": users, "seconds": TURN_S})
+        self.child.stdin.write(order.encode() + b"\n")
         self.child.stdin.flush()
         answer = self.answer()
         if answer["failures"] or not answer["rps"]:
@@ -151,10 +151,6 @@ class Bench:
     plain: Locust
     has_wrk: bool
 
-    @property
-    def samples(self) -> Path:
-        return self.folder / "samples"
-
     def turns(self, measured: Measured) -> list[list[Callable[[], None]]]:
         """Turns of one round, in groups: turns that are compared run close to each other."""
         groups: list[list[Callable[[], None]]] = []
@@ -182,69 +178,65 @@ class Bench:
         return wrk(self.url, connections, self.where, self.folder)
 
     def ours_rps(self, connections: int) -> float:
-        return ceiling.rate_rps(
-            ceiling.play(self.load, self.url, Load(connections), self.samples, seconds=TURN_S)
-        )
+        played, _ = ceiling.play(self.load, self.url, Load(connections), seconds=TURN_S)
+        return ceiling.rate_rps(played)
 
     def ours_median_us(self) -> float:
-        ceiling.play(self.load, self.url, Load(1), self.samples, seconds=TURN_S)
-        return float(np.median(self.column("latency_ns"))) / 1e3
-
-    def column(self, name: str) -> np.ndarray:
-        return pq.read_table(self.samples, columns=[name])[name].to_numpy()
+        _, samples = ceiling.play(self.load, self.url, Load(1), seconds=TURN_S)
+        return float(np.median(samples["latency_ns"])) / 1e3
 
     def lag_ms(self, arrivals: Arrivals) -> tuple[float, float]:
-        """Send open load for one turn; p50 and p99 of how late requests were sent."""
-        ceiling.play(
+        """Open load: p50 and p99 of how late requests were sent."""
+        _, samples = ceiling.play(
             self.load,
             self.url,
             Load(1_000, OPEN_RPS, arrivals),
-            self.samples,
             seconds=TURN_S,
             slice_s=0.5,
         )
-        lag_ms = (self.column("start_ns") - self.column("intended_ns")) / 1e6
+        lag_ms = (samples["start_ns"] - samples["intended_ns"]) / 1e6
         p50, p99 = np.quantile(lag_ms, [0.5, 0.99])
         return float(p50), float(p99)
 
-    def seat(self, users: int) -> None:
-        contender = Contender("no-op", self.url, str(self.samples))
-        scenario = str(PROJECT / "scenarios" / "hello.py")
-        self.load.seat(Order(scenario, (contender,), Load(users), PATIENCE_S, "many"))
-
     def metering_share(self) -> float:
-        """Share of a core that the harness uses while it takes turns as in a run."""
-        self.seat(16)
-        trees = {"server": self.server.tree(), "load": self.load.trees[0]}
-        meter = Meter(trees)
+        """CPU of the harness while it takes turns as a run does: share of a core."""
+        cell = seat(self.load, self.url, Load(16))
+        meter = Meter({"server": self.server.tree()})
         cpu, wall = time.process_time(), time.perf_counter()
         for cycle in range(20):
             meter.cpu_seconds()
-            self.load.play(Turn("no-op", cycle, 0.1, 0.01))
+            self.load.play(Turn(cell, cycle, 0.1, 0.01))
             meter.cpu_seconds()
         share = (time.process_time() - cpu) / (time.perf_counter() - wall)
-        self.load.finish()
+        list(self.load.finish().cells)
         return share
+
+
+def seat(load: Crew, url: str, todo: Load) -> CellKey:
+    """Give the one cell of a block its users."""
+    cell = CellKey("no-op", "hello", todo.label)
+    scenario = str(PROJECT / "scenarios" / "hello.py")
+    load.seat(Order(scenario, (Contender(cell, todo, url),), PATIENCE_S, "many"))
+    return cell
 
 
 def memory_mib(where: Placement, folder: Path, url: str) -> float:
     """Proportional set size of a load process that has used each of its many open connections."""
     with crew(size=1, cores=where.load, logs=folder, folder=PROJECT) as load:
-        contender = Contender("no-op", url, str(folder / "many"))
-        scenario = str(PROJECT / "scenarios" / "hello.py")
-        load.seat(Order(scenario, (contender,), Load(MANY), PATIENCE_S, "many"))
-        load.play(Turn("no-op", 0, 2.0, 0.1))
-        (pid,) = load.trees[0]
-        process = psutil.Process(pid)
-        full = process.memory_full_info()
+        cell = seat(load, url, Load(MANY))
+        load.play(Turn(cell, 0, 2.0, 0.1))
+        (process,) = (
+            child for child in psutil.Process().children() if "harness.load" in child.cmdline()
+        )
         connections = process.num_fds()
-        (played,) = load.finish()
+        finished = load.finish()
+        (played,) = (each.played for each in finished.cells)
     if played.errors or connections < MANY:
         raise LoadFailed(
             f"{connections:,} files open, {played.errors:,} requests failed",
             detail="\n".join(played.examples),
         )
-    return float(getattr(full, "pss", full.rss)) / (1 << 20)
+    return finished.load[0].pss_bytes / (1 << 20)
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +19,24 @@ from harness.machine import placement
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.serving import services
-from harness.serving.servers import Server, serving
+from harness.serving.servers import serving
 from harness.serving.services import Services
+from harness.serving.targets import Target
 
-_MARK = "TWINBENCH_TEST_MARK"
+_PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent has ended.
+
+    Otherwise what outlives a command would become a child of process 1, among all others. Only
+    Linux can do this; elsewhere a command's processes are found while the command lives.
+    """
+    if sys.platform == "linux":
+        assert ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1) == 0
+
+
+adopt_orphans()
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +59,7 @@ def around(logs: Path) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="session")
-def servers(around: Services, logs: Path) -> Iterator[dict[str, Server]]:
+def servers(around: Services, logs: Path) -> Iterator[dict[str, Target]]:
     """Every stack of stacks.toml, by name."""
     cores = placement.usable_cores()
     stacks = load_stacks(STACKS_FILE).values()
@@ -63,9 +77,14 @@ def servers(around: Services, logs: Path) -> Iterator[dict[str, Server]]:
 
 
 @pytest.fixture(scope="session")
-def urls(servers: dict[str, Server]) -> dict[str, str]:
+def urls(servers: dict[str, Target]) -> dict[str, str]:
     """Every stack of stacks.toml: name -> URL."""
     return {label: server.url for label, server in servers.items()}
+
+
+def child_ids() -> set[int]:
+    """Ids of our direct children."""
+    return {child.pid for child in psutil.Process().children()}
 
 
 @dataclass
@@ -73,17 +92,26 @@ class Command:
     """A twinbench process, and a way to find everything that it started."""
 
     process: subprocess.Popen[str]
-    mark: str
+    others: set[int]  # children that we had before it
 
     def living(self) -> list[str]:
-        """Command lines of all processes that carry our mark in their environment."""
+        """Command lines of the command and all its descendants, also of those that outlived it."""
+        tops = child_ids() - self.others
         found = []
-        for process in psutil.process_iter():
+        for pid in tops:
             try:
-                if process.environ().get(_MARK) == self.mark:
-                    found.append(" ".join(process.cmdline()) or process.name())
+                top = psutil.Process(pid)
+                tree = [top, *top.children(recursive=True)]
             except psutil.Error:
                 continue  # it ended while we looked
+            for process in tree:
+                try:
+                    if process.status() != psutil.STATUS_ZOMBIE:
+                        found.append(" ".join(process.cmdline()) or process.name())
+                    elif process.pid in tops and process.pid != self.process.pid:
+                        os.waitpid(process.pid, os.WNOHANG)  # we adopted it, so we bury it
+                except psutil.Error:
+                    continue
         return found
 
     def all_gone_within(self, seconds: float) -> list[str]:
@@ -109,17 +137,17 @@ def twinbench() -> Iterator[Callable[..., Command]]:
         environment: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
     ) -> Command:
-        mark = uuid.uuid4().hex
+        others = child_ids()
         process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "harness", *map(str, arguments)],
             cwd=PROJECT,
-            env={**os.environ, **(environment or {}), _MARK: mark},
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        commands.append(Command(process, mark))
+        commands.append(Command(process, others))
         return commands[-1]
 
     yield start

@@ -175,7 +175,7 @@ def test_a_postgresql_that_can_not_start_shows_its_last_lines(
 ) -> None:
     # No file may grow beyond 1 MiB, and a new cluster needs larger ones.
     limited = ("bash", "-c", 'ulimit -f 1024; exec "$@"', "-")
-    command = twinbench("run", "hello", "--out", tmp_path, prefix=limited)
+    command = twinbench("run", "users-lookup", "--out", tmp_path, prefix=limited)
     code, _, err = command.finish()
     assert code == 3
     assert "PostgreSQL's initdb failed" in err

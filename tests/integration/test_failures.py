@@ -1,4 +1,4 @@
-"""What dies in the middle of a run is said, and is never a number."""
+"""When something dies in the middle of a run, the run says so, and shows no number for it."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from tests.integration.conftest import Command, wait_for
 
 
 def started(command: Command, part: str) -> list[psutil.Process]:
-    """Processes of a run whose command line has `part`."""
+    """Processes of a run that have `part` in their command lines."""
     found = []
     for process in psutil.Process(command.process.pid).children(recursive=True):
         try:
@@ -31,9 +31,21 @@ def loaded(process: psutil.Process) -> bool:
     return sum(c.status == psutil.CONN_ESTABLISHED for c in connections) >= 16
 
 
-def long_slices(twinbench: Callable[..., Command], out: Path, stack: str) -> Command:
+def long_slices(
+    twinbench: Callable[..., Command], out: Path, stack: str, scenario: str = "hello"
+) -> Command:
     return twinbench(
-        "run", "hello", "--stack", stack, "--profile", "smoke", "--slice", 2, "--json", "--out", out
+        "run",
+        scenario,
+        "--stack",
+        stack,
+        "--profile",
+        "smoke",
+        "--slice",
+        2,
+        "--json",
+        "--out",
+        out,
     )
 
 
@@ -80,7 +92,7 @@ def test_a_server_that_is_killed_makes_its_cell_invalid_and_the_run_goes_on(
 def test_a_service_that_dies_ends_the_run_with_its_name(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    command = long_slices(twinbench, tmp_path, "fastapi-uvicorn")
+    command = long_slices(twinbench, tmp_path, "fastapi-uvicorn", "weather")
     wait_for(lambda: any(map(loaded, started(command, "apps.fastapi_twin"))), 60, "load")
     (upstream,) = started(command, "apps.upstream")
     upstream.kill()

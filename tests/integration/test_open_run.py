@@ -55,8 +55,8 @@ def test_open_load_by_two_processes_is_one_schedule_and_one_file_of_samples(
             assert gaps.sum() == pytest.approx(74 / 150 * 1e9, rel=0.05)
     assert not list((folder / "samples").glob("*.share*"))
     roles = record.rounds[0].blocks[0].roles
-    assert set(roles) == {"postgres", "upstream", "load 1", "load 2", "harness"}
-    for role in ("postgres", "upstream", "load 1", "load 2", "harness"):
+    assert set(roles) == {"load 1", "load 2", "harness"}
+    for role in ("load 1", "load 2", "harness"):
         assert roles[role].pss_bytes > 1 << 20
         assert roles[role].threads >= 1
     assert roles["load 1"].cpu_s > 0

@@ -1,24 +1,27 @@
 """PostgreSQL from the wheel, and one that the user brings."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from apps import contract
+from harness import store
 from harness.checking import parity
 from harness.machine import placement
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
-from harness.serving import services
+from harness.serving import postgres, services
 from harness.serving.servers import serving
+from tests.integration.conftest import Command, wait_for
 
 
 def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched(
     tmp_path: Path,
 ) -> None:
     cores = placement.usable_cores()
-    with services.embedded_postgres(cores, tmp_path) as (_, url):
+    with postgres.embedded(cores, tmp_path) as (_, url):
         address = url.replace("postgresql+psycopg://", "postgresql://")
         with psycopg.connect(address) as connection:
             connection.execute("CREATE TABLE users (mine text)")
@@ -31,7 +34,8 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
             folder=PROJECT,
             environ={"DATABASE_URL": address},
         ) as around:
-            assert around.postgres is None
+            assert around.names == ("postgres", "upstream")
+            assert list(around.trees) == ["upstream"]  # the database is not ours to meter
             stack = load_stacks(STACKS_FILE)["fastapi-uvicorn"]
             with serving(
                 [stack],
@@ -50,11 +54,46 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
             assert rows == (contract.SEEDED_USERS,)
 
 
+def test_a_run_that_needs_no_service_starts_none(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = twinbench(
+        *("run", "hello", "--stack", "flask-gthread", "--profile", "smoke", "--out", tmp_path),
+        environment={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+    )
+    wait_for(lambda: any("gunicorn" in line for line in command.living()), 60, "a server")
+    started = " ".join(command.living())
+    assert "harness.load" in started
+    assert "apps.upstream" not in started
+    assert "postgres" not in started
+    code, out, err = command.finish()
+    assert code == 0, err + out
+    (folder,) = tmp_path.iterdir()
+    measured = [cell for finished in store.read_run(folder).rounds for cell in finished.cells]
+    assert {tuple(cell.services_cpu_s) for cell in measured} == {()}
+
+
+def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    command = twinbench(
+        *("run", "users-lookup", "--profile", "smoke", "--out", tmp_path),
+        environment={
+            "PGSERVICE": "x",
+            "PGSSLMODE": "require",
+            "PGOPTIONS": "-c statement_timeout=1",
+            "PYTHONASYNCIODEBUG": "1",
+        },
+    )
+    code, out, err = command.finish()
+    assert code == 0, err + out
+
+
 def test_another_user_gets_a_copy_of_programs_that_it_can_not_reach(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "_reachable", lambda folder: False)
-    with services.embedded_postgres((), tmp_path) as (child, url):
+    monkeypatch.setattr(postgres, "_reachable", lambda folder: False)
+    with postgres.embedded((), tmp_path) as (child, url):
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert child.exit_code() is None

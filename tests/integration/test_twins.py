@@ -26,8 +26,8 @@ from apps.settings import DEFAULT_JWT_SECRET, Settings
 from harness.checking import explore, parity
 from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
-from harness.serving.servers import Server
 from harness.serving.services import Services
+from harness.serving.targets import Target
 from tests.integration.conftest import wait_for
 
 #: The first test pays for the start of all stacks. That takes all cores for a minute, in which
@@ -39,7 +39,7 @@ BREAKS = {name: stack.breaks for name, stack in load_stacks(STACKS_FILE).items()
 
 
 @pytest.fixture(scope="session")
-def differences(servers: dict[str, Server]) -> dict[str, list[str]]:
+def differences(servers: dict[str, Target]) -> dict[str, list[str]]:
     """What of each stack's replies is not as contract and stacks.toml say."""
     urls = {label: server.url for label, server in servers.items()}
     sent, found = parity.check_stacks(urls, BREAKS)
@@ -186,10 +186,10 @@ def get(url: str, path: str, timeout: float = 30) -> int:
         return connection.getresponse().status
 
 
-def concurrency(server: Server) -> int:
-    if server.stack.name in ONE_AT_A_TIME:
+def concurrency(server: Target) -> int:
+    if server.label in ONE_AT_A_TIME:
         return 1
-    if server.stack.name == "flask-sync-2n-plus-1":
+    if server.label == "flask-sync-2n-plus-1":
         return min(AT_ONCE, len(server.child.tree()) - 1)  # all but gunicorn's arbiter
     return AT_ONCE
 
@@ -210,14 +210,14 @@ def waiting(database: psycopg.Connection) -> int:
 
 @pytest.fixture
 def database(around: Services) -> Iterator[psycopg.Connection]:
-    address = around.database_url.replace("+psycopg", "")
+    address = around.environment["TWIN_DATABASE_URL"].replace("+psycopg", "")
     with psycopg.connect(address, autocommit=True) as connection:
         yield connection
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_as_many_requests_wait_for_the_database_as_the_stack_can_hold_and_the_rest_goes_on(
-    servers: dict[str, Server], database: psycopg.Connection, stack: str
+    servers: dict[str, Target], database: psycopg.Connection, stack: str
 ) -> None:
     server = servers[stack]
     together = concurrency(server)
@@ -238,13 +238,13 @@ def test_as_many_requests_wait_for_the_database_as_the_stack_can_hold_and_the_re
 
 
 @pytest.fixture(scope="session")
-def seconds_for_all(servers: dict[str, Server]) -> dict[str, float]:
+def seconds_for_all(servers: dict[str, Target]) -> dict[str, float]:
     """How long a few requests, sent at once, wait for an upstream that is too late: per stack."""
 
-    def seconds(server: Server) -> float:
+    def seconds(server: Target) -> float:
         # Two are enough where they come one after the other.
         number = AT_ONCE if concurrency(server) == AT_ONCE else 2
-        if server.stack.name == "flask-sync-2n-plus-1":
+        if server.label == "flask-sync-2n-plus-1":
             number = concurrency(server)
         with ThreadPoolExecutor(number) as threads:
             began = time.monotonic()
@@ -269,7 +269,7 @@ def test_requests_wait_for_the_upstream_together_unless_the_stack_is_there_to_sh
 
 
 def test_a_connection_stays_open_longer_than_any_servers_own_default(
-    servers: dict[str, Server],
+    servers: dict[str, Target],
 ) -> None:
     connections = {
         name: connect(server.url) for name, server in servers.items() if name not in NO_KEEP_ALIVE
@@ -289,7 +289,7 @@ def test_a_connection_stays_open_longer_than_any_servers_own_default(
 
 @pytest.mark.parametrize("stack", sorted(NO_KEEP_ALIVE))
 def test_a_stack_without_keep_alive_says_so_in_each_reply(
-    servers: dict[str, Server], stack: str
+    servers: dict[str, Target], stack: str
 ) -> None:
     with closing(connect(servers[stack].url)) as connection:
         connection.request("GET", "/hello")
@@ -300,7 +300,7 @@ def test_a_stack_without_keep_alive_says_so_in_each_reply(
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_request_that_went_well_leaves_no_line_in_a_log(
-    servers: dict[str, Server], logs: Path, stack: str
+    servers: dict[str, Target], logs: Path, stack: str
 ) -> None:
     assert get(servers[stack].url, "/hello") == 200
     (log,) = [path for path in logs.glob(f"{stack}-*.log") if path.stem[len(stack) + 1 :].isdigit()]
