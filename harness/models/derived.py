@@ -11,12 +11,13 @@ from harness.models.plan import BlockKey, CellKey, Family
 
 
 class Verdict(enum.StrEnum):
-    """The candidate beside the baseline, in the words of docs/METHOD.md."""
+    """What a comparison says of the candidate, in the words of docs/METHOD.md."""
 
     FASTER = "faster"
     SLOWER = "slower"
     SAME = "same"
     INCONCLUSIVE = "inconclusive"
+    OVERLOADED = "overloaded"  # latency that only says how long the queue was is not compared
     INVALID = "invalid"
 
 
@@ -48,11 +49,13 @@ class GateResult:
     passed: bool
     figure: str  # "errors 0.3 %"
     bound: str  # "at most 0.1 %"
+    remedy: str = ""  # what to do where it failed: "try a longer --slice"
 
     @property
     def reason(self) -> str:
         """As in the `reason` column."""
-        return f"{self.gate}: {self.figure} ({self.bound})"
+        limit = f"{self.bound}: {self.remedy}" if self.remedy else self.bound
+        return f"{self.gate}: {self.figure} ({limit})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,11 @@ class CellSummary:
         tuple[float, float], ...
     ]  # (quantile in 0…1, latency), p50 … as far as samples allow
     timeline: tuple[TimelinePoint, ...]
+    #: Open load that the server could not keep up with, in words; the cell may be valid all the
+    #: same. Empty where the server kept up.
+    overloaded: str = ""
+    foreign_share: float | None = None  # of the servers' cores, used by other processes meanwhile
+    steal_share: float | None = None  # of the servers' cores, taken by the host meanwhile
 
     @property
     def key(self) -> CellKey:
