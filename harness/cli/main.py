@@ -309,15 +309,14 @@ def _derive(folder: Path) -> Analysis:
         raise BadInput(f"{folder}: no scenario was measured to its end, there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     store.write_tables(folder, analysis)
-    report.write(analysis, folder / "report")
+    store.write_report(folder / "report", report.render(analysis))
     return analysis
 
 
 def _show(analysis: Analysis, folder: Path, *, as_json: bool) -> None:
     from rich.console import Console
 
-    from harness import store
-    from harness.report import tables
+    from harness import report, store
 
     page = folder / "report" / "index.html"
     if as_json:
@@ -336,7 +335,7 @@ def _show(analysis: Analysis, folder: Path, *, as_json: bool) -> None:
         )
         return
     console = Console()
-    console.print(tables.terminal_table(analysis))
+    console.print(report.terminal(analysis))
     console.print(f"\nReport: {page}", highlight=False)
 
 
