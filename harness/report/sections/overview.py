@@ -86,8 +86,9 @@ def _verdict(part: Part, cell: CellSummary) -> tuple[Cell, Cell]:
     if comparison is None:
         is_baseline = any(pair.baseline == cell.stack for pair in part.pairs)
         return Cell("baseline" if is_baseline else "", is_quiet=True), Cell("", verdict=state)
-    if not has_ratio(comparison):
-        return Cell(""), Cell("", verdict=comparison.verdict)
+    if not has_ratio(comparison):  # its baseline is invalid or overloaded, and says so itself
+        word = Cell("", verdict=state) if state else Cell("not compared", is_quiet=True)
+        return Cell(""), word
     ratio = figures.ratio(comparison)
     return (
         Cell(ratio.text, ratio.value, detail=ratio.detail),
