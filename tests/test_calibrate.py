@@ -128,13 +128,13 @@ def test_the_text_says_what_the_floor_means_or_why_there_is_none(
     result = calibrated(tmp_path)
     said = " ".join(result.stdout.replace("\u00a0", " ").split())
     if valid:
-        assert "±5.3 % for Requests/s and ±30 % for p99 latency" in said
-        assert "'same' is said within ±10 % at most" in said
-        assert f"Kept for this machine: {tmp_path}" in said
+        assert "±5.3 % for requests per second and ±30 % for p99 latency" in said
+        assert "'same' within ±10 % at most" in said
+        assert f"Saved for this machine: {tmp_path}" in said
     else:
-        assert "no valid measurement" in said
+        assert "The measurement is invalid" in said
         assert "settled: second ÷ first half 0.9" in said
-        assert "Nothing is kept as calibration." in said
+        assert "No calibration was saved." in said
     assert f"twinbench report {tmp_path}/calibration/" in said
 
 
@@ -175,4 +175,6 @@ def test_the_gravest_finding_comes_first_with_its_mend() -> None:
 
 
 def test_where_all_is_fine_it_says_so() -> None:
-    assert "Nothing disturbs." in told([Finding("swap", Level.FINE, "none")])
+    assert "Nothing on this machine disturbs a measurement." in told(
+        [Finding("swap", Level.FINE, "none")]
+    )

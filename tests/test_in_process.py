@@ -22,7 +22,8 @@ from harness.analysis.analyse import analyse
 from harness.channel.messages import Turn
 from harness.load import in_process
 from harness.models import Failure
-from harness.report import sentences
+from harness.report.view import View
+from harness.report.words.limits import unequal
 from tests.runs import FakeRun, hello_plan
 
 HELLO = contract.hello()
@@ -136,4 +137,4 @@ def test_a_test_client_has_neither_a_load_process_nor_a_memory_of_its_own() -> N
     assert "load process busy" not in gates
     assert {"parity", "Little's law", "throughput possible"} <= gates
     assert [row["pss_mib"] for row in store.summary_rows(analysis)] == [None, None]
-    assert sentences.unequal(analysis) == ()  # no server takes part
+    assert unequal(View(analysis)) == ()  # no server takes part
