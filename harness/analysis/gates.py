@@ -75,8 +75,7 @@ def load_busy(cpu_s: Sequence[float], wall_s: float) -> GateResult:
         "load process busy",
         share <= MAX_LOAD_BUSY,
         f"{share:.0%} of its core",
-        f"at most {MAX_LOAD_BUSY:.0%}",
-        f"try --generators {len(cpu_s) + 1}",
+        f"at most {MAX_LOAD_BUSY:.0%}: try --generators {len(cpu_s) + 1}",
     )
 
 
@@ -96,8 +95,7 @@ def kept_up(achieved_rps: float, offered_rps: float) -> GateResult:
         "achieved ÷ offered",
         share >= MIN_ACHIEVED,
         f"{achieved_rps:,.1f} of {offered_rps:,.1f} requests/s, {share:.3f}",
-        f"at least {MIN_ACHIEVED}",
-        "try a lower --rate",
+        f"at least {MIN_ACHIEVED}: try a lower --rate",
     )
 
 
@@ -163,8 +161,7 @@ def possible(throughput_rps: float, cpu_s_per_request: float, cores: int) -> Gat
         "throughput possible",
         not cores or busy <= cores * MAX_CORES_GIVEN,
         f"needs {busy:.2f} of {cores} core{'s' if cores != 1 else ''}",
-        f"at most {MAX_CORES_GIVEN:.0%}",
-        "try a longer --slice",
+        f"at most {MAX_CORES_GIVEN:.0%}: try a longer --slice",
     )
 
 

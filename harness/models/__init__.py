@@ -11,6 +11,7 @@ from harness.models.derived import (
     Comparison,
     Estimate,
     GateResult,
+    Overload,
     ScheduleKept,
     TimelinePoint,
     Verdict,
@@ -22,6 +23,8 @@ from harness.models.machine import (
     Machine,
 )
 from harness.models.measured import (
+    OTHER_CORES,
+    SERVER_CORES,
     BlockUsage,
     Calibration,
     CellRound,
@@ -54,7 +57,9 @@ from harness.models.plan import (
 from harness.models.samples import Samples
 
 __all__ = [
+    "OTHER_CORES",
     "ROUNDS_FOR_A_VERDICT",
+    "SERVER_CORES",
     "Analysis",
     "Arrivals",
     "BlockKey",
@@ -78,6 +83,7 @@ __all__ = [
     "Load",
     "Machine",
     "Measures",
+    "Overload",
     "Placement",
     "Plan",
     "Profile",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.models.measured import RunRecord
 from harness.models.plan import BlockKey, CellKey, Family
 
 
 class Verdict(enum.StrEnum):
-    """What a comparison says of the candidate, in the words of docs/METHOD.md."""
+    """The candidate beside the baseline, in the words of docs/METHOD.md."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -59,6 +59,28 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Overload:
+    """What was found where a server could not keep up with the schedule of open load.
+
+    This is a finding about the server, and no fault of the measurement: a generator that can't
+    keep its own schedule fails the gate `schedule lag` instead.
+    """
+
+    answered_rps: float  # right answers in the counting windows
+    due_rps: float  # requests that were due in them
+    never_sent: int  # requests that found no free connection until the end
+    timed_out: int  # requests that were sent and not answered in time
+
+    @property
+    def text(self) -> str:
+        """As the report says it."""
+        text = f"overloaded: it answered {self.answered_rps:,.0f} of {self.due_rps:,.0f} requests/s"
+        counts = ((self.never_sent, "never sent"), (self.timed_out, "timed out"))
+        lost = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+        return f"{text} ({lost})" if lost else text
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleKept:
     """Open load: what was due, what was sent when, and how long the server itself took."""
 
@@ -94,11 +116,12 @@ class CellSummary:
         tuple[float, float], ...
     ]  # (quantile in 0…1, latency), p50 … as far as samples allow
     timeline: tuple[TimelinePoint, ...]
-    #: Open load that the server could not keep up with, in words; the cell may be valid all the
-    #: same. Empty where the server kept up.
-    overloaded: str = ""
-    foreign_share: float | None = None  # of the servers' cores, used by other processes meanwhile
-    steal_share: float | None = None  # of the servers' cores, taken by the host meanwhile
+    #: Share of the cores SERVER_CORES and OTHER_CORES that processes of others used, and that the
+    #: host gave to other virtual machines; a key is missing where that is unknown. Services that
+    #: twinbench did not start count as processes of others.
+    foreign_share: Mapping[str, float] = field(default_factory=dict)
+    steal_share: Mapping[str, float] = field(default_factory=dict)
+    overload: Overload | None = None  # of open load that the server could not keep up with
 
     @property
     def key(self) -> CellKey:
@@ -109,6 +132,11 @@ class CellSummary:
     def valid(self) -> bool:
         """Whether every gate passed."""
         return all(gate.passed for gate in self.gates)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether the server could not keep up. The cell may be valid all the same."""
+        return self.overload is not None
 
     @property
     def reason(self) -> str:

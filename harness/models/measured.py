@@ -43,6 +43,10 @@ class Usage:
     context_switches: int  # of all threads that lived from begin to end
 
 
+#: The servers' cores, and all others of a run, as CellRound.cores names them.
+SERVER_CORES, OTHER_CORES = "servers", "load and services"
+
+
 @dataclass(frozen=True, slots=True)
 class CellRound:
     """One cell in one round; its samples are in `samples_file`."""

@@ -206,7 +206,7 @@ class Part:
             for cell in cells
             if cell is not None and not cell.valid
         ] or [
-            f"{cell.stack} is overloaded: {formats.clean(cell.overloaded)}"
+            f"{cell.stack} is {overload_words(cell)}"
             for cell in cells
             if cell is not None and cell.overloaded
         ]
@@ -416,6 +416,11 @@ def by_scenario(parts: Iterable[Part]) -> dict[str, list[Part]]:
     for part in parts:
         grouped.setdefault(part.name, []).append(part)
     return grouped
+
+
+def overload_words(cell: CellSummary) -> str:
+    """As in `overloaded: it answered 1,707 of 5,000 requests/s`; empty where it kept up."""
+    return cell.overload.text if cell.overload else ""
 
 
 def has_interval(comparison: Comparison) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.models import Analysis, Verdict
+from harness.models import OTHER_CORES, SERVER_CORES, Analysis, Verdict
 from harness.report import palette
 from harness.report.content import Bullets
 from tests import analyses
@@ -39,10 +39,10 @@ def test_an_overloaded_stack_is_named_as_that_everywhere(
         (tmp_path / "summary.md").read_text(),
         shown(analysis, 120),
     ):
-        assert analyses.OVERLOADED in folded(text)
         assert "overloaded" in text
+        assert "it answered 1,707 of 5,000 requests/s" in folded(text)
     for name in ("throughput", "latency", "timeline"):
-        assert analyses.OVERLOADED in caption(analysis, name).alt
+        assert analyses.OVERLOAD.text in caption(analysis, name).alt
 
 
 def test_its_latency_is_not_ranked_and_its_cpu_time_is(analysis: Analysis) -> None:
@@ -96,17 +96,22 @@ def test_a_cell_may_be_overloaded_and_invalid(analysis: Analysis) -> None:
 def test_who_else_used_the_servers_cores_is_said_from_one_percent_on() -> None:
     whole = analyses.analysis(scenarios=["hello"])
     flask, fastapi = whole.cells
+    loud_share = {SERVER_CORES: 0.48, OTHER_CORES: 0.07}
     quiet = replace(
         whole,
-        cells=(replace(flask, foreign_share=0.01, steal_share=0.0), fastapi),
+        cells=(replace(flask, foreign_share={SERVER_CORES: 0.01}, steal_share={}), fastapi),
     )
     loud = replace(
         whole,
-        cells=(replace(flask, foreign_share=0.48, steal_share=0.021), fastapi),
+        cells=(
+            replace(flask, foreign_share=loud_share, steal_share={SERVER_CORES: 0.021}),
+            fastapi,
+        ),
     )
     sentence = (
         "While flask-gthread was measured in hello, other processes used 48 % of the servers' "
-        "cores and the host took away 2.1 % of the servers' cores."
+        "cores, the host took away 2.1 % of the servers' cores and other processes used 7 % of the "
+        "cores of load and services."
     )
     for width in (80, 120):
         assert sentence in folded(shown(loud, width))

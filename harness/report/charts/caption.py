@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.models import CellSummary, Measures
 from harness.report import formats
 from harness.report.metrics import MEDIAN, THROUGHPUT, Metric
-from harness.report.view import ROUNDS_FOR_AN_INTERVAL, Part, View
+from harness.report.view import ROUNDS_FOR_AN_INTERVAL, Part, View, overload_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def cell_facts(parts: Iterable[Part], say: Callable[[CellSummary], str]) -> Iter
         for cell in part.cells:
             said = say(cell) if cell.valid else f"invalid ({formats.clean(cell.reason)})"
             if cell.valid and cell.overloaded:
-                said += f", overloaded ({formats.clean(cell.overloaded)})"
+                said += f", {overload_words(cell)}"
             yield f"{part.title}: {cell.stack} {said}"
 
 

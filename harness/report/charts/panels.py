@@ -21,7 +21,7 @@ from harness.report.charts.sheet import (
     text_in,
 )
 from harness.report.palette import BAND, INK, INVALID, PAPER, QUIET, Look
-from harness.report.view import Part, View, is_decided
+from harness.report.view import Part, View, is_decided, overload_words
 
 GAP_IN = 0.4  # between columns and between rows of panels
 PANEL_HEAD_IN = 0.36
@@ -137,7 +137,7 @@ def _remarks(part: Part) -> Iterator[str]:
         if not cell.valid:
             yield f"{cell.stack} invalid: {formats.clean(cell.reason)}"
         elif cell.overloaded:
-            yield f"{cell.stack} overloaded: {formats.clean(cell.overloaded)}"
+            yield f"{cell.stack} {overload_words(cell)}"
 
 
 # --------------------------------------------------------------------------- bars

@@ -6,7 +6,7 @@ from harness.models import CellSummary, Comparison, Estimate, Verdict
 from harness.report import formats
 from harness.report.content import Cell, Row
 from harness.report.metrics import Metric
-from harness.report.view import Pair, Part, View, has_ratio
+from harness.report.view import Pair, Part, View, has_ratio, overload_words
 
 NOTHING = Cell(formats.NOTHING)
 
@@ -81,5 +81,5 @@ def row(part: Part, cells: tuple[Cell, ...], of: CellSummary | None = None) -> R
     """A row that stands with the others of its part."""
     if of is None:
         return Row(cells, group=str(part.plan.key))
-    remark = formats.clean(of.reason if not of.valid else of.overloaded)
+    remark = overload_words(of) if of.valid else formats.clean(of.reason)
     return Row(cells, group=str(part.plan.key), is_valid=of.valid, reason=remark)

@@ -23,7 +23,7 @@ from harness.report.content import (
 )
 from harness.report.metrics import CPU, LATENCIES, MEMORY, PERCENTILES, THROUGHPUT
 from harness.report.sections import figures
-from harness.report.view import Part, View
+from harness.report.view import Part, View, overload_words
 from harness.report.words.notes import SCHEDULE_NOTE, starts_note
 
 #: Columns of a terminal from which all of a schedule has room, and from which more than its heart.
@@ -106,7 +106,7 @@ def _cell_row(part: Part, cell: CellSummary) -> Row:
 def _validity(cell: CellSummary) -> str:
     if not cell.valid:
         return f"invalid: {formats.clean(cell.reason)}"
-    return f"yes; overloaded: {formats.clean(cell.overloaded)}" if cell.overloaded else "yes"
+    return f"yes, but {overload_words(cell)}" if cell.overloaded else "yes"
 
 
 def _schedules(view: View) -> tuple[Block, ...]:

@@ -20,7 +20,7 @@ from harness.report.content import (
 )
 from harness.report.metrics import CPU, MEDIAN, P99, START, THROUGHPUT
 from harness.report.sections import figures
-from harness.report.view import Part, View, has_ratio
+from harness.report.view import Part, View, has_ratio, overload_words
 from harness.report.words.disturbed import disturbed
 
 #: Columns of a terminal from which latency and CPU time have room, and from which intervals do.
@@ -112,7 +112,8 @@ def _findings(view: View) -> Iterator[Finding]:
             if not cell.valid:
                 yield Finding(f"{who}: {formats.clean(cell.reason)}", Verdict.INVALID)
             if cell.overloaded:
-                yield Finding(f"{who}: {formats.clean(cell.overloaded)}", Verdict.OVERLOADED)
+                told = overload_words(cell).removeprefix(f"{Verdict.OVERLOADED}: ")
+                yield Finding(f"{who}: {told}", Verdict.OVERLOADED)
     yield from map(Finding, disturbed(view))
     started = [part.title for part in view.parts if part.counts_starts]
     if started:

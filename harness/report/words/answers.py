@@ -10,7 +10,7 @@ from harness.models import CellSummary, Comparison, Verdict
 from harness.report import formats
 from harness.report.content import Card, Finding
 from harness.report.metrics import MEMORY, THROUGHPUT
-from harness.report.view import Pair, Part, View, by_scenario, has_ratio
+from harness.report.view import Pair, Part, View, by_scenario, has_ratio, overload_words
 from harness.report.words.ratios import compared, figure_words, sentence
 
 PAIRS_TOLD_SINGLY = 3
@@ -121,9 +121,8 @@ def _overloaded(where: str, part: Part) -> Iterator[Finding]:
     """The stacks that could not keep up with the schedule, which is a finding of its own."""
     for cell in part.cells:
         if cell.overloaded and cell.valid:
-            words = formats.clean(cell.overloaded).rstrip(".")
-            name = part.names[cell.stack]
-            yield Finding(f"{where}{name} is overloaded: {words}.", Verdict.OVERLOADED)
+            words = f"{part.names[cell.stack]} is {overload_words(cell)}"
+            yield Finding(f"{where}{words}.", Verdict.OVERLOADED)
 
 
 def _memory_at_rest(view: View, part: Part) -> Iterator[Finding]:

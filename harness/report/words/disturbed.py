@@ -1,13 +1,18 @@
-"""Who else used the cores that the servers were measured on."""
+"""Who else used the cores that a run was measured on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from harness.models import OTHER_CORES, SERVER_CORES
 from harness.report import formats
 from harness.report.view import View
 
-SHARE_WORTH_A_WORD = 0.01  # of the servers' cores
+SHARE_WORTH_A_WORD = 0.01  # of the cores
+_CORES: Mapping[str, str] = {
+    SERVER_CORES: "the servers' cores",
+    OTHER_CORES: "the cores of load and services",
+}
 
 
 def disturbed(view: View) -> tuple[str, ...]:
@@ -19,12 +24,13 @@ def _disturbed(view: View) -> Iterator[str]:
     for part in view.parts:
         for cell in part.cells:
             told = [
-                f"{who} {formats.percent(share)} of the servers' cores"
-                for who, share in (
+                f"{who} {formats.percent(shares[cores])} of {whose}"
+                for cores, whose in _CORES.items()
+                for who, shares in (
                     ("other processes used", cell.foreign_share),
                     ("the host took away", cell.steal_share),
                 )
-                if share is not None and share > SHARE_WORTH_A_WORD
+                if shares.get(cores, 0.0) > SHARE_WORTH_A_WORD
             ]
             if told:
                 listed = formats.listing(told)
