@@ -44,7 +44,7 @@ def ratio_limits(value: float, low: float, high: float) -> str:
     """As in `2.27 to 2.42`: the interval as a sentence says it."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return NO_INTERVAL
-    return f"{_limit(low, value)} to {_limit(high, value)}"
+    return f"{_limit(low, value)}{NBSP}to{NBSP}{_limit(high, value)}"
 
 
 def _limit(limit: float, ratio: float) -> str:
@@ -64,7 +64,7 @@ def limits(low: float, high: float) -> str:
     """As in `3,980 to 4,260`: the interval as a sentence says it."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return NO_INTERVAL
-    return f"{number(low)} to {number(high)}"
+    return f"{number(low)}{NBSP}to{NBSP}{number(high)}"
 
 
 def percent(share: float) -> str:

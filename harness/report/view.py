@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -364,7 +364,12 @@ class View:
                 if (step.before, step.after) in pairs
             ),
             load_name=self._distinct_load(plan),
-            names=self._names(plan.stacks),
+            names={
+                label: name
+                if (name := self._frameworks.get(label)) and self._is_alone(label, plan)
+                else label
+                for label in plan.stacks
+            },
         )
 
     def _pairs(self, plan: BlockPlan) -> dict[tuple[str, str], Pair]:
@@ -392,17 +397,27 @@ class View:
             return name
         return f"{name}, {ARRIVALS[plan.load.arrivals]}"
 
-    def _names(self, labels: Sequence[str]) -> dict[str, str]:
-        """The framework's name for a stack that is its only one; the label for all others."""
-        frameworks = [_framework(self.stacks[label]) for label in labels if label in self.stacks]
-        return {
-            label: framework
-            if label in self.stacks
-            and (framework := _framework(self.stacks[label]))
-            and frameworks.count(framework) == 1
-            else label
-            for label in labels
+    @cached_property
+    def _frameworks(self) -> dict[str, str]:
+        """Stack -> its framework, for the stacks that may be called by its name.
+
+        That is a stack which is the only one of its framework in some part, unless another stack
+        is so in another part.
+        """
+        alone = {
+            label: _framework(self.stacks[label])
+            for plan in self.run.blocks
+            for label in plan.stacks
+            if self._is_alone(label, plan)
         }
+        frameworks = list(alone.values())
+        return {label: name for label, name in alone.items() if frameworks.count(name) == 1}
+
+    def _is_alone(self, label: str, plan: BlockPlan) -> bool:
+        """Whether no other stack of a block has the same framework."""
+        frameworks = [_framework(self.stacks[other]) for other in plan.stacks]
+        name = _framework(self.stacks[label])
+        return bool(name) and frameworks.count(name) == 1
 
 
 def _framework(stack: Stack) -> str:

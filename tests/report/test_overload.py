@@ -46,18 +46,30 @@ def test_an_overloaded_stack_is_named_as_that_everywhere(
 
 
 def test_its_latency_is_not_ranked_and_its_cpu_time_is(analysis: Analysis) -> None:
-    lower, higher, overload = findings(analysis)
+    lower, higher = findings(analysis)
     assert lower.verdict is Verdict.FASTER
     assert higher.verdict is Verdict.OVERLOADED
-    assert "can't be compared with that of Flask" in higher.text
+    assert higher.text.endswith(
+        "the latency of FastAPI and Flask is not compared, because Flask is overloaded: it "
+        "answered 1,707 of 5,000 requests/s."
+    )
     assert not WINNER.search(higher.text)
-    assert overload.verdict is Verdict.OVERLOADED
-    assert "Flask is overloaded: it answered 1,707 of 5,000 requests/s." in overload.text
     row = rows(analysis, "comparisons")[1]
     assert row["Median latency"].verdict is Verdict.OVERLOADED
     assert row["Median latency"].value is None
     assert row["CPU per request"].verdict is Verdict.FASTER
     assert row["CPU per request"].value is not None
+
+
+def test_a_stack_without_a_comparison_is_called_overloaded_too() -> None:
+    alone = analyses.open_load(
+        5000,
+        scenarios=["hello"],
+        figures={"hello": {"flask-gthread": analyses.SCENARIOS["hello"][4]["flask-gthread"]}},
+    )
+    (finding,) = findings(analyses.overloaded(alone))
+    assert finding.verdict is Verdict.OVERLOADED
+    assert finding.text.endswith(f"Flask is {analyses.OVERLOAD.text}.")
 
 
 def test_a_terminal_has_its_own_word_for_it(analysis: Analysis) -> None:

@@ -8,6 +8,7 @@ from harness.models import Analysis, Placement, Verdict
 from harness.report import formats
 from harness.report.content import Output
 from harness.report.view import View
+from harness.report.words.answers import names_note
 from harness.report.words.limits import limits
 from harness.report.words.method import method
 from harness.report.words.ratios import why_inconclusive
@@ -247,3 +248,19 @@ def test_time_under_load_counts_each_scenarios_own_rounds() -> None:
         5 * hello.seconds_per_round,
         8 * weather.seconds_per_round,
     ]
+
+
+def test_a_framework_stands_for_one_stack_in_the_whole_run() -> None:
+    own = analyses.SCENARIOS["hello"][4]
+    weather = analyses.SCENARIOS["weather"][4]
+    both = {
+        "hello": dict(own),
+        "weather": {name: weather[name] for name in ("flask-gthread", "fastapi-aiohttp")},
+    }
+    analysis = analyses.analysis(scenarios=["hello", "weather"], figures=both)
+    view = View(analysis)
+    assert [part.names["flask-gthread"] for part in view.parts] == ["Flask", "Flask"]
+    assert view.parts[0].names["fastapi-uvicorn"] == "fastapi-uvicorn"
+    assert view.parts[1].names["fastapi-aiohttp"] == "fastapi-aiohttp"
+    assert names_note(view) == "In these sentences, Flask is flask-gthread."
+    assert names_note(View(analyses.many_stacks())) == ""

@@ -38,12 +38,12 @@ def answers(view: View) -> tuple[Card, ...]:
 def names_note(view: View) -> str:
     """Which stacks the answers call by the name of their framework; empty if they call none so."""
     named = dict.fromkeys(
-        (name, label) for part in view.parts for label, name in part.names.items() if name != label
+        f"{name} is {label}"
+        for part in view.parts
+        for label, name in part.names.items()
+        if name != label
     )
-    if not named:
-        return ""
-    told = formats.listing([f"{name} is {label}" for name, label in named])
-    return f"Where a scenario measures one stack of each framework, {told} in these sentences."
+    return f"In these sentences, {formats.listing(list(named))}." if named else ""
 
 
 def _findings(part: Part) -> Iterator[Finding]:
@@ -58,7 +58,6 @@ def _findings(part: Part) -> Iterator[Finding]:
             yield Finding(where + compared(part, pair, comparison), comparison.verdict)
     else:
         yield from _grouped(where, part)
-    yield from _overloaded(where, part)
 
 
 def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
@@ -67,6 +66,8 @@ def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
     if not cell.valid:
         reason = formats.clean(cell.reason)
         return Finding(f"{where}the measurement of {name} is invalid: {reason}.", Verdict.INVALID)
+    if cell.overloaded:
+        return Finding(f"{where}{name} is {overload_words(cell)}.", Verdict.OVERLOADED)
     figure = part.headline.of(cell)
     limits = formats.limits(figure.low, figure.high)
     if part.headline == THROUGHPUT:
@@ -115,14 +116,6 @@ def _group_words(part: Part, verdict: Verdict, baseline: str) -> str:
                 f"can't be told from {baseline} yet by their {metric.name}, and more rounds would "
                 "help"
             )
-
-
-def _overloaded(where: str, part: Part) -> Iterator[Finding]:
-    """The stacks that could not keep up with the schedule, which is a finding of its own."""
-    for cell in part.cells:
-        if cell.overloaded and cell.valid:
-            words = f"{part.names[cell.stack]} is {overload_words(cell)}"
-            yield Finding(f"{where}{words}.", Verdict.OVERLOADED)
 
 
 def _memory_at_rest(view: View, part: Part) -> Iterator[Finding]:
