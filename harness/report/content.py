@@ -78,9 +78,10 @@ class Paragraph(Block):
 
 @dataclass(frozen=True)
 class Findings(Block):
-    """Findings one below the other, each with its verdict."""
+    """Findings one below the other, each with its verdict; only a terminal has a form for it."""
 
     findings: tuple[Finding, ...]
+    outputs: frozenset[Output] = field(default=TERMINAL, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from harness.report.content import (
     Column,
     Drawing,
     Finding,
-    Findings,
     Link,
     Output,
     Paragraph,
@@ -52,8 +51,6 @@ def _lines(
                     yield _pieces(block.pieces)
                 case Bullets():
                     yield from (f"- {_text(item)}" for item in block.items)
-                case Findings():
-                    yield from (f"- {_finding(finding)}" for finding in block.findings)
                 case Cards(are_paragraphs=True):
                     yield from (f"- {_paragraph(card)}" for card in block.cards)
                 case Cards():

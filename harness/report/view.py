@@ -28,8 +28,6 @@ from harness.report import formats
 from harness.report.metrics import (
     COMPARED,
     COMPARED_STARTS,
-    CPU,
-    CPU_OF_START,
     MEDIAN,
     START,
     THROUGHPUT,
@@ -144,11 +142,6 @@ class Part:
         if self.counts_starts:
             return START
         return THROUGHPUT if self.plan.headline == THROUGHPUT.key else MEDIAN
-
-    @property
-    def cpu(self) -> Metric:
-        """CPU time per request, or per start."""
-        return CPU_OF_START if self.counts_starts else CPU
 
     @property
     def compared(self) -> tuple[tuple[Pair, Comparison], ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.store.atomic import replacing, unwritable
 
 _CHARTS = "charts"
+_CHART_SUFFIXES = (".svg", ".png")
 
 
 def write_report(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -34,8 +35,8 @@ def write_report(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
             raise unwritable(path, error) from error
         with replacing(path) as file:
             file.write(content)
-    for path in sorted((folder / _CHARTS).glob("*.[ps][nv]g")):
-        if path not in written:
+    for path in (folder / _CHARTS).iterdir() if (folder / _CHARTS).is_dir() else ():
+        if path.suffix in _CHART_SUFFIXES and path not in written:
             try:
                 path.unlink()
             except OSError as error:

@@ -115,9 +115,17 @@ def _findings(view: View) -> Iterator[Finding]:
                 told = overload_words(cell).removeprefix(f"{Verdict.OVERLOADED}: ")
                 yield Finding(f"{who}: {told}", Verdict.OVERLOADED)
     yield from map(Finding, disturbed(view))
+    yield from _what_decides(view)
+
+
+def _what_decides(view: View) -> Iterator[Finding]:
+    """What ratio stands in the table where it is not that of requests per second."""
     started = [part.title for part in view.parts if part.counts_starts]
     if started:
         yield Finding(f"{formats.listing(started)}: p50 is the median start, and decides")
+    scheduled = [part.title for part in view.parts if part.headline == MEDIAN]
+    if scheduled and THROUGHPUT in view.headlines:
+        yield Finding(f"{formats.listing(scheduled)}: the ratio is that of the median latency, p50")
 
 
 def _note(view: View) -> str:
