@@ -22,6 +22,7 @@ from harness.models import (
     GateResult,
     Kind,
     Load,
+    Overload,
     Placement,
     Plan,
     Round,
@@ -40,6 +41,7 @@ from harness.planning.stacks import load_stacks
 from harness.store import SCHEMA
 
 NAN = float("nan")
+OVERLOAD = Overload(answered_rps=1707, due_rps=5000, never_sent=0, timed_out=0)
 NOISE_FLOOR = 0.03
 CYCLES = 25
 
@@ -185,6 +187,7 @@ def analysis(
     cut_off: bool = False,
     ratios: Mapping[tuple[str, str], tuple[float, float, float]] | None = None,
     rate_rps: float | None = None,
+    users: int | None = None,
     precision: float | None = None,
     fewer: Mapping[str, int] | None = None,
     ladder: Sequence[str] = (),
@@ -202,6 +205,7 @@ def analysis(
         cut_off: the run was interrupted.
         ratios: (scenario, candidate) -> headline ratio and its limits, instead of drawn ones.
         rate_rps: open load at this rate, instead of closed load.
+        users: of closed load, instead of those of SCENARIOS.
         precision: at which a scenario was measured no further.
         fewer: scenario -> its rounds, where they are fewer.
         ladder: scenarios of which the steps are measured too.
@@ -210,7 +214,7 @@ def analysis(
     draw = random.Random(seed)
     known = {**(load_stacks(STACKS_FILE) if ladder else {}), **(stacks or STACKS)}
     contenders = {name: (figures or {}).get(name, SCENARIOS[name][4]) for name in scenarios}
-    plans = tuple(_plan(name, tuple(contenders[name]), rate_rps) for name in scenarios)
+    plans = tuple(_plan(name, tuple(contenders[name]), rate_rps, users) for name in scenarios)
     plans = tuple(_with_ladder(one) if one.scenario.name in ladder else one for one in plans)
     contenders = {one.scenario.name: _on_rungs(one, contenders[one.scenario.name]) for one in plans}
     rounds_of = {name: (fewer or {}).get(name, rounds) for name in scenarios}
@@ -296,14 +300,72 @@ def against_itself() -> Analysis:
 
 def mixed() -> Analysis:
     """A scenario under closed load and one under open load."""
-    closed, opened = analysis(scenarios=["hello"]), open_load(scenarios=["users-validate"])
-    plan = replace(closed.run.plan, blocks=(*closed.run.plan.blocks, *opened.run.plan.blocks))
-    return replace(
-        closed,
-        run=replace(closed.run, plan=plan),
-        cells=(*closed.cells, *opened.cells),
-        comparisons=(*closed.comparisons, *opened.comparisons),
+    return together(analysis(scenarios=["hello"]), open_load(scenarios=["users-validate"]))
+
+
+def together(*several: Analysis) -> Analysis:
+    """Analyses of different blocks as those of one run, in this order."""
+    first = several[0]
+    stacks = {stack.label: stack for one in several for stack in one.run.plan.stacks}
+    blocks = tuple(block for one in several for block in one.run.plan.blocks)
+    plan = replace(first.run.plan, stacks=tuple(stacks.values()), blocks=blocks)
+    rounds = tuple(
+        replace(
+            merged[0],
+            order=tuple(key for one in merged for key in one.order),
+            cells=tuple(cell for one in merged for cell in one.cells),
+            blocks=tuple(block for one in merged for block in one.blocks),
+        )
+        for merged in zip(*(one.run.rounds for one in several), strict=True)
     )
+    return replace(
+        first,
+        run=replace(first.run, plan=plan, rounds=rounds),
+        cells=tuple(cell for one in several for cell in one.cells),
+        comparisons=tuple(made for one in several for made in one.comparisons),
+    )
+
+
+def two_loads(users: tuple[int, int] = (4, 64), **settings: Any) -> Analysis:
+    """hello under two closed loads, and weather under one.
+
+    Under the larger load FastAPI serves more than under the smaller one, and Flask does not.
+    """
+    flask, fastapi = SCENARIOS["hello"][4].values()
+    faster: Figures = (fastapi[0] * 1.31, fastapi[1] * 3, fastapi[2] * 0.9, fastapi[3] * 1.5)
+    larger = {"hello": {"flask-gthread": flask, "fastapi-uvicorn": faster}}
+    hello = [
+        analysis(scenarios=["hello"], users=number, figures=figures, seed=seed, **settings)
+        for number, figures, seed in zip(users, (None, larger), (7, 8), strict=True)
+    ]
+    return together(*hello, analysis(scenarios=["weather"], **settings))
+
+
+def two_rates(rates_rps: tuple[float, float] = (200, 5000)) -> Analysis:
+    """hello under two open loads, of which the larger is too much for Flask."""
+    lower, higher = (open_load(rate, scenarios=["hello"]) for rate in rates_rps)
+    return together(lower, overloaded(higher))
+
+
+def overloaded(of: Analysis, stack: str = "flask-gthread") -> Analysis:
+    """The same where a stack could not keep up, so that no latency is compared with its own."""
+    cells = tuple(
+        replace(
+            cell,
+            overload=OVERLOAD,
+            schedule=replace(cell.schedule, achieved_rps=1707.0) if cell.schedule else None,
+        )
+        if cell.stack == stack
+        else cell
+        for cell in of.cells
+    )
+    comparisons = tuple(
+        replace(made, verdict=Verdict.OVERLOADED)
+        if stack in (made.baseline, made.candidate) and made.metric.startswith("latency_")
+        else made
+        for made in of.comparisons
+    )
+    return replace(of, cells=cells, comparisons=comparisons)
 
 
 def many_stacks(count: int = 12, rate_rps: float | None = None) -> Analysis:
@@ -324,13 +386,15 @@ def many_stacks(count: int = 12, rate_rps: float | None = None) -> Analysis:
     )
 
 
-def _plan(name: str, stacks: tuple[str, ...], rate_rps: float | None) -> BlockPlan:
-    kind, question, users, slice_s, _ = SCENARIOS[name]
+def _plan(
+    name: str, stacks: tuple[str, ...], rate_rps: float | None, users: int | None
+) -> BlockPlan:
+    kind, question, own_users, slice_s, _ = SCENARIOS[name]
     file = f"scenarios/{name.replace('-', '_')}.py"
     scenario = Scenario(
-        name, file, kind, question, ENDPOINTS[name], stacks, users, slice_s, slice_s / 10, 0.5
+        name, file, kind, question, ENDPOINTS[name], stacks, own_users, slice_s, slice_s / 10, 0.5
     )
-    load = Load(users) if rate_rps is None else Load(1000, rate_rps)
+    load = Load(users or own_users) if rate_rps is None else Load(1000, rate_rps)
     return BlockPlan(scenario, stacks, load, slice_s, slice_s / 10, CYCLES, 1.0)
 
 

@@ -130,13 +130,13 @@ def test_the_text_explains_the_noise_floor_or_why_there_is_none(
     result = calibrated(tmp_path)
     text = " ".join(result.stdout.replace("\u00a0", " ").split())
     if valid:
-        assert "±5.3 % for Requests/s and ±30 % for p99 latency" in text
-        assert "'same' is said within ±10 % at most" in text
-        assert f"Kept for this machine: {tmp_path}" in text
+        assert "±5.3 % for requests per second and ±30 % for p99 latency" in text
+        assert "'same' within ±10 % at most" in text
+        assert f"Saved for this machine: {tmp_path}" in text
     else:
-        assert "no valid measurement" in text
+        assert "The measurement is invalid" in text
         assert "settled: second ÷ first half 0.9" in text
-        assert "Nothing is kept as calibration." in text
+        assert "No calibration was saved." in text
     assert f"twinbench report {tmp_path}/calibration/" in text
 
 
@@ -176,5 +176,7 @@ def test_the_gravest_finding_comes_first_with_its_remedy() -> None:
     assert "1 thing would spoil a measurement" in text.replace("\u00a0", " ")
 
 
-def test_a_machine_without_disturbances_is_reported_as_calm() -> None:
-    assert "Nothing disturbs." in printed([Finding("swap", Level.FINE, "none")])
+def test_where_all_is_fine_it_says_so() -> None:
+    assert "Nothing on this machine disturbs a measurement." in printed(
+        [Finding("swap", Level.FINE, "none")]
+    )

@@ -25,7 +25,8 @@ from harness.channel.samples import unpack
 from harness.load import in_process
 from harness.load.member import serve
 from harness.models import CellKey, Failure, Load
-from harness.report import sentences
+from harness.report.view import View
+from harness.report.words.limits import unequal
 from tests.runs import FakeRun, hello_plan
 
 HELLO = contract.hello()
@@ -181,4 +182,4 @@ def test_a_test_client_has_neither_a_load_process_nor_a_memory_of_its_own() -> N
     assert "load process busy" not in gates
     assert {"parity", "Little's law", "throughput possible"} <= gates
     assert [row["pss_mib"] for row in store.summary_rows(analysis)] == [None, None]
-    assert sentences.unequal(analysis) == ()  # no server takes part
+    assert unequal(View(analysis)) == ()  # no server takes part

@@ -20,8 +20,10 @@ from harness.errors import ServerFailed
 from harness.measuring import by_starts
 from harness.measuring.blocks import Bench
 from harness.models import Analysis, CellKey, Failure, Placement, Usage
-from harness.report import sentences
-from harness.report.captions import captions
+from harness.report.charts import CHARTS
+from harness.report.view import View
+from harness.report.words.answers import answers
+from harness.report.words.method import method
 from harness.serving.services import Services
 from harness.serving.targets import Target
 from tests.runs import A_STACK, FakeRun, hello_plan
@@ -72,13 +74,15 @@ def test_no_gate_speaks_of_a_load_process_that_is_not_there(analysed: Analysis) 
 def test_the_report_speaks_of_starts_and_of_no_requests_per_second(
     analysed: Analysis, tmp_path: Path
 ) -> None:
-    (answer,) = sentences.answers(analysed)
+    view = View(analysed)
+    (answer,) = answers(view)
     said = " ".join(finding.text for finding in answer.findings).replace("\u00a0", " ")
-    assert f"{A_STACK} takes 2.00 × the time of {BASELINE} to start" in said
+    assert "FastAPI took 2.00 × as long to start as Flask" in said
     assert "Memory at rest: 50.0 MiB per worker in flask-gthread" in said
-    told = [said, *sentences.method(analysed), captions(analysed)["ratios"].note]
+    told = [said, *method(view), CHARTS["ratios"].caption(view).note]
     assert not [text for text in told if "requests per second" in text.lower()]
-    files = {path.name for path in report.write(analysed, tmp_path)}
+    written = store.write_report(tmp_path, report.render(analysed))
+    files = {path.name for path in written}
     assert "cpu.svg" in files
     assert not files & {"throughput.svg", "latency.svg", "timeline.svg"}
     assert "throughput" not in (tmp_path / "summary.md").read_text()
@@ -88,7 +92,7 @@ def test_memory_is_shared_out_to_the_workers() -> None:
     fake = started()
     workers = [replace(one, workers="2") for one in fake.record.plan.stacks]
     record = replace(fake.record, plan=replace(fake.record.plan, stacks=tuple(workers)))
-    (answer,) = sentences.answers(analyse(record, fake.read))
+    (answer,) = answers(View(analyse(record, fake.read)))
     assert "25.0\u00a0MiB per worker in flask-gthread" in answer.findings[-1].text
 
 

@@ -44,15 +44,14 @@ def keeping(folder: Path, *, remove_empty: bool = True, resumable: bool = True) 
 
 def write_and_print_report(folder: Path, *, as_json: bool) -> None:
     """Make tables, charts and page from a run's raw data; exit with 1 if a cell is invalid."""
-    from harness import store
-    from harness.report.tables import terminal_table
+    from harness import report, store
 
     analysis = _write_report(folder)
     page = folder / "report" / "index.html"
     if as_json:
         print_json({"run": str(folder), "report": str(page), **store.analysis_as_json(analysis)})
     else:
-        print_tables(terminal_table(analysis))
+        print_tables(report.terminal(analysis))
         click.echo(f"\nReport: {page}")
     if not analysis.valid:
         sys.exit(EXIT_INVALID)
@@ -67,5 +66,5 @@ def _write_report(folder: Path) -> Analysis:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     store.write_tables(folder, analysis)
-    report.write(analysis, folder / "report")
+    store.write_report(folder / "report", report.render(analysis))
     return analysis

@@ -1,4 +1,4 @@
-"""What `calibrate` and `doctor` tell in the terminal."""
+"""What `calibrate` and `doctor` show in the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from harness.analysis.stats import LARGEST_SAME, SMALLEST_BAND
 from harness.models import Analysis, Calibration, Finding, Level
 from harness.report import formats
-from harness.report.outline import METRICS
+from harness.report.metrics import COMPARED
 
 _SIGNS: Mapping[Level, tuple[str, str]] = {
     Level.FINE: ("✓", "green"),
@@ -23,30 +23,30 @@ _SIGNS: Mapping[Level, tuple[str, str]] = {
 
 
 def diagnosis(findings: Sequence[Finding]) -> RenderableType:
-    """All findings, the gravest first, each with its mend; a word on what they come to."""
-    counts = {level: sum(1 for one in findings if one.level is level) for level in Level}
+    """All findings, the gravest first, each with its remedy; then what they amount to."""
+    counts = {level: sum(finding.level is level for finding in findings) for level in Level}
     if counts[Level.DISTURBS]:
-        told = f"{formats.plural(counts[Level.DISTURBS], 'thing')} would spoil a measurement."
+        conclusion = f"{formats.plural(counts[Level.DISTURBS], 'thing')} would spoil a measurement."
     elif counts[Level.NOTE]:
-        told = "Nothing spoils a measurement; what is marked with ! widens its intervals."
+        conclusion = "Nothing spoils a measurement; what is marked with ! widens its intervals."
     else:
-        told = "Nothing disturbs."
-    return Group(finding_lines(findings), Text(""), Text(told))
+        conclusion = "Nothing on this machine disturbs a measurement."
+    return Group(finding_lines(findings), Text(""), Text(conclusion))
 
 
 def finding_lines(findings: Sequence[Finding]) -> RenderableType:
-    """A line for each finding, the gravest first; below it, how to mend it."""
+    """A line for each finding, the gravest first; below it, its remedy."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column(no_wrap=True)
     table.add_column()
     for level in reversed(Level):
         sign, style = _SIGNS[level]
-        for one in findings:
-            if one.level is level:
-                table.add_row(Text(sign, style), Text(one.what), Text(one.figure))
-                if one.mend:
-                    table.add_row("", "", Text(f"→ {one.mend}", "dim"))
+        for finding in findings:
+            if finding.level is level:
+                table.add_row(Text(sign, style), Text(finding.what), Text(finding.figure))
+                if finding.mend:
+                    table.add_row("", "", Text(f"→ {finding.mend}", "dim"))
     return table
 
 
@@ -59,7 +59,7 @@ def calibrated(
     run: Path,
     file: Path | None,
 ) -> RenderableType:
-    """The noise floor and what it means, or why there is none; what disturbed."""
+    """The noise floor and what it means, or why there is none; then what disturbed."""
     stack = analysis.run.plan.stacks[0].name
     rounds = formats.plural(len(analysis.run.rounds), "round")
     head = f"{stack} against itself, {rounds} in {formats.duration(seconds)}"
@@ -67,7 +67,7 @@ def calibrated(
         body = _why_not(analysis)
     else:
         body = [_floors(analysis, calibration), *_meaning(calibration)]
-    kept = f"Kept for this machine: {file}" if file else "Nothing is kept as calibration."
+    kept = f"Saved for this machine: {file}" if file else "No calibration was saved."
     return Group(
         Text(head, "bold"),
         *body,
@@ -75,7 +75,7 @@ def calibrated(
         finding_lines(findings),
         Text(""),
         Text(kept, no_wrap=True, overflow="ignore"),
-        Text(f"The run itself: twinbench report {run}", no_wrap=True, overflow="ignore"),
+        Text(f"To see the run: twinbench report {run}", no_wrap=True, overflow="ignore"),
     )
 
 
@@ -84,15 +84,14 @@ def _floors(analysis: Analysis, calibration: Calibration) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("A ÷ A [95 %]", no_wrap=True)
     table.add_column("Noise floor", justify="right", no_wrap=True)
-    for one in analysis.comparisons:
-        if one.metric not in calibration.noise_floor:
-            continue
-        interval = formats.ratio_interval(one.ratio, one.ci_low, one.ci_high)
-        table.add_row(
-            METRICS[one.metric],
-            f"{formats.ratio(one.ratio)} {interval}",
-            f"±{formats.percent(calibration.noise_floor[one.metric])}",
-        )
+    for made in analysis.comparisons:
+        if made.metric in calibration.noise_floor:
+            interval = formats.ratio_interval(made.ratio, made.ci_low, made.ci_high)
+            table.add_row(
+                COMPARED[made.metric].heading,
+                f"{formats.ratio(made.ratio)} {interval}",
+                f"±{formats.percent(calibration.noise_floor[made.metric])}",
+            )
     return table
 
 
@@ -100,40 +99,42 @@ def _meaning(calibration: Calibration) -> list[Text]:
     """What the floors do to the verdicts of this machine's runs."""
     smallest = formats.percent(SMALLEST_BAND)
     wide = {
-        METRICS[metric]: floor
+        COMPARED[metric].name: floor
         for metric, floor in calibration.noise_floor.items()
         if floor > SMALLEST_BAND
     }
     if not wide:
         return [
             Text(
-                f"Two equals come out closer than ±{smallest}, the band that verdicts have anyway: "
-                "this machine adds nothing to it."
+                f"Two equal stacks differ by less than ±{smallest} on this machine, and verdicts "
+                "never rest on less than that anyway."
             )
         ]
-    told = formats.listing(
+    floors = formats.listing(
         [f"±{formats.percent(floor)} for {name}" for name, floor in wide.items()]
     )
     lines = [
         Text(
-            "Nearer to 1 than its floor, a ratio may be this machine's own: from now on, 'faster' "
-            f"and 'slower' take more than {told} here, in place of ±{smallest}."
+            "Smaller differences may be noise on this machine: from now on, its runs call a stack "
+            f"'faster' or 'slower' only beyond {floors}, instead of ±{smallest}."
         )
     ]
     if any(floor > LARGEST_SAME for floor in wide.values()):
         lines.append(
             Text(
-                f"'same' is said within ±{formats.percent(LARGEST_SAME)} at most, "
-                "however noisy the machine."
+                f"Stacks are called the 'same' within ±{formats.percent(LARGEST_SAME)} at most, "
+                "however noisy the machine is."
             )
         )
-    lines.append(Text("More time narrows the floor, and more --rounds narrow what is measured."))
+    lines.append(
+        Text("A longer calibration lowers the floor, and more --rounds narrow a run's intervals.")
+    )
     return lines
 
 
 def _why_not(analysis: Analysis) -> list[RenderableType]:
     reasons = [f"  {cell.stack}: {cell.reason}" for cell in analysis.cells if not cell.valid]
     return [
-        Text("This was no valid measurement, so it says nothing of the machine:", "bold red"),
+        Text("The measurement is invalid, so it says nothing about the machine:", "bold red"),
         *map(Text, reasons or ["  nothing was measured"]),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 NBSP = "\u00a0"  # between a figure and its unit
 NOTHING = "–"  # an en dash stands for a figure that does not exist
+NO_INTERVAL = "no interval"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -33,24 +34,37 @@ def ratio(value: float) -> str:
 
 
 def ratio_interval(value: float, low: float, high: float) -> str:
-    """As in `[2.27, 2.42]`, with the decimals of the ratio; `no interval` where there is none.
-
-    A limit that is far from the ratio has the decimals that matter for itself: `[0.0028, 135]`.
-    """
+    """As in `[2.27, 2.42]`, with the decimals of the ratio; `no interval` where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
-        return "no interval"
-    told = [
-        f"{limit:,.{_decimals(value if value / 10 < limit < value * 10 else limit)}f}"
-        for limit in (low, high)
-    ]
-    return f"[{told[0]},{NBSP}{told[1]}]"
+        return NO_INTERVAL
+    return f"[{_limit(low, value)},{NBSP}{_limit(high, value)}]"
+
+
+def ratio_limits(value: float, low: float, high: float) -> str:
+    """As in `2.27 to 2.42`: the interval as a sentence says it."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NO_INTERVAL
+    return f"{_limit(low, value)}{NBSP}to{NBSP}{_limit(high, value)}"
+
+
+def _limit(limit: float, ratio: float) -> str:
+    """With the decimals of the ratio; with its own if it is far from it: `[0.0028, 135]`."""
+    near = ratio / 10 < limit < ratio * 10
+    return f"{limit:,.{_decimals(ratio if near else limit)}f}"
 
 
 def interval(low: float, high: float) -> str:
     """As in `[3,980, 4,260]`, to three digits; `no interval` where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
-        return "no interval"
+        return NO_INTERVAL
     return f"[{number(low)},{NBSP}{number(high)}]"
+
+
+def limits(low: float, high: float) -> str:
+    """As in `3,980 to 4,260`: the interval as a sentence says it."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NO_INTERVAL
+    return f"{number(low)}{NBSP}to{NBSP}{number(high)}"
 
 
 def percent(share: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.models import Analysis, Verdict
+from harness.models import Analysis
 
 INK = "#1f2933"
 QUIET = "#5b6672"
@@ -17,14 +17,6 @@ FAINT = "#d9dee4"
 PAPER = "#ffffff"
 BAND = "#eef0f3"
 INVALID = "#9aa3ad"
-#: A step of the ladder; what is not resolved is muted.
-STEPS: Mapping[Verdict, str] = {
-    Verdict.FASTER: "#17804d",
-    Verdict.SLOWER: "#c4513a",
-    Verdict.SAME: "#c3cad2",
-    Verdict.INCONCLUSIVE: "#c3cad2",
-    Verdict.OVERLOADED: "#c3cad2",
-}
 
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
     "flask": ("#d9772b", "#a8502a", "#dba92f", "#c2577f"),

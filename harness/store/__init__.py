@@ -10,6 +10,7 @@ from harness.store.calibrations import read_calibration, write_calibration
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
 from harness.store.recovery import recover
+from harness.store.reports import write_report
 from harness.store.run_file import SCHEMA, read_run, write_run
 from harness.store.samples import (
     SAMPLE_COLUMNS,
@@ -47,6 +48,7 @@ __all__ = [
     "replacing",
     "summary_rows",
     "write_calibration",
+    "write_report",
     "write_run",
     "write_samples",
     "write_tables",

@@ -1,7 +1,7 @@
-"""How long `twinbench report` takes, and how much memory: `python -m tests.benchmarks.report`.
+"""Measures how long `twinbench report` takes: `python -m tests.benchmarks.report`.
 
-A run is made up that is as large as asked for, with store's own writers, and its report is drawn
-by a fresh process each time, from a cold start to the last chart.
+It makes up runs of a given size with the store's own writers. A fresh process draws the report of
+each, from a cold start to the last chart; its peak of memory is measured too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,14 +32,13 @@ from harness.models import (
     Slice,
     Usage,
 )
-from harness.planning import plan
-from harness.planning.files import PROJECT, STACKS_FILE
-from harness.planning.scenarios import load_scenarios
-from harness.planning.stacks import load_stacks
+from harness.planning.files import PROJECT
+from harness.planning.options import RunOptions
+from harness.planning.plan import load_catalogue, make_plan
 
 ROUNDS = 6
 SMALL, LARGE = 1_000_000, 10_000_000
-#: For the larger of them, on a machine like the one of the reference run.
+#: Targets for the larger run, on a machine like that of the reference run.
 TARGET_S = 10.0
 TARGET_MIB = 1024
 #: The time may grow as the samples do, and no faster.
@@ -51,7 +50,7 @@ _OVERSHOOT = 1.08  # slices end when the first user has nothing more to send
 
 
 def main() -> int:
-    """Measure, print a table, say by the exit code whether the targets are met."""
+    """Print a table; exit with 1 unless all targets are met."""
     print("| load | samples | seconds | MiB | target | |")
     print("| --- | ---: | ---: | ---: | --- | --- |")
     met = True
@@ -71,8 +70,8 @@ def main() -> int:
     return 0 if met else 1
 
 
-def _row(name: str, samples: str, one: _Measured, target: str, word: str) -> str:
-    return f"| {name} | {samples} | {one.seconds:.1f} | {one.mib:,.0f} | {target} | {word} |"
+def _row(name: str, samples: str, report: _Measured, target: str, word: str) -> str:
+    return f"| {name} | {samples} | {report.seconds:.1f} | {report.mib:,.0f} | {target} | {word} |"
 
 
 def _word(met: bool) -> str:
@@ -87,11 +86,12 @@ class _Measured:
 
 
 def _measured(samples: int, rate_rps: float | None) -> _Measured:
-    """The median of a few reports; of their memory, the most."""
+    """The median time of a few reports, and the most memory that one of them took."""
     with tempfile.TemporaryDirectory(prefix="twinbench-") as folder:
         run, made = make_run(Path(folder), samples, rate_rps)
         tries = [_report(run) for _ in range(_TRIES)]
-    return _Measured(made, sorted(one[0] for one in tries)[_TRIES // 2], max(m for _, m in tries))
+    seconds = sorted(taken for taken, _ in tries)[_TRIES // 2]
+    return _Measured(made, seconds, max(mib for _, mib in tries))
 
 
 def _report(run: Path) -> tuple[float, float]:
@@ -115,7 +115,11 @@ def _report(run: Path) -> tuple[float, float]:
 
 
 def make_run(out: Path, samples: int, rate_rps: float | None) -> tuple[Path, int]:
-    """A run of all scenarios with about so many samples; its folder, and how many there are."""
+    """Make up a run of all scenarios with about so many samples.
+
+    Returns:
+        Its folder, and how many samples it has.
+    """
     todo = _plan(rate_rps)
     run = store.create_run(out, "synthetic", datetime.now(UTC))
     record = RunRecord(
@@ -131,52 +135,48 @@ def make_run(out: Path, samples: int, rate_rps: float | None) -> tuple[Path, int
     )
     store.write_run(run, record)
     journal = store.Journal(run)
-    cells = sum(len(cell.stacks) for cell in todo.blocks)
+    cells = sum(len(block.stacks) for block in todo.blocks)
     made = 0
     for number in range(1, ROUNDS + 1):
-        for cell in todo.blocks:
+        for block in todo.blocks:
             measured = list(
-                _block(run, cell, number, round(samples * _OVERSHOOT / (cells * ROUNDS)))
+                _block(run, block, number, round(samples * _OVERSHOOT / (cells * ROUNDS)))
             )
-            made += sum(one.requests for one in measured)
-            journal.block(number, measured, _usage(cell, number))
-        journal.round(number, record.started, [cell.scenario.name for cell in todo.blocks], {})
+            made += sum(cell.requests for cell in measured)
+            journal.block(number, measured, _usage(block, number))
+        journal.round(number, record.started, [block.key for block in todo.blocks], {})
     journal.close()
     return run, made
 
 
 def _plan(rate_rps: float | None) -> Plan:
-    made = plan.make_plan(
-        scenarios=load_scenarios(),
-        stacks=load_stacks(STACKS_FILE),
+    options = RunOptions(
         profile=Profile("synthetic", rounds=ROUNDS, cell_s=1.5),
         seed=1,
-        rate_rps=rate_rps,
+        rates_rps=() if rate_rps is None else (rate_rps,),
+        users=() if rate_rps is None else (100,),
     )
-    if rate_rps is None:
-        return made
-    cells = tuple(replace(cell, load=replace(cell.load, users=100)) for cell in made.cells)
-    return replace(made, cells=cells)
+    return make_plan(load_catalogue(), options)
 
 
-def _block(run: Path, cell: BlockPlan, number: int, samples: int) -> Iterator[CellRound]:
-    for place, label in enumerate(cell.stacks):
-        generator = np.random.default_rng([number, place, *cell.scenario.name.encode()])
-        file = f"samples/{cell.scenario.name}.{label}.r{number:02}.parquet"
-        columns, slices = _samples(generator, cell.load, cell.cycles, samples)
+def _block(run: Path, block: BlockPlan, number: int, samples: int) -> Iterator[CellRound]:
+    for place, label in enumerate(block.stacks):
+        generator = np.random.default_rng([number, place, *block.scenario.name.encode()])
+        file = f"samples/{block.scenario.name}.{label}.r{number:02}.parquet"
+        columns, slices = _samples(generator, block.load, block.cycles, samples)
         requests = len(columns["slice"])
         store.write_samples(run / file, columns)
         wall_s = sum(piece.end_ns - piece.begin_ns for piece in slices) / _NS
         yield CellRound(
             round=number,
-            scenario=cell.scenario.name,
+            scenario=block.scenario.name,
             stack=label,
-            load=cell.load.label,
+            load=block.load.label,
             samples_file=file,
             requests=requests,
             errors=0,
             slices=slices,
-            # As much as lets the core serve as many as were served.
+            # No more than lets one core serve as many requests as were served.
             server=Usage(min(requests * _CPU_S, 0.9 * wall_s), 70 << 20, 12, 2 * requests),
             load_cpu_s=(0.3 * wall_s,),
             services_cpu_s={"postgres": 0.1 * wall_s, "upstream": 0.1 * wall_s},
@@ -187,7 +187,7 @@ def _block(run: Path, cell: BlockPlan, number: int, samples: int) -> Iterator[Ce
 def _samples(
     generator: np.random.Generator, load: Load, cycles: int, wanted: int
 ) -> tuple[dict[str, npt.NDArray[np.generic]], tuple[Slice, ...]]:
-    """Requests with log-normal service times, in slices as long as it takes for so many."""
+    """Requests with log-normal service times, in slices that are long enough for so many."""
     per_slice = max(load.users, wanted // cycles)
     pieces, slices, begin = [], [], 0
     luck = generator.normal(0, 0.02)
@@ -226,12 +226,14 @@ def _samples(
     }, tuple(slices)
 
 
-def _usage(cell: BlockPlan, number: int) -> BlockUsage:
+def _usage(block: BlockPlan, number: int) -> BlockUsage:
     roles = {
         name: Usage(0.3, 40 << 20, 4, 1000)
         for name in ("postgres", "upstream", "load 1", "harness")
     }
-    return BlockUsage(number, cell.scenario.name, 10.0, dict.fromkeys(cell.stacks, 0.002), roles)
+    key = block.key
+    idle = dict.fromkeys(block.stacks, 0.002)
+    return BlockUsage(number, key.scenario, key.load, 10.0, idle, roles)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from matplotlib.typing import RcKeyType
 
-from harness.report.captions import Caption
+from harness.report.charts.caption import Caption
 from harness.report.palette import FAINT, INK, PAPER, QUIET, Look
 
 WIDTH_IN = 10.8

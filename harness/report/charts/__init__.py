@@ -1,0 +1,66 @@
+"""The charts, a file for each: the words around it and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from harness.report.charts import cpu, latency, memory, ratios, throughput, timeline, waterfall
+from harness.report.charts.caption import Caption
+from harness.report.charts.sheet import Sheet, png, svgs
+from harness.report.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One question, and how it is answered by a picture."""
+
+    caption: Callable[[View], Caption]
+    draw: Callable[[View, Caption], Sheet]
+    contents: str  # what the table of contents calls it
+    of_requests: bool = False  # whether starts have nothing to show in it
+    of_ladders: bool = False
+
+    def has_something(self, view: View) -> bool:
+        """Whether the run has anything that the chart shows."""
+        if self.of_ladders:
+            return bool(view.climbing)
+        return not self.of_requests or bool(view.answering) or not view.analysis.cells
+
+
+#: In the order of the page.
+CHARTS: Mapping[str, Chart] = {
+    "ratios": Chart(ratios.caption, ratios.draw, ""),
+    "waterfall": Chart(waterfall.caption, waterfall.draw, "", of_ladders=True),
+    "throughput": Chart(throughput.caption, throughput.draw, "Throughput", of_requests=True),
+    "latency": Chart(latency.caption, latency.draw, "Latency", of_requests=True),
+    "cpu": Chart(cpu.caption, cpu.draw, "CPU time"),
+    "memory": Chart(memory.caption, memory.draw, "Memory"),
+    "timeline": Chart(timeline.caption, timeline.draw, "Timeline", of_requests=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart of one run, drawn."""
+
+    caption: Caption
+    svg: str  # a whole document
+    inline_svg: str  # an element without a heading, with ids of its own
+    png: bytes
+
+
+def pictures(view: View) -> dict[str, Picture]:
+    """The charts that have something to show, each made once."""
+    return {
+        name: _picture(name, chart, view)
+        for name, chart in CHARTS.items()
+        if chart.has_something(view)
+    }
+
+
+def _picture(name: str, chart: Chart, view: View) -> Picture:
+    caption = chart.caption(view)
+    sheet = chart.draw(view, caption)
+    whole, inline = svgs(sheet, name, caption.alt)
+    return Picture(caption, whole, inline, png(sheet))

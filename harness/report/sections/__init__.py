@@ -1,0 +1,40 @@
+"""What the report says, section by section, in the order in which it is read.
+
+Each section is declared once; `page`, `markdown` and `terminal` render it.
+"""
+
+from __future__ import annotations
+
+from harness.report.content import Section
+from harness.report.sections import (
+    answers,
+    comparisons,
+    environment,
+    gates,
+    measurements,
+    method,
+    overview,
+    resources,
+)
+from harness.report.view import View
+
+
+def sections(view: View) -> tuple[Section, ...]:
+    """The sections that a run has something for."""
+    declared = (
+        overview.table(view),
+        answers.answers(view),
+        answers.surprises(view),
+        comparisons.comparisons(view),
+        comparisons.steps(view),
+        measurements.charts(view),
+        measurements.measurements(view),
+        resources.resources(view),
+        gates.gates(view),
+        method.method(view),
+        method.limits(view),
+        environment.environment(view),
+        environment.repeat(view),
+        overview.remarks(view),
+    )
+    return tuple(section for section in declared if section is not None)

@@ -1,0 +1,114 @@
+"""What the run took place on, and how to repeat it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.report import formats
+from harness.report.content import (
+    PAGE,
+    Block,
+    Bullets,
+    Code,
+    Command,
+    Details,
+    Facts,
+    Link,
+    Paragraph,
+    Piece,
+    Section,
+)
+from harness.report.view import View
+
+
+def environment(view: View) -> Section:
+    """The machine, the system and the versions of all packages."""
+    facts = tuple(_facts(view.run.environment))
+    packages = _packages(view.run.environment)
+    blocks: list[Block] = [
+        Facts(facts) if facts else Paragraph(("Nothing was recorded of the machine.",))
+    ]
+    if packages:
+        listed = Bullets(packages, are_short=True)
+        blocks.append(Details(f"{len(packages)} packages", (listed,)))
+    return Section("environment", "Environment", tuple(blocks), "Environment", PAGE)
+
+
+def repeat(view: View) -> Section:
+    """The command of the run, and which files hold what."""
+    run = view.run
+    again: tuple[Piece, ...] = (
+        "With ",
+        Code(f"--seed {run.plan.seed}"),
+        " added, the order of scenarios and slices is the same. ",
+    )
+    if "--seed" in run.command:
+        again = ("The command names the seed, so the order of scenarios and slices is the same. ",)
+    made_again = (
+        Code(f"twinbench report {run.run_id}"),
+        " makes this page again from the raw data.",
+    )
+    files = (
+        "Beside this page: ",
+        Link("summary.md", "summary.md"),
+        " and the charts as SVG and PNG in ",
+        Code("charts/"),
+        ". In the run's folder: ",
+        Code("run.json"),
+        " (plan and environment), ",
+        Code("journal.jsonl"),
+        " (round by round), ",
+        Code("samples/"),
+        " (every request), ",
+        Code("summary.csv"),
+        " and ",
+        Code("comparisons.csv"),
+        " (the tables above).",
+    )
+    return Section(
+        "repeat",
+        "Repeat it",
+        (Command(shlex.join(run.command)), Paragraph((*again, *made_again)), Paragraph(files)),
+        "Repeat it",
+        PAGE,
+    )
+
+
+def _packages(environment: Mapping[str, object]) -> tuple[str, ...]:
+    found = environment.get("packages")
+    if not isinstance(found, Mapping):
+        return ()
+    return tuple(
+        f"{name} {version}"
+        for name, version in sorted((str(name), str(version)) for name, version in found.items())
+    )
+
+
+def _facts(environment: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Everything known of the machine but the packages: name and value."""
+    for name, value in environment.items():
+        if name != "packages":
+            yield _spoken(name), _value(value)
+
+
+def _spoken(name: str) -> str:
+    words = name.replace("_", " ")
+    for plain, unit in ((" gib", " (GiB)"), (" mib", " (MiB)"), (" mhz", " (MHz)")):
+        if words.endswith(plain):
+            words = words.removesuffix(plain) + unit
+    return words if words != words.lower() else {"cpu": "CPU"}.get(words, words.capitalize())
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_spoken(str(k)).lower()}: {_value(v)}" for k, v in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_value(item) for item in value)
+    return formats.clean(str(value))

@@ -1,0 +1,169 @@
+"""The charts, and every measurement in figures."""
+
+from __future__ import annotations
+
+from harness.models import CellSummary, ScheduleKept
+from harness.report import formats
+from harness.report.charts import CHARTS
+from harness.report.content import (
+    DOCUMENTS,
+    MARKDOWN,
+    PAGE,
+    TERMINAL,
+    Block,
+    Cell,
+    Column,
+    Drawing,
+    Paragraph,
+    Row,
+    Section,
+    Subheading,
+    Table,
+    note,
+)
+from harness.report.metrics import CPU, LATENCIES, MEMORY, PERCENTILES, THROUGHPUT
+from harness.report.sections import figures
+from harness.report.view import Part, View, overload_words
+from harness.report.words.notes import SCHEDULE_NOTE, starts_note
+
+#: Columns of a terminal from which all of a schedule has room, and from which more than its heart.
+_WIDEST, _NARROW = 102, 76
+
+
+def charts(view: View) -> Section:
+    """The charts that do not stand with a table."""
+    drawings = [
+        Drawing(name, chart.contents)
+        for name, chart in CHARTS.items()
+        if chart.contents and chart.has_something(view)
+    ]
+    return Section("charts", "Charts", tuple(drawings), outputs=DOCUMENTS)
+
+
+def measurements(view: View) -> Section:
+    """Every cell in figures, and how the schedule of open load was kept."""
+    blocks: tuple[Block, ...] = (Paragraph(("No round has finished.",), outputs=DOCUMENTS),)
+    if view.measured_parts:
+        blocks = (*_cells(view), *_schedules(view))
+    return Section("cells", "All measurements", blocks, "Measurements")
+
+
+def _cells(view: View) -> tuple[Block, ...]:
+    explained = (
+        "Small figures are 95 % intervals over rounds. CPU time is that of the server's process "
+        "tree per request."
+    )
+    blocks: list[Block] = [
+        Table(
+            "measurements",
+            (
+                Column("Scenario", is_group=True),
+                Column("Stack"),
+                Column("Load", outputs=MARKDOWN),
+                Column("Rounds", is_number=True, outputs=MARKDOWN),
+                Column("Requests", is_number=True),
+                Column("Errors", is_number=True, outputs=MARKDOWN),
+                *(
+                    Column(metric.column, is_number=True)
+                    for metric in (THROUGHPUT, *LATENCIES, CPU, MEMORY)
+                ),
+                Column("Valid", outputs=MARKDOWN),
+            ),
+            tuple(_cell_row(part, cell) for part in view.parts for cell in part.cells),
+            outputs=DOCUMENTS,
+        ),
+        note(explained, outputs=PAGE),
+    ]
+    if words := starts_note(view):
+        blocks.append(note(words, outputs=DOCUMENTS))
+    return tuple(blocks)
+
+
+def _cell_row(part: Part, cell: CellSummary) -> Row:
+    return figures.row(
+        part,
+        (
+            figures.scenario(part, formats.plural(part.rounds, "round")),
+            figures.stack(cell),
+            Cell(part.load),
+            figures.count(cell.rounds),
+            Cell(
+                f"{cell.requests:,}",
+                cell.requests,
+                aside=(formats.plural(cell.errors, "error"),),
+            ),
+            figures.count(cell.errors),
+            figures.metric_of(THROUGHPUT, cell),
+            *(figures.metric_of(metric, cell) for metric in LATENCIES),
+            figures.metric_of(CPU, cell),
+            figures.number(MEMORY.of(cell).value),
+            Cell(_validity(cell)),
+        ),
+        cell,
+    )
+
+
+def _validity(cell: CellSummary) -> str:
+    if not cell.valid:
+        return f"invalid: {formats.clean(cell.reason)}"
+    return f"yes, but {overload_words(cell)}" if cell.overloaded else "yes"
+
+
+def _schedules(view: View) -> tuple[Block, ...]:
+    rows = tuple(
+        _schedule_row(part, cell, cell.schedule)
+        for part in view.parts
+        for cell in part.cells
+        if cell.schedule
+    )
+    if not rows:
+        return ()
+    return (
+        Subheading("Open load: how the schedule was kept", outputs=DOCUMENTS),
+        Table(
+            "schedules",
+            (
+                Column("Scenario", is_group=True, short_heading="Schedule"),
+                Column("Stack"),
+                Column("Offered/s", is_number=True, short_heading="Due/s"),
+                Column("Achieved/s", is_number=True, short_heading="Done/s"),
+                *(
+                    Column(
+                        percentile.label,
+                        is_number=True,
+                        over="Service time, ms",
+                        outputs=DOCUMENTS | TERMINAL if key in ("p50", "p99") else DOCUMENTS,
+                        short_heading=f"Serv. {percentile.label}",
+                        from_width=_WIDEST,
+                    )
+                    for key, percentile in PERCENTILES.items()
+                ),
+                Column("Lag p99 ms", is_number=True, short_heading="Lag p99"),
+                Column("Late", is_number=True, from_width=_WIDEST),
+                Column("Starved", is_number=True, from_width=_WIDEST),
+                Column("Never sent", is_number=True, short_heading="Unsent", from_width=_NARROW),
+                Column("Valid", outputs=MARKDOWN),
+            ),
+            rows,
+        ),
+        note(SCHEDULE_NOTE, outputs=DOCUMENTS),
+    )
+
+
+def _schedule_row(part: Part, cell: CellSummary, kept: ScheduleKept) -> Row:
+    row = figures.row(
+        part,
+        (
+            Cell(part.title),
+            figures.stack(cell),
+            figures.number(kept.offered_rps, 4),
+            figures.number(kept.achieved_rps, 4),
+            *(figures.estimate(kept.service_ms[key]) for key in PERCENTILES),
+            figures.number(kept.lag_p99_ms, 2),
+            figures.count(kept.late),
+            figures.count(kept.starved),
+            figures.count(kept.never_sent),
+            Cell("yes" if cell.valid else "invalid"),
+        ),
+    )
+    return Row(row.cells, row.group, is_valid=cell.valid)

@@ -1,0 +1,45 @@
+"""How each verdict looks and what it is called: the one place to add a verdict to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.models import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The look of a verdict on page, chart and terminal. Colours are ink and paper."""
+
+    sign: str
+    terminal: str  # a style of rich
+    light: tuple[str, str]
+    dark: tuple[str, str]
+    step: str  # what is said of a step of the ladder
+    bar: str = "#c3cad2"  # colour of such a step in the waterfall; muted where nothing is decided
+
+
+MARKS: Mapping[Verdict, Mark] = {
+    Verdict.FASTER: Mark(
+        "▲", "bold green", ("#0b6b3a", "#e2f3e9"), ("#8fdcb0", "#15382a"), "faster", "#17804d"
+    ),
+    Verdict.SLOWER: Mark(
+        "▼", "bold red", ("#9a3412", "#fdece2"), ("#f5b48f", "#46261a"), "slower", "#c4513a"
+    ),
+    Verdict.SAME: Mark(
+        "=", "dim", ("#3d4853", "#eceff2"), ("#cdd5dd", "#2d353e"), "same: inside the noise"
+    ),
+    Verdict.INCONCLUSIVE: Mark(
+        "?", "yellow", ("#735500", "#fbf1cf"), ("#ecd27c", "#3d3413"), "inconclusive: too uncertain"
+    ),
+    Verdict.OVERLOADED: Mark(
+        "!", "bold blue", ("#1f4f8f", "#e1ecfa"), ("#a3c8f5", "#1b304a"), "overloaded"
+    ),
+    Verdict.INVALID: Mark(
+        "✕", "bold magenta", ("#6b2150", "#f6e3ee"), ("#eab2d3", "#43213a"), "invalid"
+    ),
+}
+#: Verdicts without a ratio that can be shown.
+WITHOUT_RATIO = (Verdict.OVERLOADED, Verdict.INVALID)
+DECIDED = (Verdict.FASTER, Verdict.SLOWER)

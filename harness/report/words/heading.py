@@ -1,0 +1,61 @@
+"""The head of the report: what the run consists of, and when it took place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from harness.report import formats
+from harness.report.content import Code, Piece
+from harness.report.view import TWINS, View
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above all sections."""
+
+    title: str
+    run_id: str
+    summary: tuple[Piece, ...]
+
+
+def heading(view: View) -> Heading:
+    """Title and summary of a run."""
+    run = view.run
+    scenarios = formats.plural(len({block.scenario.name for block in run.blocks}), "scenario")
+    stacks = formats.plural(len(view.stacks), "stack")
+    return Heading(
+        title(view),
+        run.run_id,
+        (
+            f"{scenarios}, {stacks}, {view.rounds_words} of fresh processes. Run ",
+            Code(run.run_id),
+            f", {_when(run.started, run.ended)}.",
+        ),
+    )
+
+
+def title(view: View) -> str:
+    """The twins by name where there are two, else what is compared."""
+    twins = dict.fromkeys(stack.twin for stack in view.stacks.values())
+    names = [TWINS.get(twin, twin) for twin in sorted(twins, key=lambda twin: twin != "flask")]
+    if len(names) == 2:
+        return f"{names[0]} and {names[1]}, side by side"
+    labels = view.measured_stacks or tuple(view.stacks)
+    if len(labels) <= 3:
+        return f"{formats.listing(labels)}, {'side by side' if len(labels) > 1 else 'measured'}"
+    return f"{formats.plural(len(labels), 'stack')}, side by side"
+
+
+def _when(started: str, ended: str | None) -> str:
+    """When it ran, as in `1 April 2026, 10:20 to 10:41 UTC`; as recorded if it can't be read."""
+    try:
+        first = datetime.fromisoformat(started).astimezone(UTC)
+        last = datetime.fromisoformat(ended).astimezone(UTC) if ended else None
+    except ValueError:
+        return f"{started} to {ended}" if ended else f"{started}, cut off before its end"
+    day = f"{first.day} {first:%B %Y, %H:%M}"
+    if last is None:
+        return f"{day} UTC, cut off before its end"
+    same_day = first.date() == last.date()
+    return f"{day} to {last:%H:%M} UTC" if same_day else f"{day} to {last.day} {last:%B, %H:%M} UTC"

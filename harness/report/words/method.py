@@ -1,0 +1,238 @@
+"""How a run was measured, in sentences."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.analysis.stats import LARGEST_SAME
+from harness.models import ROUNDS_FOR_A_VERDICT, Load, Measures, Placement
+from harness.report import formats
+from harness.report.metrics import COMPARED
+from harness.report.view import View, load_words
+
+#: Of run.json's environment -> what the report calls it.
+SERVICES: Mapping[str, str] = {"database": "PostgreSQL", "upstream": "upstream"}
+TEST_CLIENT_HOLDS = (
+    "A test client runs inside the application's process: its own work is in its CPU time."
+)
+#: How it was measured where it was not by requests to running servers.
+_MEASURED: Mapping[Measures, str] = {
+    Measures.STARTS: (
+        "A start is measured with one stack alone, on the servers' cores from its first moment: "
+        "from spawn to the first good answer to GET /healthz, to about a millisecond, then until "
+        "its processes are at rest. Each stack was started once before that did not count: "
+        "processes are new, but their files are in memory and their bytecode is compiled."
+    ),
+    Measures.TEST_CLIENT: (
+        "Under a test client there is no server: the stack's application and settings run in a "
+        "process of their own, and one request follows the other through the framework's test "
+        "client. That process also holds the code that checks the replies and keeps the times, so "
+        "its CPU time contains that code's work, and its memory is not given."
+    ),
+}
+CLOSED_HIDES = (
+    "Closed load hides a stall: users who wait stop with the server, and what they would have "
+    "asked meanwhile is in no percentile (coordinated omission)."
+)
+OPEN_SHOWS = (
+    "Open load does not hide a stall: latency runs from the moment a request was due, so it "
+    "includes the wait of every request that a stall held up."
+)
+
+
+def method(view: View) -> tuple[str, ...]:
+    """How it was measured, a sentence or a few for each point."""
+    return tuple(_method(view))
+
+
+def _method(view: View) -> Iterator[str]:
+    run, plan = view.run, view.plan
+    yield (
+        f"The run has {formats.plural(view.rounds, 'round')}{_of_plan(view)}. Each round starts "
+        f"every stack afresh, with {formats.plural(plan.workers, 'worker process', 'es')}, because "
+        "two identical processes can differ by a few percent until they are restarted."
+    )
+    yield from _precision(view)
+    yield from _slices(view)
+    measured = {block.scenario.measures for block in run.blocks}
+    yield from (words for measures, words in _MEASURED.items() if measures in measured)
+    yield _placed(run.placement, not_ours(run.environment))
+    yield from _allowed(run.environment)
+    yield (
+        "The unit of inference is the round: ratios are taken round by round, and intervals are "
+        "95 % intervals over rounds. Requests and slices are never treated as independent repeats."
+    )
+    yield (
+        f"The verdict is “same” if the interval lies within {_same_bands(view)}. It is “faster” or "
+        "“slower” if the interval excludes 1, still does once all comparisons of the metric are "
+        f"corrected for together (Holm), and the ratio lies outside {noise_bands(view)}. "
+        f"Otherwise, or with fewer than {ROUNDS_FOR_A_VERDICT} rounds, it is “inconclusive”."
+    )
+    yield from _families(view)
+    if run.calibration and run.calibration.ceiling_rps:
+        most = max(run.calibration.ceiling_rps.values())
+        yield (
+            f"One load process of this machine has reached {formats.number(most)} requests per "
+            "second against a server that does nothing."
+        )
+    if plan.upstream_latency:
+        yield f"The upstream service answers after {_upstream(plan.upstream_latency)}."
+
+
+def _of_plan(view: View) -> str:
+    if view.rounds == view.plan.rounds:
+        return ""
+    if view.plan.precision is not None and view.run.ended is not None:
+        return f" of at most {view.plan.rounds}"
+    return f" of {view.plan.rounds} planned"
+
+
+def _precision(view: View) -> Iterator[str]:
+    """Which scenarios were measured no further, after how many rounds, and what decided it."""
+    wanted = view.plan.precision
+    if wanted is None:
+        return
+    told = [
+        f"{part.title} after {formats.plural(part.rounds, 'round')}" for part in view.stopped_early
+    ]
+    yield (
+        f"A scenario is measured no further once all its intervals are narrower than "
+        f"±{formats.percent(wanted)}, from {ROUNDS_FOR_A_VERDICT} rounds on: the width alone "
+        "decides that, never who leads. Stopping on a narrow interval favours lucky runs, so "
+        "intervals are widened to keep 95 % coverage. "
+        + (
+            f"These stopped early: {formats.listing(told)}."
+            if told
+            else "None stopped before its last round."
+        )
+    )
+
+
+def _slices(view: View) -> Iterator[str]:
+    """Turns, what of them is not counted, and the loads."""
+    asked = view.answering
+    if not asked:
+        return
+    plans = [part.plan for part in asked]
+    yield (
+        "Within a round the stacks take turns in slices of "
+        f"{_span([plan.slice_s for plan in plans], 's')}, in an order that is drawn afresh for "
+        f"each cycle from seed {view.plan.seed}, so a drifting machine slows all stacks alike."
+    )
+    yield (
+        f"Not counted: {_span([plan.warmup_s for plan in plans], 's')} of warm-up before "
+        "a stack's first slice of a round, and the first "
+        f"{_span([1000 * plan.settle_s for plan in plans], 'ms')} of each slice."
+    )
+    if view.rounds:
+        loaded_s = sum(part.rounds * part.plan.seconds_per_round for part in asked)
+        yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
+    loads = [plan.load for plan in plans if plan.scenario.measures is Measures.REQUESTS]
+    yield from _loads(loads, view.plan.generators)
+
+
+def _loads(loads: Sequence[Load], generators: int) -> Iterator[str]:
+    sent_by = f", from {generators} load processes" if generators > 1 else ""
+    if any(not load.is_open for load in loads):
+        yield f"Closed load{sent_by}: each user sends when its last answer has come. {CLOSED_HIDES}"
+    scheduled = dict.fromkeys(load for load in loads if load.is_open)
+    if scheduled:
+        listed = formats.listing([load_words(load) for load in scheduled])
+        most = max(load.users for load in scheduled)
+        yield (
+            f"{listed[0].upper()}{listed[1:]}{sent_by}: requests are due on a schedule, the same "
+            "for every stack, whether or not earlier ones have been answered, over at most "
+            f"{formats.plural(most, 'connection')} per stack. {OPEN_SHOWS}"
+        )
+
+
+def _families(view: View) -> Iterator[str]:
+    """Comparisons that are corrected for apart from the others."""
+    if view.climbing:
+        yield (
+            f"In {formats.listing([part.where for part in view.climbing])}, the stacks between "
+            "Flask and FastAPI took their turns with the others. A step is compared as any other "
+            "pair is; all steps of a metric are corrected for together, apart from the other "
+            "comparisons."
+        )
+    if len({block.family for block in view.run.blocks}) > 1:
+        yield (
+            "Comparisons under a scenario's further loads are corrected for together, apart from "
+            "those under its first load, which they do not weaken."
+        )
+
+
+def noise_bands(view: View) -> str:
+    """As in `±3 %`, or with a band for each metric where they differ."""
+    floors = {made.metric: made.noise_floor for made in view.analysis.comparisons}
+    if len(set(floors.values())) < 2:
+        return f"±{formats.percent(next(iter(floors.values()), view.analysis.noise_floor))}"
+    return formats.listing(
+        [
+            f"±{formats.percent(floors[key])} ({metric.name})"
+            for key, metric in COMPARED.items()
+            if key in floors
+        ]
+    )
+
+
+def _same_bands(view: View) -> str:
+    floors = [made.noise_floor for made in view.analysis.comparisons]
+    if max(floors or [view.analysis.noise_floor]) <= LARGEST_SAME:
+        return noise_bands(view)
+    return f"{noise_bands(view)}, but never beyond ±{formats.percent(LARGEST_SAME)}"
+
+
+def _placed(placement: Placement, elsewhere: Mapping[str, str]) -> str:
+    roles: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    roles[placement.servers].append("servers")
+    roles[placement.load].append("load")
+    roles[placement.services] += [name for name in SERVICES.values() if name not in elsewhere]
+    told = [
+        f"{formats.listing(names)} on {'core' if len(cores) == 1 else 'cores'} "
+        f"{', '.join(map(str, cores))}"
+        for cores, names in roles.items()
+        if cores and names
+    ]
+    if not told:
+        return "No process was pinned to a core."
+    return f"Processes are pinned: {'; '.join(told)}."
+
+
+def not_ours(environment: Mapping[str, object]) -> dict[str, str]:
+    """The services that twinbench did not start, and their addresses."""
+    found = {name: environment.get(key, "embedded") for key, name in SERVICES.items()}
+    return {name: str(address) for name, address in found.items() if address != "embedded"}
+
+
+def _allowed(environment: Mapping[str, object]) -> Iterator[str]:
+    """Limits of the container, as they were read back from inside."""
+    limits = environment.get("container")
+    if not isinstance(limits, Mapping):
+        return
+    cores, memory = limits.get("cpu_cores"), limits.get("memory_bytes")
+    told = []
+    if isinstance(cores, int | float):
+        told.append(f"{cores:g} {'core' if cores == 1 else 'cores'} of CPU time")
+    if isinstance(memory, int | float):
+        told.append(f"{memory / (1 << 20):,.0f}{formats.NBSP}MiB of memory")
+    if told:
+        yield f"Servers and load together were allowed {formats.listing(told)}."
+
+
+def _span(values: Sequence[float], unit: str) -> str:
+    """As in `0.1 s` or `0.1 to 1 s`."""
+    low, high = min(values), max(values)
+    if low == high:
+        return f"{low:g}{formats.NBSP}{unit}"
+    return f"{low:g} to {high:g}{formats.NBSP}{unit}"
+
+
+def _upstream(latency: str) -> str:
+    shape, *figures = latency.split(":")
+    if shape == "constant" and len(figures) == 1:
+        return f"{figures[0]}{formats.NBSP}ms"
+    if shape == "lognormal" and len(figures) == 2:
+        return f"a log-normal time with median {figures[0]}{formats.NBSP}ms and sigma {figures[1]}"
+    return latency

@@ -1,0 +1,37 @@
+"""Notes that explain what the columns of a table mean."""
+
+from __future__ import annotations
+
+from harness.analysis.percentiles import SAMPLES_BEYOND
+from harness.report import formats
+from harness.report.view import View
+
+SCHEDULE_NOTE = (
+    "Offered: requests that were due; achieved: right answers in the same time. Service time runs "
+    "from sending to the answer, without the wait before it. Lag: how long after it was due a "
+    "request was sent; late: more than 1 ms after; starved: requests that waited for a free "
+    "connection; never sent: not even by the end."
+)
+USAGE_NOTE = (
+    "CPU is a share of one core: of a stack, while it had its turns; of services, load and "
+    "twinbench itself, while any stack had its turn. Memory is the proportional set size (the "
+    "resident size where the system has none), and threads are counted after the slices: each is "
+    "the largest of the rounds."
+)
+START_UP_NOTE = (
+    "Start-up runs from spawn to the first good answer. All stacks of a round are started side by "
+    "side, so each takes longer than it would alone: compare these figures only with each other."
+)
+
+
+def starts_note(view: View) -> str:
+    """What the columns mean where a sample is a start; empty where there are no starts."""
+    names = [part.name for part in view.parts if part.counts_starts]
+    if not names:
+        return ""
+    return (
+        f"In {formats.listing(names)} a request is a start: p50 is the median time from spawn to "
+        "the first good answer, CPU time is that of one start until the server is at rest, and "
+        "memory is what it holds then. A percentile beyond which fewer than "
+        f"{SAMPLES_BEYOND} starts lie is not given."
+    )

@@ -1,0 +1,136 @@
+"""What is said of one comparison."""
+
+from __future__ import annotations
+
+import math
+
+from harness.analysis.stats import LARGEST_SAME
+from harness.models import ROUNDS_FOR_A_VERDICT, Comparison, Verdict
+from harness.report import formats
+from harness.report.metrics import Metric
+from harness.report.view import Pair, Part, has_interval, overload_words
+
+MOST_ROUNDS_WORTH_ASKING_FOR = 200
+
+
+def figure_words(comparison: Comparison) -> str:
+    """As in `1.02 × (0.99 to 1.05)`."""
+    return f"{formats.ratio(comparison.ratio)} ({interval_words(comparison)})"
+
+
+def interval_words(comparison: Comparison) -> str:
+    """As in `0.99 to 1.05`, or `no interval`."""
+    return formats.ratio_limits(comparison.ratio, comparison.ci_low, comparison.ci_high)
+
+
+def ratio_clause(metric: Metric, pair: Pair, comparison: Comparison, part: Part) -> str:
+    """As in `FastAPI served 2.34 × as many requests per second as Flask (2.22 to 2.46)`."""
+    did = metric.ratio.format(ratio=formats.ratio(comparison.ratio))
+    candidate, baseline = part.names[pair.candidate], part.names[pair.baseline]
+    return f"{candidate} {did} as {baseline} ({interval_words(comparison)})"
+
+
+def compared(part: Part, pair: Pair, comparison: Comparison) -> str:
+    """What came out of a comparison in the metric that decides; a sentence without its capital."""
+    metric = part.headline
+    candidate, baseline = part.names[pair.candidate], part.names[pair.baseline]
+    match comparison.verdict:
+        case Verdict.FASTER | Verdict.SLOWER:
+            return f"{ratio_clause(metric, pair, comparison, part)}."
+        case Verdict.SAME:
+            within = formats.percent(same_within(comparison.noise_floor))
+            return (
+                f"{candidate} and {baseline} {metric.same}: {figure_words(comparison)} lies within "
+                f"the noise of ±{within}."
+            )
+        case Verdict.INCONCLUSIVE:
+            unclear = "no verdict yet" if _is_short(comparison) else "no clear difference"
+            return (
+                f"{unclear}: {ratio_clause(metric, pair, comparison, part)}. "
+                f"{sentence(why_inconclusive(comparison))}"
+            )
+        case Verdict.OVERLOADED:
+            return (
+                f"the latency of {candidate} and {baseline} is not compared, because "
+                f"{overloaded_stacks(part, pair)}."
+            )
+        case Verdict.INVALID:
+            return (
+                f"{candidate} can't be compared with {baseline}, because a measurement is invalid "
+                f"({part.why_not_compared(pair)})."
+            )
+
+
+def overloaded_stacks(part: Part, pair: Pair) -> str:
+    """As in `Flask is overloaded: it answered 1,707 of 5,000 requests/s`."""
+    cells = (part.cell(pair.baseline), part.cell(pair.candidate))
+    told = [
+        f"{part.names[cell.stack]} is {overload_words(cell)}"
+        for cell in cells
+        if cell is not None and cell.overloaded
+    ]
+    return formats.listing(told) or "a stack is overloaded"
+
+
+def same_within(band: float) -> float:
+    """However wide the band, no difference beyond this is called `same`."""
+    return min(band, LARGEST_SAME)
+
+
+def why_inconclusive(comparison: Comparison) -> str:
+    """What keeps a comparison from a verdict, and what would help."""
+    if comparison.rounds < ROUNDS_FOR_A_VERDICT:
+        return (
+            f"a verdict needs at least {ROUNDS_FOR_A_VERDICT} rounds, and there "
+            f"{'is' if comparison.rounds == 1 else 'are'} {comparison.rounds} so far"
+        )
+    if not has_interval(comparison):
+        return "it has no interval, which more rounds would give it"
+    band = f"±{formats.percent(comparison.noise_floor)}"
+    low, high = 1 / (1 + comparison.noise_floor), 1 + comparison.noise_floor
+    if (
+        comparison.noise_floor > LARGEST_SAME
+        and low <= comparison.ci_low <= comparison.ci_high <= high
+    ):
+        return (
+            f"the interval lies within this machine's noise of {band}, which is too wide to call "
+            f"anything beyond ±{formats.percent(LARGEST_SAME)} the same; a quieter machine would "
+            "help"
+        )
+    if comparison.ci_low > high or comparison.ci_high < low:
+        return (
+            f"the interval lies outside the noise of {band}, but not clearly enough once several "
+            f"comparisons are corrected for together; {_more_rounds(comparison)}"
+        )
+    return f"the interval lies partly within the noise of {band}; {_more_rounds(comparison)}"
+
+
+def _is_short(comparison: Comparison) -> bool:
+    return comparison.rounds < ROUNDS_FOR_A_VERDICT or not has_interval(comparison)
+
+
+def _more_rounds(comparison: Comparison) -> str:
+    """About how many rounds would settle it: an interval narrows with the root of the rounds."""
+    if min(comparison.ratio, comparison.ci_low) <= 0:
+        return "more rounds would help"
+    centre = abs(math.log(comparison.ratio))
+    half_width = (math.log(comparison.ci_high) - math.log(comparison.ci_low)) / 2
+    edge = math.log1p(comparison.noise_floor)
+    inner = math.log1p(same_within(comparison.noise_floor))
+    room = centre if centre > edge else inner - centre
+    if room <= 0:
+        return "the ratio lies on the edge of the noise, where more rounds may not settle it"
+    needed = math.ceil(comparison.rounds * (half_width / room) ** 2) + 1
+    if needed > MOST_ROUNDS_WORTH_ASKING_FOR:
+        return (
+            f"even {MOST_ROUNDS_WORTH_ASKING_FOR} rounds would not settle it if the figures stay "
+            "as they are"
+        )
+    if needed <= comparison.rounds:
+        return "a few more rounds would help"
+    return f"about {needed} rounds would settle it if the figures stay as they are"
+
+
+def sentence(clause: str) -> str:
+    """A clause with a capital and a full stop."""
+    return f"{clause[0].upper()}{clause[1:]}."

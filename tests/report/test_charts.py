@@ -1,0 +1,91 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from harness.models import Analysis
+from harness.report import palette
+from harness.report.charts import CHARTS
+from harness.report.view import View
+from tests import analyses
+from tests.report.odd import ODD
+from tests.report.reading import (
+    caption,
+    draw,
+)
+
+pytestmark = pytest.mark.busy
+
+
+@pytest.mark.parametrize("case", ["usual", *ODD])
+def test_every_chart_asks_a_question(case: str, whole: Analysis) -> None:
+    view = View(ODD.get(case, whole))
+    for chart in CHARTS.values():
+        if chart.has_something(view):
+            words = chart.caption(view)
+            assert words.title.endswith("?")
+            assert words.title in [text.get_text() for text in chart.draw(view, words).texts]
+
+
+def test_the_forests_title_names_who_is_compared(whole: Analysis) -> None:
+    assert caption(whole, "ratios").title == "How does FastAPI compare with Flask?"
+    itself = caption(analyses.against_itself(), "ratios").title
+    assert itself == "How does fastapi-uvicorn compare with itself?"
+    mixed = caption(analyses.many_stacks(4), "ratios").title
+    assert mixed == "How do the other stacks compare with flask-variant-with-a-long-name-0?"
+
+
+def test_an_estimate_without_limits_draws_no_whisker() -> None:
+    def lines(rounds: int) -> int:
+        drawn = draw(analyses.analysis(rounds=rounds, scenarios=["hello"]), "throughput")
+        return len(drawn.axes[0].lines)
+
+    assert lines(8) > 0
+    assert lines(1) == 0
+    note = caption(analyses.analysis(rounds=1), "throughput").note
+    assert "no intervals" in note
+
+
+def test_a_percentile_that_too_few_samples_support_is_not_drawn(whole: Analysis) -> None:
+    def marks_at_p999(end: float) -> int:
+        cells = tuple(
+            replace(cell, latency_curve_ms=tuple(p for p in cell.latency_curve_ms if p[0] <= end))
+            for cell in whole.cells
+        )
+        drawn = draw(replace(whole, cells=cells), "latency")
+        places = [x for axes in drawn.axes for line in axes.lines for x in line.get_xdata()]
+        return sum(1 for x in places if math.isclose(x, 3.0))
+
+    assert marks_at_p999(1.0) > 0
+    assert marks_at_p999(0.998) == 0
+
+
+def test_throughput_axes_begin_at_zero_and_hold_every_valid_interval(whole: Analysis) -> None:
+    panels = draw(whole, "throughput").axes
+    for panel, cell in zip(panels, whole.run.plan.blocks, strict=True):
+        low, high = panel.get_xlim()
+        assert low == 0
+        ends = [c.throughput_rps.high for c in whole.cells if c.scenario == cell.scenario.name]
+        assert max(ends) < high
+
+
+def test_a_long_timeline_is_thinned_and_says_so() -> None:
+    analysis = analyses.analysis(rounds=60, scenarios=["hello"])
+    assert len(analysis.cells[0].timeline) == 1500
+    (panel,) = draw(analysis, "timeline").axes
+    points = sum(len(line.get_xdata()) for line in panel.lines)
+    assert points <= 2 * 300
+    assert "mean of up to 7 neighbouring slices" in caption(analysis, "timeline").note
+
+
+def test_rounds_are_not_joined_in_the_timeline(whole: Analysis) -> None:
+    panel = draw(whole, "timeline").axes[0]
+    assert len(panel.lines) == 2 * 8  # stacks × rounds
+
+
+def test_looks_are_distinct_and_keep_to_their_family() -> None:
+    looks = palette.looks(analyses.many_stacks(12))
+    assert len(set(looks.values())) == 12
+    warm = {look.colour for label, look in looks.items() if label.startswith("flask")}
+    cold = {look.colour for label, look in looks.items() if label.startswith("fastapi")}
+    assert not warm & cold

@@ -1,0 +1,82 @@
+import struct
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+from harness import report
+from harness.errors import ResultsUnwritable
+from harness.models import Analysis
+from tests.report.reading import (
+    USUAL,
+    draw,
+    write,
+)
+
+pytestmark = pytest.mark.busy
+
+
+def test_write_returns_every_file_with_the_page_first(whole: Analysis, tmp_path: Path) -> None:
+    files = write(whole, tmp_path / "new" / "report")
+
+    assert files[0] == tmp_path / "new" / "report" / "index.html"
+    names = {f"charts/{name}.{kind}" for name in USUAL for kind in ("svg", "png")}
+    on_disk = {
+        path.relative_to(tmp_path / "new" / "report").as_posix()
+        for path in (tmp_path / "new").rglob("*")
+        if path.is_file()
+    }
+    assert on_disk == {"index.html", "summary.md", *names}
+    assert {path.relative_to(tmp_path / "new" / "report").as_posix() for path in files} == on_disk
+
+
+def test_the_same_analysis_gives_the_same_bytes(
+    whole: Analysis, folder: Path, tmp_path: Path
+) -> None:
+    for path in write(whole, tmp_path):
+        assert path.read_bytes() == (folder / path.relative_to(tmp_path)).read_bytes(), path.name
+
+
+def test_the_files_come_with_the_page_first(whole: Analysis) -> None:
+    files = report.render(whole)
+    assert next(iter(files)) == "index.html"
+    assert all(isinstance(content, bytes) and content for content in files.values())
+
+
+def test_a_folder_that_cannot_be_written_is_an_environment_failure(
+    whole: Analysis, tmp_path: Path
+) -> None:
+    (tmp_path / "report").write_text("a file stands where the folder should")
+
+    with pytest.raises(ResultsUnwritable, match="report"):
+        write(whole, tmp_path / "report")
+    assert (tmp_path / "report").is_file()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_png_is_large_enough_to_read_and_not_blank(folder: Path, name: str) -> None:
+    content = (folder / "charts" / f"{name}.png").read_bytes()
+
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", content[16:24])
+    assert width >= 1200
+    assert 300 <= height <= 3 * width
+    assert len(content) > 20_000
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_svg_is_well_formed_and_says_what_it_shows(folder: Path, name: str) -> None:
+    root = ET.parse(folder / "charts" / f"{name}.svg").getroot()
+
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("role") == "img"
+    assert "fastapi-uvicorn" in root.get("aria-label", "")
+    assert not list(root.iter("{http://www.w3.org/2000/svg}text")), "texts must be paths"
+
+
+def test_drawing_leaves_matplotlibs_settings_alone(whole: Analysis) -> None:
+    before = dict(mpl.rcParams)
+    draw(whole, "ratios")
+    assert dict(mpl.rcParams) == before
