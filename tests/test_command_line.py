@@ -52,6 +52,16 @@ def test_a_stream_keeps_what_its_encoding_has() -> None:
     assert file.getvalue().decode("latin-1") == "2 × ±3 -> é"
 
 
+def test_click_writes_stand_ins_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    stream = io.TextIOWrapper(file, encoding="ascii")
+    ascii.install(stream)
+    monkeypatch.setattr("sys.stdout", stream)
+    click.echo("±3 % → ×")
+    stream.flush()
+    assert file.getvalue() == b"+-3 % -> x\n"
+
+
 def test_a_table_is_drawn_in_ascii_and_stays_aligned() -> None:
     file = io.BytesIO()
     stream = io.TextIOWrapper(file, encoding="ascii")

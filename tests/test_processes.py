@@ -211,3 +211,19 @@ def test_an_interrupt_that_python_drops_is_raised_again() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15)
     assert done.stdout == "heard interrupted (SIGINT)\n", done.stderr
+
+
+def test_an_interrupt_that_python_drops_is_not_shown_and_other_errors_are() -> None:
+    code = """
+from harness.errors import Interrupted
+from harness.processes.interrupts import interrupts
+class Raising:
+    def __init__(self, error): self.error = error
+    def __del__(self): raise self.error
+interrupts.install()
+Raising(Interrupted("dropped"))
+Raising(ValueError("shown"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "dropped" not in done.stderr
+    assert "ValueError: shown" in done.stderr

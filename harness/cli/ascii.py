@@ -2,6 +2,9 @@
 
 Python raises an error when a stream's encoding lacks a character, at a moment when minutes of
 measuring may be lost with it. `install` makes every stream write a stand-in instead.
+
+An ASCII stream gets an encoding of our own. With Python's, click takes the stream for a mistake and
+writes UTF-8 to it all the same.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ import io
 import unicodedata
 from typing import TextIO
 
-_HANDLER = "twinbench-ascii"
+_CODEC = "twinbench-ascii"
+_HANDLER = "twinbench-stand-in"
 _STAND_INS = {
     "÷": "/", "×": "x", "±": "+-", "·": ".", "…": "...", "−": "-", "–": "-", "—": "-",
     "→": "->", "←": "<-", "▲": "^", "▼": "v", "↑": "^", "↓": "v",
@@ -39,8 +43,13 @@ def _stand_in(letter: str) -> str:
 def install(*streams: TextIO) -> None:
     """Have these streams write a stand-in for each character that their encoding lacks."""
     codecs.register_error(_HANDLER, _replace)
+    codecs.register(_find_codec)
     for stream in streams:
-        if isinstance(stream, io.TextIOWrapper):
+        if not isinstance(stream, io.TextIOWrapper):
+            continue
+        if codecs.lookup(stream.encoding).name == "ascii":
+            stream.reconfigure(encoding=_CODEC, errors="strict")
+        else:
             stream.reconfigure(errors=_HANDLER)
 
 
@@ -48,3 +57,25 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return to_ascii(error.object[error.start : error.end]), error.end
+
+
+class _Encoder(codecs.IncrementalEncoder):
+    def encode(self, text: str, final: bool = False) -> bytes:
+        return to_ascii(text).encode("ascii")
+
+
+def _encode(text: str, errors: str = "strict") -> tuple[bytes, int]:
+    return to_ascii(text).encode("ascii"), len(text)
+
+
+def _find_codec(name: str) -> codecs.CodecInfo | None:
+    if name.replace("_", "-") != _CODEC:
+        return None
+    ascii_codec = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        name=_CODEC,
+        encode=_encode,
+        decode=ascii_codec.decode,
+        incrementalencoder=_Encoder,
+        incrementaldecoder=ascii_codec.incrementaldecoder,
+    )

@@ -33,8 +33,8 @@ def keeping(folder: Path, *, remove_empty: bool = True, resumable: bool = True) 
         rounds = store.count_rounds(folder)
         if rounds:
             error.add_note(
-                f"kept {rounds} round{'s' if rounds > 1 else ''} (the last may be incomplete): "
-                f"'twinbench report {folder}' shows what was measured"
+                f"kept what was measured ({rounds} round{'s' if rounds > 1 else ''}, the last may be "
+                f"incomplete): 'twinbench report {folder}' shows it"
                 + (f", 'twinbench run --resume {folder}' goes on" if resumable else "")
             )
         elif remove_empty:

@@ -79,6 +79,7 @@ class Interrupts:
         The handlers stay in place: a second Ctrl-C must not interrupt the cleaning up.
         """
         self._installed = True
+        sys.unraisablehook = _show_unless_interrupted
         signal.signal(signal.SIGALRM, self._raise_again)
         for number in _SIGNALS:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
@@ -108,6 +109,12 @@ class Interrupts:
         finally:
             self._holds -= 1
         self._raise_if_due()
+
+
+def _show_unless_interrupted(dropped: sys.UnraisableHookArgs) -> None:
+    """Print an exception that Python drops; an interrupt is raised again, so it needs no words."""
+    if not isinstance(dropped.exc_value, Interrupted):
+        sys.__unraisablehook__(dropped)
 
 
 #: A process has one set of signal handlers, so it has one object that owns them.
