@@ -20,8 +20,8 @@ MAX_LOAD_BUSY = 0.85
 #: Open load: how far the generator's own lag may move a percentile that is reported. It must stay
 #: below what a comparison calls noise (±3 %), so that lag alone never makes a difference.
 MAX_LAG_EFFECT_SHARE = 0.02
-#: A smaller effect is never too much. Reading the clock, taking a request and calling `send` take
-#: 5 to 10 µs, which is more than 2 % only where a server answers within half a millisecond.
+#: A smaller effect is never too much. Reading the clock, taking a connection and a request take 2
+#: to 8 µs, which is more than 2 % only where a server answers within half a millisecond.
 MAX_LAG_EFFECT_MS = 0.01
 #: A server that answers less than this share of what is due is overloaded: its latency depends on
 #: how long the queue was when the slice ended.
