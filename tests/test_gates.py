@@ -24,11 +24,12 @@ def steal(*usages: CoreUsage, slices: int = 0):
     return gates.steal_time(usages, cores=1, slices=slices)
 
 
-def lag(p99_ms: float = 0.5, **percentiles: tuple[float, float]) -> GateResult:
-    """The gate for percentiles that are each given as latency and the lag's share of it, in ms."""
-    latency_ms = {name: latency for name, (latency, _) in percentiles.items()}
-    effect_ms = {name: effect for name, (_, effect) in percentiles.items()}
-    return gates.schedule_lag(latency_ms, effect_ms, p99_ms)
+def lag(
+    p50_ms: float, p99_ms: float, latency_p50_ms: float = 0.3, **effect_ms: float
+) -> GateResult:
+    """The gate for a stack that answers within `latency_p50_ms`, in ten times that at p99."""
+    latency_ms = {"p50": latency_p50_ms, "p99": 10 * latency_p50_ms}
+    return gates.schedule_lag(p50_ms, p99_ms, latency_ms, effect_ms)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +42,10 @@ def lag(p99_ms: float = 0.5, **percentiles: tuple[float, float]) -> GateResult:
         (gates.alive([]), gates.alive(["the server ended with exit code -9"])),
         (gates.load_busy([0.85], 1.0), gates.load_busy([0.86], 1.0)),
         (gates.load_busy([0.1, 0.85], 1.0), gates.load_busy([0.86, 0.1], 1.0)),
-        (lag(p50=(102.0, 2.0)), lag(p50=(102.1, 2.1))),
-        (lag(p50=(0.1, 0.01)), lag(p50=(0.1, 0.011))),
-        (lag(p50=(1.0, 0.0), p99=(10.2, 0.2)), lag(p50=(1.0, 0.0), p99=(10.3, 0.3))),
+        (lag(0.01, 1.0), lag(0.011, 1.0)),
+        (lag(0.01, 1.0), lag(0.01, 1.01)),
+        (lag(2.0, 2.0, latency_p50_ms=100), lag(2.1, 2.0, latency_p50_ms=100)),
+        (lag(0.01, 2.0, latency_p50_ms=100), lag(0.01, 2.1, latency_p50_ms=100)),
         (
             gates.service_cores_busy({"PostgreSQL": 0.95, "upstream": 0.0}, 1.0, 1),
             gates.service_cores_busy({"PostgreSQL": 1.9, "upstream": 0.02}, 1.0, 2),
@@ -103,13 +105,14 @@ def test_a_server_that_answers_nearly_all_that_is_due_keeps_up() -> None:
 
 
 def test_a_schedule_of_which_nothing_was_sent_was_not_kept() -> None:
-    assert not lag(math.nan).passed
-    assert not lag(math.nan, p50=(1.0, 0.0)).passed
+    gate = lag(math.nan, math.nan)
+    assert not gate.passed
+    assert gate.figure == "no request was sent without waiting for a connection"
 
 
-def test_lag_that_is_longer_than_the_service_is_never_small() -> None:
-    assert not lag(p50=(1.0, 1.0)).passed
-    assert not lag(p50=(1.0, math.nan)).passed
+def test_without_a_good_reply_only_the_fixed_bounds_of_lag_count() -> None:
+    assert lag(0.01, 1.0, latency_p50_ms=math.nan).passed
+    assert not lag(0.02, 1.0, latency_p50_ms=math.nan).passed
 
 
 def test_a_load_process_that_loaded_for_no_time_was_not_busy() -> None:
@@ -128,13 +131,14 @@ def test_the_first_difference_is_quoted_and_the_others_are_counted() -> None:
     assert gate.figure == "before: hello: status 404 (and 2 more)"
 
 
-def test_the_lag_gate_names_every_percentile_that_is_moved_too_far_or_else_the_worst() -> None:
-    bad = lag(0.9, p50=(1.1, 0.1), p90=(2.0, 0.0), p99=(11.0, 1.0))
-    assert bad.figure == (
-        "moves p50 by 0.100 ms (10.0%) and p99 by 1.000 ms (10.0%); its own p99 is 0.90 ms"
+def test_the_lag_gate_says_what_the_lag_would_have_added_to_which_percentile() -> None:
+    gate = lag(0.006, 0.08, p50=0.006, p99=0.3)
+    assert gate.figure == (
+        "median 0.006 ms, p99 0.08 ms; taken out of the latency, it would have added 10.0% to p99"
     )
-    good = lag(0.9, p50=(1.01, 0.01), p90=(2.0, 0.0))
-    assert good.figure == "moves p50 by 0.010 ms (1.0%); its own p99 is 0.90 ms"
+    assert gate.bound == (
+        "median at most 0.01 ms and p99 at most 1 ms, or 2% of the median latency"
+    )
 
 
 def test_throughput_is_not_judged_where_servers_may_use_any_core() -> None:

@@ -124,7 +124,7 @@ def _schedule_kept(
         starved=sum(one.cell.starved for one in figures),
         never_sent=sum(one.never_sent for one in kept),
         service_ms=Pool([one.service_ns for one in kept], plan).estimates(),
-        lag_effect_ms=latency.lag_effect_ms([one.without_lag_ns for one in kept]),
+        lag_effect_ms=latency.exceeded_by_ms([one.with_lag_ns for one in kept]),
     )
 
 
@@ -199,8 +199,10 @@ def _gates(
         )
     result.append(gates.rounds(len(figures)))
     if kept:
-        latency_ms = {name: latency[name].value for name in kept.lag_effect_ms}
-        result.append(gates.schedule_lag(latency_ms, kept.lag_effect_ms, kept.lag_p99_ms))
+        latency_ms = {name: estimate.value for name, estimate in latency.items()}
+        result.append(
+            gates.schedule_lag(kept.lag_p50_ms, kept.lag_p99_ms, latency_ms, kept.lag_effect_ms)
+        )
     elif measures is not Measures.STARTS:
         # Of a test client: whether asking took the time, and not our checking in between.
         in_flight = float(np.mean([one.in_flight for one in figures]))

@@ -29,9 +29,7 @@ class Schedule:
     late: int  # requests that were sent more than LATE_NS after they were due
     lag_ns: npt.NDArray[np.int64]  # of all requests that were sent and not starved
     service_ns: npt.NDArray[np.int64]  # of the same requests as the latency
-    #: Latency of the same requests without the generator's lag: the time that a starved request
-    #: waited for a connection stays in, since that is the server's doing.
-    without_lag_ns: npt.NDArray[np.int64]
+    with_lag_ns: npt.NDArray[np.int64]  # latency of the same requests with the generator's lag
     throughput_halves: float  # second ÷ first half of the throughput
 
 
@@ -97,9 +95,12 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
             late=int((lag_ns[sent] > LATE_NS).sum()),
             lag_ns=lag_ns[sent & ~samples.starved],
             service_ns=service_ns[kept],
-            without_lag_ns=np.where(samples.starved, samples.latency_ns, service_ns)[kept],
+            with_lag_ns=latency_ns,
             throughput_halves=_halves_of_throughput(slice_rps),
         )
+        # How late the generator was is not the server's doing and would be part of every
+        # percentile. That a starved request waited for a connection is, and stays in.
+        latency_ns = np.where(samples.starved, samples.latency_ns, service_ns)[kept]
     halves = (
         _halves_of_throughput(rates.throughput_rps)
         if planned.has_throughput

@@ -64,15 +64,15 @@ class Pool:
             (quantile, self._ns[quantile] / 1e6) for quantile in CURVE if self._reaches(quantile)
         ]
 
-    def lag_effect_ms(self, without_lag: Sequence[npt.NDArray[np.int64]]) -> dict[str, float]:
-        """Percentile -> by how many ms it exceeds the same of these times of the same requests."""
+    def exceeded_by_ms(self, longer: Sequence[npt.NDArray[np.int64]]) -> dict[str, float]:
+        """Percentile -> by how many ms the same percentile of these times (ns) exceeds it."""
         if not self._samples:
             return {}
         names = [name for name in QUANTILES if name in self.supported]
-        clean_ns = np.quantile(np.concatenate(without_lag), [QUANTILES[name] for name in names])
+        longer_ns = np.quantile(np.concatenate(longer), [QUANTILES[name] for name in names])
         return {
-            name: (self._ns[QUANTILES[name]] - float(ns)) / 1e6
-            for name, ns in zip(names, clean_ns, strict=True)
+            name: (float(ns) - self._ns[QUANTILES[name]]) / 1e6
+            for name, ns in zip(names, longer_ns, strict=True)
         }
 
     @property

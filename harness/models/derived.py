@@ -92,8 +92,8 @@ class ScheduleKept:
     starved: int  # requests that waited for a free connection, which is the server's doing
     never_sent: int
     service_ms: Mapping[str, Estimate]  # from sending to the answer; keys as in latency_ms
-    #: Percentile -> by how many ms the generator's lag moves it. Only percentiles that enough
-    #: samples lie beyond.
+    #: Percentile -> what the generator's lag would have added to it, had it not been taken out.
+    #: Only percentiles that enough samples lie beyond.
     lag_effect_ms: Mapping[str, float]
 
 

@@ -86,10 +86,11 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
         start_ns=column("start_ns"),
         latency_ns=column("latency_ns"),
         failure=column("failure"),
-        # Earlier versions did not say which requests were starved, only how many.
+        # Earlier versions did not say which requests were starved. All count as such, so that none
+        # of their waiting is taken for the generator's lag.
         starved=column("starved").astype(np.bool_)
         if "starved" in table.column_names
-        else np.zeros(table.num_rows, dtype=np.bool_),
+        else np.ones(table.num_rows, dtype=np.bool_),
     )
 
 

@@ -37,7 +37,7 @@ _READING: Mapping[Metric, str] = {
     THROUGHPUT: f"{CLOSED_HIDES} Read these curves beside the throughput.",
     MEDIAN: (
         f"{OPEN_SHOWS} The dotted line is the service time, from sending to the answer: the "
-        "distance between the two is waiting to be sent."
+        "distance between the two is waiting for a free connection."
     ),
 }
 

@@ -37,7 +37,8 @@ CLOSED_HIDES = (
 )
 OPEN_SHOWS = (
     "Open load does not hide a stall: latency runs from the moment a request was due, so it "
-    "includes the wait of every request that a stall held up."
+    "includes the wait of every request that a stall held up. Only the time by which the "
+    "generator itself was late is taken out."
 )
 
 

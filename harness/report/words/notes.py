@@ -8,9 +8,10 @@ from harness.report.view import View
 
 SCHEDULE_NOTE = (
     "Offered: requests that were due; achieved: right answers in the same time. Service time runs "
-    "from sending to the answer, without the wait before it. Lag: how long after it was due a "
-    "request was sent; late: more than 1 ms after; starved: requests that waited for a free "
-    "connection; never sent: not even by the end."
+    "from sending to the answer, without the wait for a free connection. Lag: how late the generator "
+    "itself sent requests, which is no part of the latency; late: requests sent more than 1 ms after "
+    "they were due; starved: requests that waited for a free connection; never sent: not even by the "
+    "end."
 )
 USAGE_NOTE = (
     "CPU is a share of one core: of a stack, while it had its turns; of services, load and "
