@@ -32,7 +32,11 @@ from harness.models import (
 )
 from tests.runs import FakeRun, hello_plan
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.busy]  # thousands of runs
+pytestmark = [  # thousands of runs
+    pytest.mark.timeout(300),
+    pytest.mark.busy,
+    pytest.mark.thorough,
+]
 
 RUNS = 2000
 ROUNDS, CYCLES = 8, 20

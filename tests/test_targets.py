@@ -11,8 +11,8 @@ import pytest
 from harness import report, store
 from harness.analysis.analyse import analyse
 from harness.processes.children import free_port
-from harness.report import resources
 from harness.serving.targets import Readiness, Target
+from tests.report.reading import rows
 from tests.runs import A_STACK, FakeRun, hello_plan
 from tests.socket_server import reply, says, serving
 
@@ -66,6 +66,7 @@ def test_a_cell_whose_target_could_not_be_metered_has_rates_and_no_cpu_time(
     assert (row["cpu_us_per_request"], row["pss_mib"]) == (None, None)
     verdicts = {found.metric: found.verdict for found in analysis.comparisons}
     assert verdicts["throughput_rps"] == "same"
-    used = {one.who: one for one in resources.usage_rows(analysis)}[A_STACK]
-    assert {used.cpu, used.pss, used.threads, used.switches} == {"–"}
-    assert {path.name for path in report.write(analysis, tmp_path)} >= {"throughput.svg"}
+    (row,) = [row for row in rows(analysis, "resources") if row["Process"].text == A_STACK]
+    known = ("Scenario", "Process")
+    assert {cell.text for heading, cell in row.items() if heading not in known} == {"–"}
+    assert report.render(analysis).keys() >= {"charts/throughput.svg", "charts/cpu.svg"}

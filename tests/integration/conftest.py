@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from harness.machine import placement
+from harness.models import Stack
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.serving import services
@@ -58,11 +59,32 @@ def around(logs: Path) -> Iterator[Services]:
         yield running
 
 
+#: The two stacks that everybody would name first. `make test` starts no others.
+TWINS = ("flask-gthread", "fastapi-uvicorn")
+#: Every stack of stacks.toml, to be a parameter of tests.
+EVERY_STACK = [
+    pytest.param(name, marks=() if name in TWINS else pytest.mark.thorough)
+    for name in load_stacks(STACKS_FILE)
+]
+
+
+def stacks_in_need(session: pytest.Session) -> list[Stack]:
+    """The stacks that the selected tests need: starting all of them takes more than a minute."""
+    thorough = any(
+        "servers" in getattr(item, "fixturenames", ()) and item.get_closest_marker("thorough")
+        for item in session.items
+    )
+    stacks = load_stacks(STACKS_FILE)
+    return list(stacks.values()) if thorough else [stacks[name] for name in TWINS]
+
+
 @pytest.fixture(scope="session")
-def servers(around: Services, logs: Path) -> Iterator[dict[str, Target]]:
-    """Every stack of stacks.toml, by name."""
+def servers(
+    request: pytest.FixtureRequest, around: Services, logs: Path
+) -> Iterator[dict[str, Target]]:
+    """Every stack of stacks.toml by name, or the twins alone if no selected test is thorough."""
     cores = placement.usable_cores()
-    stacks = load_stacks(STACKS_FILE).values()
+    stacks = stacks_in_need(request.session)
     with serving(
         # Two workers show what five would, and each takes seconds to start.
         [replace(stack, workers="2") if stack.workers else stack for stack in stacks],
@@ -78,7 +100,7 @@ def servers(around: Services, logs: Path) -> Iterator[dict[str, Target]]:
 
 @pytest.fixture(scope="session")
 def urls(servers: dict[str, Target]) -> dict[str, str]:
-    """Every stack of stacks.toml: name -> URL."""
+    """Name -> URL of all stacks that were started."""
     return {label: server.url for label, server in servers.items()}
 
 

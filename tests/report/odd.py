@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from harness.models import GateResult, Placement
 from tests import analyses
 from tests.report.conftest import HOSTILE
@@ -68,3 +70,6 @@ ODD = {
         analyses.overloaded(analyses.open_load(5000, scenarios=["hello"])), "fastapi-uvicorn"
     ),
 }
+
+#: The names of these runs, to be parameters of tests that draw all of their charts.
+THOROUGHLY = [pytest.param(name, marks=pytest.mark.thorough) for name in ODD]

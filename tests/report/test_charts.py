@@ -8,7 +8,7 @@ from harness.report import palette
 from harness.report.charts import CHARTS
 from harness.report.view import View
 from tests import analyses
-from tests.report.odd import ODD
+from tests.report.odd import ODD, THOROUGHLY
 from tests.report.reading import (
     caption,
     draw,
@@ -17,7 +17,7 @@ from tests.report.reading import (
 pytestmark = pytest.mark.busy
 
 
-@pytest.mark.parametrize("case", ["usual", *ODD])
+@pytest.mark.parametrize("case", ["usual", *THOROUGHLY])
 def test_every_chart_asks_a_question(case: str, whole: Analysis) -> None:
     view = View(ODD.get(case, whole))
     for chart in CHARTS.values():

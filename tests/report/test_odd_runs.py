@@ -6,13 +6,13 @@ from PIL import Image  # matplotlib writes its PNG files with it
 
 from harness.models import Analysis
 from tests import analyses
-from tests.report.odd import ODD
+from tests.report.odd import ODD, THOROUGHLY
 from tests.report.reading import Page, shown, write
 
 pytestmark = pytest.mark.busy
 
 
-@pytest.mark.parametrize("case", ["usual", "invalid", *ODD])
+@pytest.mark.parametrize("case", ["usual", "invalid", *THOROUGHLY])
 def test_a_run_of_any_kind_makes_a_whole_report(case: str, whole: Analysis, tmp_path: Path) -> None:
     analysis = {"usual": whole, "invalid": analyses.with_invalid_cell(), **ODD}[case]
     files = write(analysis, tmp_path)

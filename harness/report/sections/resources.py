@@ -79,8 +79,10 @@ def _of_part(view: View, part: Part) -> Iterator[Row]:
             if round_of_cell.key == cell.key
         ]
         servers = [of_round.server for of_round in measured if of_round.server is not None]
-        if measured and len(servers) == len(measured):  # else it can't be metered
+        if measured and len(servers) == len(measured):
             yield _of_stack(part, cell, measured, servers)
+        elif measured:
+            yield _unmetered(part, cell)
     blocks = [
         block
         for finished in view.run.rounds
@@ -110,6 +112,12 @@ def _of_stack(
         knows_memory=part.plan.scenario.measures is not Measures.TEST_CLIENT,
     )
     return replace(row, is_valid=cell.valid)
+
+
+def _unmetered(part: Part, cell: CellSummary) -> Row:
+    """A stack whose processes can't be seen."""
+    unknown = (figures.NOTHING,) * 4
+    return figures.row(part, (Cell(part.title), figures.stack(cell), *unknown))
 
 
 def _of_role(part: Part, role: str, blocks: Sequence[BlockUsage]) -> Row:

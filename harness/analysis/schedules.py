@@ -1,0 +1,64 @@
+"""Open load: how its schedule was kept, and whether the server could keep up with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.analysis import gates
+from harness.analysis.figures import RoundFigures
+from harness.analysis.percentiles import Pool
+from harness.models import Overload, Plan, ScheduleKept
+
+
+def schedule_kept(rounds: Sequence[RoundFigures], plan: Plan, latency: Pool) -> ScheduleKept | None:
+    """Sum up how the schedule was kept in all rounds of a cell; None under closed load.
+
+    Args:
+        rounds: the cell's rounds.
+        plan: decides the confidence of intervals.
+        latency: latencies of these rounds, as they are reported.
+    """
+    schedules = [measured.schedule for measured in rounds if measured.schedule]
+    if not schedules:
+        return None
+    window_s = sum(schedule.window_s for schedule in schedules)
+    lag_ns = np.concatenate([schedule.lag_ns for schedule in schedules])
+    lag_ms = np.quantile(lag_ns, [0.5, 0.99]) / 1e6 if len(lag_ns) else [math.nan, math.nan]
+    return ScheduleKept(
+        offered_rps=sum(schedule.offered for schedule in schedules) / window_s,
+        achieved_rps=sum(schedule.achieved for schedule in schedules) / window_s,
+        lag_p50_ms=float(lag_ms[0]),
+        lag_p99_ms=float(lag_ms[1]),
+        late=sum(schedule.late for schedule in schedules),
+        starved=sum(measured.cell.starved for measured in rounds),
+        never_sent=sum(schedule.never_sent for schedule in schedules),
+        service_ms=Pool([schedule.service_ns for schedule in schedules], plan).estimates(),
+        lag_effect_ms=latency.exceeded_by_ms([schedule.with_lag_ns for schedule in schedules]),
+    )
+
+
+def overload_of(rounds: Sequence[RoundFigures]) -> Overload | None:
+    """Find out whether the server could not keep up in all rounds together; None if it could.
+
+    A server that takes long for each reply has fewer replies than requests at the beginning of each
+    slice, and then as many. Only one that falls further behind until the end is overloaded.
+    """
+    schedules = [measured.schedule for measured in rounds if measured.schedule]
+    window_s = sum(schedule.window_s for schedule in schedules)
+    if not schedules or not window_s:
+        return None
+    achieved = sum(schedule.achieved for schedule in schedules)
+    offered = sum(schedule.offered for schedule in schedules)
+    achieved_later = sum(schedule.achieved_later for schedule in schedules)
+    offered_later = sum(schedule.offered_later for schedule in schedules)
+    if gates.kept_up(achieved, offered) or gates.kept_up(achieved_later, offered_later):
+        return None
+    return Overload(
+        answered_rps=achieved / window_s,
+        due_rps=offered / window_s,
+        never_sent=sum(schedule.never_sent for schedule in schedules),
+        timed_out=sum(schedule.timed_out for schedule in schedules),
+    )
