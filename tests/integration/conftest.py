@@ -27,17 +27,21 @@ from harness.serving.targets import Target
 _PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 
 
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent has ended.
+@pytest.fixture
+def adopting_orphans() -> Iterator[None]:
+    """Be the parent of every descendant whose own parent has ended.
 
     Otherwise what outlives a command would become a child of process 1, among all others. Only
     Linux can do this; elsewhere a command's processes are found while the command lives.
     """
-    if sys.platform == "linux":
-        assert ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1) == 0
-
-
-adopt_orphans()
+    if sys.platform != "linux":
+        yield
+        return
+    library = ctypes.CDLL(None)
+    assert library.prctl(_PR_SET_CHILD_SUBREAPER, 1) == 0
+    yield
+    # Other tests in this process start orphans that are meant to be nobody's.
+    assert library.prctl(_PR_SET_CHILD_SUBREAPER, 0) == 0
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +154,7 @@ class Command:
 
 
 @pytest.fixture
-def twinbench() -> Iterator[Callable[..., Command]]:
+def twinbench(adopting_orphans: None) -> Iterator[Callable[..., Command]]:
     """Start the command line; whatever a test leaves alive is ended."""
     commands: list[Command] = []
 

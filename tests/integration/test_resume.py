@@ -153,7 +153,7 @@ def test_resuming_takes_no_other_plan(
 ) -> None:
     code, _, err = twinbench("run", "--resume", "results/reference", *extra).finish()
     assert code == 2
-    assert "--resume goes on with the run's own plan" in err
+    assert "--resume continues the run's own plan" in err
 
 
 def test_resuming_what_there_is_not_names_what_there_is(

@@ -54,6 +54,7 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
             assert rows == (contract.SEEDED_USERS,)
 
 
+@pytest.mark.alone  # beside other tests, which are foreign load, cells would be invalid
 def test_a_run_that_needs_no_service_starts_none(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_run_that_needs_no_service_starts_none(
     assert {tuple(cell.services_cpu_s) for cell in measured} == {()}
 
 
+@pytest.mark.alone  # as above
 def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
