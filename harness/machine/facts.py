@@ -97,7 +97,7 @@ def _watch(cores: Sequence[int], seconds: float) -> _Watched:
     shares = {
         pid: (used - used_before[pid]) / wall_s
         for pid in pids
-        if (used := cpu_seconds(pid)) > used_before[pid] > 0
+        if (used := cpu_seconds(pid)) > used_before[pid]
     }
     if before is None or after is None:
         return _Watched(None, _named(shares), None)

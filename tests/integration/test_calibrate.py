@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(180)
 
 #: Beside other tests, which are foreign load, cells would be invalid.
 alone = pytest.mark.alone
+thorough = pytest.mark.thorough
 
 METRICS = {"throughput_rps", "latency_p50_ms", "latency_p99_ms", "cpu_us_per_request"}
 #: A short calibration; gunicorn starts quickly.
@@ -39,6 +40,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
 
 
 @alone
+@thorough
 def test_there_is_a_noise_floor_for_every_metric(calibrated: tuple[dict, Path]) -> None:
     answer, _ = calibrated
     assert answer["valid"] is True
@@ -54,6 +56,7 @@ def test_there_is_a_noise_floor_for_every_metric(calibrated: tuple[dict, Path]) 
 
 
 @alone
+@thorough
 def test_the_ceiling_is_far_above_what_was_measured(calibrated: tuple[dict, Path]) -> None:
     answer, _ = calibrated
     record = store.read_run(Path(answer["run"]))
@@ -65,6 +68,7 @@ def test_the_ceiling_is_far_above_what_was_measured(calibrated: tuple[dict, Path
 
 
 @alone
+@thorough
 def test_the_run_is_kept_apart_from_other_runs_and_can_be_reported(
     calibrated: tuple[dict, Path], twinbench: Callable[..., Command]
 ) -> None:
@@ -77,6 +81,7 @@ def test_the_run_is_kept_apart_from_other_runs_and_can_be_reported(
 
 
 @alone
+@thorough
 def test_a_later_run_on_this_machine_takes_its_noise_band_from_the_calibration(
     calibrated: tuple[dict, Path], twinbench: Callable[..., Command]
 ) -> None:
@@ -96,6 +101,7 @@ def test_a_later_run_on_this_machine_takes_its_noise_band_from_the_calibration(
         assert bands[metric] == pytest.approx(max(0.03, floor), rel=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("rounds", [0, 1])
 def test_an_interrupted_calibration_leaves_nothing_running_and_no_noise_floor(
     twinbench: Callable[..., Command], tmp_path: Path, rounds: int

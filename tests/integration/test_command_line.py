@@ -38,6 +38,7 @@ def test_help_is_shown_on_a_terminal_that_shows_ascii_alone(
     assert "Usage: " in out
 
 
+@pytest.mark.thorough
 def test_several_numbers_of_users_are_several_loads_of_the_scenario(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def long_slices(
     )
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_makes_its_cell_invalid(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_busy_loop_on_the_servers_core_is_named_and_makes_every_cell_invalid(
     assert f"pid {busy.pid}" in page
 
 
+@pytest.mark.thorough
 def test_a_run_keeps_what_others_used_of_the_servers_core(
     twinbench: Callable[..., Command], tmp_path: Path, busy: subprocess.Popen[str]
 ) -> None:

@@ -30,7 +30,7 @@ from tests.known_servers import STALL_END_S, STALL_S
 from tests.paced import SLOWED
 
 # With other tests beside it, two cores are too few for a server and its clients to be on time.
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.thorough]
 
 ORIGIN_NS = time.perf_counter_ns()
 

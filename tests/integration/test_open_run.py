@@ -63,6 +63,7 @@ def test_open_load_by_two_processes_is_one_schedule_and_one_file_of_samples(
     assert roles["load 1"].context_switches > 0
 
 
+@pytest.mark.thorough
 def test_a_server_that_cannot_keep_up_is_a_finding_and_the_run_succeeds(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_requests_that_an_overloaded_server_never_comes_to_are_counted_and_no_er
     assert cell.errors >= cell.overload.never_sent
 
 
+@pytest.mark.thorough
 def test_a_run_is_ended_early_by_the_width_of_its_intervals(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def refused(twinbench: Callable[..., Command], folder: Path) -> None:
     assert (folder / "journal.jsonl").read_bytes() == journal
 
 
+@pytest.mark.thorough
 @pytest.mark.alone  # as above
 def test_what_is_torn_is_set_aside_and_measured_again(
     twinbench: Callable[..., Command], tmp_path: Path

@@ -11,7 +11,7 @@ from harness import store
 from tests.integration.conftest import Command
 
 #: Beside other tests, which are foreign load, cells would be invalid.
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.thorough]
 
 STATUSES = {"export": {200}, "errors": {400, 401, 404, 405, 422}, "live": {101}}
 

@@ -74,6 +74,7 @@ def test_a_run_that_needs_no_service_starts_none(
     assert {tuple(cell.services_cpu_s) for cell in measured} == {()}
 
 
+@pytest.mark.thorough
 @pytest.mark.alone  # as above
 def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
     twinbench: Callable[..., Command], tmp_path: Path

@@ -13,7 +13,7 @@ from harness import store
 from tests.integration.conftest import Command
 
 #: Beside other tests, which are foreign load, cells would be invalid.
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.thorough]
 
 
 def test_starts_and_test_clients_are_measured(
