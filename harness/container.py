@@ -14,6 +14,8 @@ from typing import NoReturn
 
 _RESULTS = Path("results")
 _USER_VARIABLE = "TWINBENCH_USER"  # UID:GID, each may be empty
+#: Commands that write results.
+_WRITING = frozenset({"run", "calibrate", "report"})
 #: The user of the image, who becomes the owner of a results folder that belongs to root.
 _IMAGE_USER = (1000, 1000)
 _ALL_IDS = "4294967295"
@@ -73,6 +75,14 @@ def main(arguments: Sequence[str]) -> NoReturn:
                 file=sys.stderr,
             )
             sys.exit(3)
+    if not os.access(_RESULTS, os.W_OK) and set(arguments[:1]) & _WRITING:
+        owner = _RESULTS.stat()
+        print(
+            f"twinbench: can't write results: the folder belongs to user {owner.st_uid} and this is "
+            f"user {os.geteuid()}: put UID={owner.st_uid} and GID={owner.st_gid} into .env",
+            file=sys.stderr,
+        )
+        sys.exit(3)
     os.execv(sys.executable, [sys.executable, "-m", "harness", *arguments])
 
 

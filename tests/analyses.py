@@ -392,8 +392,9 @@ def _plan(
     kind, question, own_users, slice_s, _ = SCENARIOS[name]
     file = f"scenarios/{name.replace('-', '_')}.py"
     scenario = Scenario(
-        name, file, kind, question, ENDPOINTS[name], stacks, own_users, slice_s, slice_s / 10, 0.5
-    )
+        name, file, kind, question, ENDPOINTS[name], stacks, own_users, slice_s, slice_s / 10, 0.5,
+        needs=("database", "upstream"),
+    )  # fmt: skip
     load = Load(users or own_users) if rate_rps is None else Load(1000, rate_rps)
     return BlockPlan(scenario, stacks, load, slice_s, slice_s / 10, CYCLES, 1.0)
 

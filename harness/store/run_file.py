@@ -74,8 +74,13 @@ def read_run(run: Path) -> RunRecord:
 
 
 def _upgrade_plan(value: dict[str, Any]) -> None:
-    """Schema 2 -> 3: what was called a cell holds many stacks, and is a block."""
+    """Schema 2 -> 3: what was called a cell holds many stacks, and is a block.
+
+    All services were started then, whatever scenarios needed.
+    """
     value["plan"]["blocks"] = value["plan"].pop("cells")
+    for block in value["plan"]["blocks"]:
+        block["scenario"]["needs"] = ["database", "upstream"]
 
 
 def _loads_of_scenarios(value: dict[str, Any]) -> dict[str, str]:

@@ -196,6 +196,24 @@ def test_services_of_somebody_else_and_limits_are_told(whole: Analysis) -> None:
     assert "stood still" not in told(container={"cpu_cores": 2.0, "memory_bytes": None})
 
 
+def test_services_that_no_scenario_needs_are_not_mentioned(whole: Analysis) -> None:
+    blocks = tuple(
+        replace(block, scenario=replace(block.scenario, needs=()))
+        for block in whole.run.plan.blocks
+    )
+    run = replace(
+        whole.run,
+        plan=replace(whole.run.plan, blocks=blocks),
+        environment={**whole.run.environment, "database": "127.0.0.1:5432/mine"},
+        placement=Placement((0,), (1,), (1,)),
+    )
+    view = View(replace(whole, run=run))
+    words = " ".join((*method(view), *limits(view)))
+    assert "load on core 1" in words
+    assert "PostgreSQL" not in words
+    assert "shared its core" not in words
+
+
 def test_a_calibrated_run_says_whose_noise_floor_it_is_and_when_it_was_measured(
     whole: Analysis,
 ) -> None:

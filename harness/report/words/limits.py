@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from harness.analysis.stats import SMALLEST_BAND
@@ -17,7 +17,7 @@ from harness.models import (
 )
 from harness.report import formats
 from harness.report.view import ROUNDS_FOR_AN_INTERVAL, View
-from harness.report.words.method import SERVICES, noise_bands, not_ours
+from harness.report.words.method import noise_bands, services_brought, services_started
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 #: Servers have one, load and services at least another.
@@ -89,9 +89,9 @@ def _limits(view: View) -> Iterator[str]:
             "how long they took at that rate, not how many a stack could serve."
         )
     yield from _too_few_cores(run.environment)
-    yield from _placement_limits(run.placement, not_ours(run.environment))
-    if elsewhere := not_ours(run.environment):
-        named = formats.listing([f"{name} ({address})" for name, address in elsewhere.items()])
+    yield from _placement_limits(run.placement, services_started(run))
+    if brought := services_brought(run):
+        named = formats.listing([f"{name} ({address})" for name, address in brought.items()])
         yield (
             f"Not started by twinbench: {formats.clean(named)}. How much CPU time they used is "
             "unknown, and twinbench could not keep them off the servers' cores."
@@ -181,7 +181,7 @@ def _too_few_cores(environment: Mapping[str, object]) -> Iterator[str]:
         )
 
 
-def _placement_limits(placement: Placement, elsewhere: Mapping[str, str]) -> Iterator[str]:
+def _placement_limits(placement: Placement, services: Sequence[str]) -> Iterator[str]:
     if placement.note:
         note = formats.clean(placement.note).rstrip(".")
         yield f"Placement: {note}."
@@ -190,11 +190,7 @@ def _placement_limits(placement: Placement, elsewhere: Mapping[str, str]) -> Ite
     if placement.servers and set(placement.servers) & {*placement.load, *placement.services}:
         yield "Servers shared their cores with the load or the services."
     elif placement.load and set(placement.load) & set(placement.services):
-        ours = [
-            f"the {name}" if name == "upstream" else name
-            for name in SERVICES.values()
-            if name not in elsewhere
-        ]
+        ours = [f"the {name}" if name == "upstream" else name for name in services]
         if ours:
             yield (
                 f"The load shared its core with {' and '.join(ours)}, so where these work hard "

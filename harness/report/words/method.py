@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.stats import LARGEST_SAME
-from harness.models import ROUNDS_FOR_A_VERDICT, Load, Measures, Placement
+from harness.models import ROUNDS_FOR_A_VERDICT, Load, Measures, Placement, RunRecord
 from harness.report import formats
 from harness.report.metrics import COMPARED
 from harness.report.view import View, load_words
 
-#: Of run.json's environment -> what the report calls it.
+#: What a scenario needs, as run.json's environment has it too -> what the report calls it.
 SERVICES: Mapping[str, str] = {"database": "PostgreSQL", "upstream": "upstream"}
 TEST_CLIENT_HOLDS = (
     "A test client runs inside the application's process: its own work is in its CPU time."
@@ -58,7 +58,7 @@ def _method(view: View) -> Iterator[str]:
     yield from _slices(view)
     measured = {block.scenario.measures for block in run.blocks}
     yield from (words for measures, words in _MEASURED.items() if measures in measured)
-    yield _placed(run.placement, not_ours(run.environment))
+    yield _placed(run.placement, services_started(run))
     yield from _allowed(run.environment)
     yield (
         "The unit of inference is the round: ratios are taken round by round, and intervals are "
@@ -185,11 +185,11 @@ def _same_bands(view: View) -> str:
     return f"{noise_bands(view)}, but never beyond ±{formats.percent(LARGEST_SAME)}"
 
 
-def _placed(placement: Placement, elsewhere: Mapping[str, str]) -> str:
+def _placed(placement: Placement, services: Sequence[str]) -> str:
     roles: dict[tuple[int, ...], list[str]] = defaultdict(list)
     roles[placement.servers].append("servers")
     roles[placement.load].append("load")
-    roles[placement.services] += [name for name in SERVICES.values() if name not in elsewhere]
+    roles[placement.services] += services
     told = [
         f"{formats.listing(names)} on {'core' if len(cores) == 1 else 'cores'} "
         f"{', '.join(map(str, cores))}"
@@ -201,10 +201,23 @@ def _placed(placement: Placement, elsewhere: Mapping[str, str]) -> str:
     return f"Processes are pinned: {'; '.join(told)}."
 
 
-def not_ours(environment: Mapping[str, object]) -> dict[str, str]:
-    """The services that twinbench did not start, and their addresses."""
-    found = {name: environment.get(key, "embedded") for key, name in SERVICES.items()}
-    return {name: str(address) for name, address in found.items() if address != "embedded"}
+def services_started(run: RunRecord) -> list[str]:
+    """The services that twinbench started, as the report calls them."""
+    return [name for name, address in _services(run).items() if address == "embedded"]
+
+
+def services_brought(run: RunRecord) -> dict[str, str]:
+    """The services that the run needed and twinbench did not start, with their addresses."""
+    return {name: address for name, address in _services(run).items() if address != "embedded"}
+
+
+def _services(run: RunRecord) -> dict[str, str]:
+    needs = {need for block in run.blocks for need in block.scenario.needs}
+    return {
+        name: str(run.environment.get(need, "embedded"))
+        for need, name in SERVICES.items()
+        if need in needs
+    }
 
 
 def _allowed(environment: Mapping[str, object]) -> Iterator[str]:
