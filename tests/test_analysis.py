@@ -348,7 +348,7 @@ def test_services_of_somebody_else_are_not_taken_for_foreign_load() -> None:
     on_the_servers_core(run, B, foreign_s=0.4)
     run.change(A, lambda cell: replace(cell, services_cpu_s={"postgres": None, "upstream": None}))
     (planned,) = run.record.plan.blocks
-    with_io = replace(planned, scenario=replace(planned.scenario, kind=Kind.IO))
+    with_io = replace(planned, scenario=replace(planned.scenario, needs=("database",)))
     run.record = replace(run.record, plan=replace(run.record.plan, blocks=(with_io,)))
     assert core_gates(analysed(run)) == {A: ["steal time"], B: ["foreign load", "steal time"]}
 

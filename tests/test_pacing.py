@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from harness import store
-from harness.errors import Interrupted
+from harness.errors import BadInput, EnvironmentFailed, Interrupted
 from harness.machine import environment
 from harness.measuring import pacing, runner
 from harness.measuring.pacing import EveryRound, UntilPrecise, WithinTime
@@ -237,3 +237,47 @@ def test_only_the_round_whose_samples_were_torn_is_measured_again(
     assert len(resumed.measured) == 3
     assert [finished.complete for finished in record.rounds] == [True] * 5
     assert any("set aside" in note for note in record.notes)
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn"])
+def test_a_complete_run_that_is_not_resumed_stays_as_it_is(
+    tmp_path: Path, measuring: Any, damage: str
+) -> None:
+    folder = new_folder(tmp_path)
+    measuring(MadeUp(folder))
+    record = runner.run(hello_plan(rounds=2, users=(4,)), folder, LISTENER)
+    path = folder / record.rounds[0].cells[0].samples_file
+    path.write_bytes(path.read_bytes()[:-9])
+    if damage == "missing":
+        path.unlink()
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    with pytest.raises(BadInput, match="is complete"):
+        runner.resume(folder, LISTENER)
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+
+def test_lines_that_are_taken_out_of_the_journal_are_kept_aside(
+    tmp_path: Path, measuring: Any
+) -> None:
+    folder = new_folder(tmp_path)
+    measuring(MadeUp(folder, killed_in=2))
+    with pytest.raises(Interrupted):
+        runner.run(hello_plan(rounds=2, users=(4,)), folder, LISTENER)
+    torn = store.read_run(folder).rounds[0].cells[0]
+    (folder / torn.samples_file).unlink()
+    measuring(MadeUp(folder))
+    assert runner.resume(folder, LISTENER).ended
+    dropped = (folder / "set-aside" / "journal.dropped").read_text().splitlines()
+    assert [line.split(",")[0] for line in dropped] == ['{"type": "block"', '{"type": "round"']
+
+
+def test_a_block_that_a_decision_adds_is_refused_where_it_takes_too_many_files(
+    tmp_path: Path, measuring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = new_folder(tmp_path)
+    measuring(MadeUp(folder))
+    monkeypatch.setattr("harness.processes.launch.files_allowed", lambda soft, hard: 256)
+    search = Bisection(lambda cell: store.read_samples(folder, cell), low=1, high=2000)
+    with pytest.raises(EnvironmentFailed, match="open files in one process"):
+        runner.run(hello_plan(users=(4,)), folder, LISTENER, pacing=search)
+    assert store.read_run(folder).decisions == ()

@@ -353,10 +353,15 @@ def test_the_ladder_explains_the_first_load_alone() -> None:
     first, further = make(scenarios=("hello",), users=(4, 64), ladder=True).blocks
     assert first.ladder
     assert not further.ladder
+    assert further.stacks == SCENARIOS["hello"].stacks
+    assert len(first.stacks) > len(further.stacks)
     assert {contrast.family for contrast in first.contrasts} == {Family.ANSWERS, Family.LADDER}
 
 
-@pytest.mark.parametrize("given", [{"users": (4, 4)}, {"rates_rps": (50.0, 50.0)}])
+@pytest.mark.parametrize(
+    "given",
+    [{"users": (4, 4)}, {"rates_rps": (50.0, 50.0)}, {"rates_rps": (1000.001, 1000.002)}],
+)
 def test_a_load_that_is_given_twice_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="is given twice"):
         make(**given)

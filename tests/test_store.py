@@ -86,12 +86,6 @@ def test_a_run_of_schema_2_opens_with_the_same_content(folder: Path, run: FakeRu
     assert store.comparison_rows(analysis) == store.comparison_rows(before)
 
 
-def test_a_run_of_schema_2_is_not_resumed(folder: Path) -> None:
-    as_schema_2(folder)
-    with pytest.raises(BadInput, match=r"older version \(schema 2\): it can be reported but not"):
-        store.recover(folder)
-
-
 def test_the_reference_run_opens() -> None:
     record = store.read_run(PROJECT / "results" / "reference")
     assert record.rounds
@@ -357,3 +351,14 @@ def test_samples_outside_the_run_are_not_read(folder: Path, run: FakeRun) -> Non
     cell = replace(run.record.rounds[0].cells[0], samples_file="/etc/passwd")
     with pytest.raises(BadInput, match="lies outside the run"):
         store.read_samples(folder, cell)
+
+
+def test_only_a_lock_of_another_process_is_taken_for_one(folder: Path) -> None:
+    with (
+        store.writing(folder),
+        pytest.raises(BadInput, match="is being measured"),
+        store.writing(folder),
+    ):
+        raise AssertionError("two at a time")
+    with pytest.raises(BlockingIOError), store.writing(folder):
+        raise BlockingIOError("no process can be started")

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from harness.analysis import gates, stats
 from harness.analysis.figures import RoundFigures
-from harness.analysis.resources import core_usages, load_cpu_s, server_usages, services_cpu_s
+from harness.analysis.resources import (
+    SERVICE_OF,
+    core_usages,
+    load_cpu_s,
+    server_usages,
+    services_cpu_s,
+)
 from harness.analysis.schedules import overload_of
 from harness.models import (
     SERVER_CORES,
     BlockPlan,
     Estimate,
     GateResult,
-    Kind,
     Measures,
     RunRecord,
     ScheduleKept,
@@ -52,12 +58,12 @@ def gates_of(
     if measures is not Measures.STARTS:
         asked += _possible(run, rounds)
     asked.append(gates.rounds(len(rounds)))
-    if kept:
+    if kept and not math.isnan(kept.lag_p99_ms):  # older runs don't say what the lag was
         latency_ms = {name: estimate.value for name, estimate in latency.items()}
         asked.append(
             gates.schedule_lag(kept.lag_p50_ms, kept.lag_p99_ms, latency_ms, kept.lag_effect_ms)
         )
-    elif measures is not Measures.STARTS:
+    elif not kept and measures is not Measures.STARTS:
         # For a test client: whether requests took the time, and not our checks between them.
         in_flight = float(np.mean([measured.in_flight for measured in rounds]))
         asked.append(gates.little(block.load.users, in_flight))
@@ -134,11 +140,17 @@ def _server_cores(
 def _knows_its_own(block: BlockPlan, rounds: Sequence[RoundFigures]) -> bool:
     """Whether what runs for the cell can be told from what others run.
 
-    A target that we did not start, or a service that requests use, may be on any core.
+    A target that we did not start, or a service that requests use, may be on any core. A start
+    opens connections to services and asks for nothing more.
     """
-    unmetered = any(None in measured.cell.services_cpu_s.values() for measured in rounds)
-    uses_services = block.scenario.kind in (Kind.IO, Kind.MIXED)
-    return bool(server_usages(rounds)) and not (unmetered and uses_services)
+    if not server_usages(rounds):
+        return False
+    used = {SERVICE_OF.get(need) for need in block.scenario.needs}
+    return block.counts_starts or not any(
+        name in used and seconds is None
+        for measured in rounds
+        for name, seconds in measured.cell.services_cpu_s.items()
+    )
 
 
 def _halves_beside_others(

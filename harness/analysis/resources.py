@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from harness.analysis.figures import RoundFigures
 from harness.models import CellRound, CoreUsage, Usage
 
+#: What a scenario needs -> the service that gives it, as the journal calls it.
+SERVICE_OF = {"database": "postgres", "upstream": "upstream"}
 #: Service -> what messages call it.
 _SERVICES = {"postgres": "PostgreSQL", "upstream": "upstream"}
 

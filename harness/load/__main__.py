@@ -83,8 +83,11 @@ class LoadPlayer:
         gc.collect(0)
         gc.disable()
         try:
-            while turn.begin_ns is not None and time.perf_counter_ns() < turn.begin_ns:
-                pass  # all members begin together; a sleep would overshoot
+            if turn.begin_ns is not None:
+                spun_from_ns = time.thread_time_ns()
+                while time.perf_counter_ns() < turn.begin_ns:
+                    pass  # all members begin together; a sleep would overshoot
+                seat.recorder.spun_ns += time.thread_time_ns() - spun_from_ns
             played = seat.play(turn.cycle, turn.seconds, turn.settle_s)
         finally:
             gc.enable()

@@ -83,7 +83,7 @@ class Poller:
         while not ready and clock() < due_ns:
             if clock() > due_ns - _LAST_NS:
                 # Only the clock is left to look at, so that nothing delays the request.
-                self.spun_ns += time.thread_time_ns() - begun_ns
+                self.spun_ns += time.thread_time_ns() - begun_ns + max(0, due_ns - clock())
                 while clock() < due_ns:
                     pass
                 return ready

@@ -206,7 +206,7 @@ def play_block(
     """
     players.measure()
     meter = metering()
-    others = facts.others_cpu_seconds()
+    others, others_from_s = facts.others_cpu_seconds(), time.perf_counter()
     turns = _take_turns(bench, block, number, players, meter)
     used = meter.usage()
     finished = players.finish()
@@ -224,7 +224,7 @@ def play_block(
         wall_s=turns.wall_s,
         idle_core_share=turns.idle_core_share(used.stacks),
         roles={**load, **used.roles},
-        busiest=_busiest(bench, cells, others, turns.wall_s),
+        busiest=_busiest(bench, cells, others, time.perf_counter() - others_from_s),
     )
     return cells, usage
 

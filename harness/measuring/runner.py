@@ -81,9 +81,14 @@ def resume(folder: Path, listener: Listener, *, pacing: Pacing | None = None) ->
         EnvironmentFailed, Interrupted: As `run`.
     """
     with store.writing(folder):
-        record = store.recover(folder)
+        record = store.read_run(folder)  # nothing is changed before it is clear that it goes on
         if record.ended:
             raise BadInput(f"{folder} is complete: 'twinbench report {folder}' draws it again")
+        if record.schema != store.SCHEMA:
+            raise BadInput(
+                f"{folder} was begun by an older version (schema {record.schema}): it can be "
+                "reported but not resumed; begin a new run"
+            )
         changed = environment.differences(record.environment, environment.describe(PROJECT))
         if placement.place_here(record.plan.generators) != record.placement:
             changed.append("usable cores")
@@ -92,6 +97,7 @@ def resume(folder: Path, listener: Listener, *, pacing: Pacing | None = None) ->
                 f"{folder} was measured on something else ({', '.join(changed)} differ): "
                 "its rounds can't be compared with those of today; begin a new run"
             )
+        record = store.recover(folder)
         notes = (*record.notes, f"resumed at {_now()}")
         return _measure(dataclasses.replace(record, notes=notes), folder, listener, pacing)
 
@@ -101,15 +107,17 @@ def _measure(
 ) -> RunRecord:
     """Everything that the journal does not have yet."""
     environment.check_limits(record.environment, record.plan)
-    open_files.check(record.plan)
+    planned = dataclasses.replace(record.plan, blocks=record.blocks)  # by later decisions too
+    open_files.check(planned)
     store.write_run(folder, record)
     pacing = pacing or pacing_of(record.plan, lambda cell: store.read_samples(folder, cell))
     try:
-        with ready_to_measure(record.plan, record.placement, folder, listener) as rounds:
+        with ready_to_measure(planned, record.placement, folder, listener) as rounds:
             for interrupted in unfinished(record):
                 rounds.measure(interrupted, record)
                 record = _as_it_stands(record, folder)
             while decision := pacing.next(record):
+                open_files.check(dataclasses.replace(record.plan, blocks=decision.added))
                 rounds.journal.decision(decision)
                 record = _as_it_stands(record, folder)
                 rounds.measure(decision, record)

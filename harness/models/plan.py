@@ -289,14 +289,3 @@ class Plan:
     upstream_latency: str  # "constant:50" or "lognormal:50:0.5", in ms
     generators: int = 1  # load processes, each on a core of its own if there are enough
     precision: float | None = None  # ± share below which an interval is narrow enough; None: any
-
-    def block(self, key: BlockKey) -> BlockPlan:
-        """The block with this key.
-
-        Raises:
-            KeyError: No block of the plan has this key.
-        """
-        for block in self.blocks:
-            if block.key == key:
-                return block
-        raise KeyError(key)

@@ -88,4 +88,8 @@ class RunOptions:
 
 
 def _repeated(values: Sequence[float]) -> float | None:
-    return next((value for value in values if list(values).count(value) > 1), None)
+    """A value that is given twice; two rates that a label can't tell apart count as one."""
+    labels = [f"{value:g}" for value in values]
+    return next(
+        (v for v, label in zip(values, labels, strict=True) if labels.count(label) > 1), None
+    )

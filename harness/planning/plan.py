@@ -77,10 +77,12 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
         blocks=tuple(
             _block(
                 scenario,
-                labels[scenario.name],
+                # The first load is the one that was asked about; the ladder explains that one.
+                _without_rungs(scenario, labels[scenario.name], options)
+                if further
+                else labels[scenario.name],
                 load,
                 options,
-                # The first load is the one that was asked about; the ladder explains that one.
                 ladder=() if further else climbs[scenario.name],
                 family=Family.LOADS if further else Family.ANSWERS,
             )
@@ -208,6 +210,13 @@ def _with_rungs(scenario: Scenario, climb: Sequence[Step]) -> tuple[str, ...]:
     """The scenario's own stacks, the baseline first, then the rungs that it does not name."""
     rungs = [name for step in climb for name in (step.before, step.after)]
     return tuple(dict.fromkeys([*scenario.stacks, *rungs]))
+
+
+def _without_rungs(
+    scenario: Scenario, labels: tuple[str, ...], options: RunOptions
+) -> tuple[str, ...]:
+    """The stacks that take part for their own sake."""
+    return labels if options.stacks else scenario.stacks
 
 
 def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stack]:

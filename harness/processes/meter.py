@@ -12,8 +12,6 @@ from pathlib import Path
 import psutil
 
 from harness.models import Usage
-from harness.processes import foreign
-from harness.processes.foreign import CoreSeconds
 
 #: The kernel derives the id of a process's CPU clock from its pid (linux/posix-timers.h,
 #: CPUCLOCK_SCHED). The clock counts nanoseconds; /proc/PID/stat counts hundredths of a second.
@@ -35,32 +33,19 @@ def cpu_seconds(process: int) -> float:
 class Meter:
     """Meters several roles, each a tree of processes, from the moment it is made.
 
-    `cpu_seconds` and `core_seconds` are cheap enough to be read around every slice: one system
-    call per process, and one small file. Memory, threads and context switches are read once, at
-    the end, because that takes many small files.
+    `cpu_seconds` is cheap enough to be read around every slice: one system call per process. Memory,
+    threads and context switches are read once, at the end, because that takes many small files.
     """
 
-    def __init__(
-        self, roles: Mapping[str, Sequence[int]], cores: Mapping[str, Sequence[int]] | None = None
-    ) -> None:
-        """Start metering.
-
-        Args:
-            roles: role -> ids of its processes.
-            cores: name of a group of cores -> these cores, for `core_seconds`.
-        """
+    def __init__(self, roles: Mapping[str, Sequence[int]]) -> None:
+        """Start metering; `roles` has role -> ids of its processes."""
         self.roles = roles
-        self.cores = cores or {}
         self._first_switches = {role: _context_switches(pids) for role, pids in roles.items()}
         self._first_cpu_s = self.cpu_seconds()
 
     def cpu_seconds(self) -> dict[str, float]:
         """Role -> CPU seconds of its processes since each of them began."""
         return {role: sum(map(cpu_seconds, pids)) for role, pids in self.roles.items()}
-
-    def core_seconds(self) -> dict[str, CoreSeconds]:
-        """Group of cores -> reading of their clocks; groups that can't be read are left out."""
-        return foreign.read(self.cores)
 
     def usage(self) -> dict[str, Usage]:
         """Role -> what it has used since metering started, and what it holds now."""

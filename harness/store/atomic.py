@@ -31,10 +31,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         os.chmod(name, 0o644)  # mkstemp's own rights are those of a secret
         os.replace(name, path)
     except OSError as error:
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise unwritable(path, error) from error
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
 
 

@@ -86,9 +86,10 @@ def writing(run: Path) -> Iterator[None]:
     """
     folder = os.open(run, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lifts it when we die
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system lifts it when we die
+        except BlockingIOError:
+            raise BadInput(f"{run} is being measured by another process") from None
         yield
-    except BlockingIOError:
-        raise BadInput(f"{run} is being measured by another process") from None
     finally:
         os.close(folder)

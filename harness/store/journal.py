@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -67,8 +68,13 @@ class Journal:
             raise unwritable(self._path, error) from error
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file.
+
+        Each line was flushed when it was written. What a full disk refused then is refused again
+        now, and has been reported.
+        """
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def journal_file(run: Path) -> Path:

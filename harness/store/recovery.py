@@ -10,7 +10,7 @@ from harness.errors import BadInput
 from harness.models import BlockKey, RunRecord
 from harness.store.atomic import replacing
 from harness.store.journal import journal_file
-from harness.store.run_file import SCHEMA, read_run
+from harness.store.run_file import read_run
 from harness.store.samples import read_samples
 
 
@@ -21,20 +21,14 @@ def recover(run: Path) -> RunRecord:
     and a note says so. A block of which a file is torn or missing will be measured again.
 
     Raises:
-        BadInput: There is no run, it was begun by an older version, or it is damaged in a way
-            that no cut explains.
+        BadInput: There is no run, or it is damaged in a way that no cut explains.
     """
     aside = _SetAside(run)
-    for left in sorted((run / "samples").glob("*")):
+    for left in sorted([*run.glob(".*"), *(run / "samples").glob("*")]):
         if left.suffix != ".parquet" or left.name.startswith("."):
             aside.move(left, "was cut off while it was written")
     _drop_torn_line(journal_file(run), aside)
     record = read_run(run)
-    if record.schema != SCHEMA:
-        raise BadInput(
-            f"{run} was begun by an older version (schema {record.schema}): it can be reported "
-            "but not resumed; begin a new run"
-        )
     torn: set[tuple[int, BlockKey]] = set()
     for cell in (cell for finished in record.rounds for cell in finished.cells):
         try:
@@ -46,7 +40,7 @@ def recover(run: Path) -> RunRecord:
             else:
                 aside.note(str(error))
     if torn:
-        _drop_blocks(journal_file(run), torn)
+        _drop_blocks(journal_file(run), torn, aside)
         record = read_run(run)
     return replace(record, notes=(*record.notes, *aside.notes))
 
@@ -94,10 +88,11 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _drop_blocks(journal: Path, blocks: set[tuple[int, BlockKey]]) -> None:
+def _drop_blocks(journal: Path, blocks: set[tuple[int, BlockKey]], aside: _SetAside) -> None:
     """Take blocks out, and the lines that call their rounds complete."""
     rounds = {number for number, _ in blocks}
-    kept = []
+    kept: list[bytes] = []
+    out: list[bytes] = []
     for line in journal.read_bytes().splitlines(keepends=True):
         entry = json.loads(line)
         if entry["type"] == "block":
@@ -105,8 +100,8 @@ def _drop_blocks(journal: Path, blocks: set[tuple[int, BlockKey]]) -> None:
             dropped = (entry["round"], BlockKey(usage["scenario"], usage["load"])) in blocks
         else:
             dropped = entry["type"] == "round" and entry["round"] in rounds
-        if not dropped:
-            kept.append(line)
+        (out if dropped else kept).append(line)
+    aside.keep("journal.dropped", b"".join(out), f"{len(out)} lines of the journal were dropped")
     _rewrite(journal, b"".join(kept))
 
 

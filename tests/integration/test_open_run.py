@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import store
-from harness.analysis import analyse
+from harness.analysis.analyse import analyse
 from tests.integration.conftest import Command
 
 pytestmark = pytest.mark.alone  # on a busy machine a schedule is not kept
