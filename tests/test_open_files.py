@@ -35,7 +35,7 @@ def test_several_load_processes_share_the_connections() -> None:
 def test_a_server_holds_its_own_connections_and_its_pools() -> None:
     plan = plan_of(users=(1000,), stacks=("flask-gthread",))
     open_files.check(plan, allowed=1184)
-    with pytest.raises(EnvironmentFailed, match="to each of 1 stack needs 1,184"):
+    with pytest.raises(EnvironmentFailed, match="to one stack needs 1,184"):
         open_files.check(plan, allowed=1183)
 
 

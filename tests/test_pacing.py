@@ -102,6 +102,7 @@ class Bisection:
     read: pacing.ReadSamples
     low: int = 1
     high: int = 33
+    name: str = "bisection"
 
     def next(self, record: RunRecord) -> Decision | None:
         low, high = self.low, self.high
@@ -281,3 +282,18 @@ def test_a_block_that_a_decision_adds_is_refused_where_it_takes_too_many_files(
     with pytest.raises(EnvironmentFailed, match="open files in one process"):
         runner.run(hello_plan(users=(4,)), folder, LISTENER, pacing=search)
     assert store.read_run(folder).decisions == ()
+
+
+def test_a_run_is_not_resumed_by_another_pacing_than_the_one_that_decided_it(
+    tmp_path: Path, measuring: Any
+) -> None:
+    folder = new_folder(tmp_path)
+    measuring(MadeUp(folder, killed_in=2))
+    search = Bisection(lambda cell: store.read_samples(folder, cell))
+    with pytest.raises(Interrupted):
+        runner.run(hello_plan(users=(4,)), folder, LISTENER, pacing=search)
+    assert store.read_run(folder).plan.pacing == "bisection"
+    with pytest.raises(BadInput, match=r"decided by another pacing \(bisection\)"):
+        runner.resume(folder, LISTENER)
+    measuring(MadeUp(folder))
+    assert runner.resume(folder, LISTENER, pacing=search).ended

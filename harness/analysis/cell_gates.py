@@ -87,7 +87,7 @@ def _errors(block: BlockPlan, rounds: Sequence[RoundFigures]) -> GateResult:
 
 
 def _contract(rounds: Sequence[RoundFigures]) -> Iterator[GateResult]:
-    """Whether the stack kept the contract, and lived."""
+    """Gates on parity and on server processes that ended."""
     yield gates.parity([difference for measured in rounds for difference in measured.cell.parity])
     if server_usages(rounds):
         yield gates.alive([measured.cell.died for measured in rounds if measured.cell.died])
@@ -119,7 +119,7 @@ def _service_cores(
 def _server_cores(
     run: RunRecord, block: BlockPlan, rounds: Sequence[RoundFigures]
 ) -> Iterator[GateResult]:
-    """Who else was on the servers' cores; not asked where the system does not tell."""
+    """Gates on what other programs used of the servers' cores; none if the system does not tell."""
     usages = core_usages(rounds, SERVER_CORES)
     if not usages:
         return

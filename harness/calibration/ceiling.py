@@ -103,7 +103,7 @@ def play(
     load.measure()
     for cycle in range(max(1, round(seconds / slice_s))):
         load.play(Turn(cell, cycle, slice_s, settle_s=0.0))
-    ((played, samples),) = ((one.played, one.samples) for one in load.finish().cells)
+    ((played, samples),) = ((cell.played, cell.samples) for cell in load.finish().cells)
     if played.errors or not played.requests:
         raise LoadFailed(
             f"{played.errors:,} of {played.requests:,} requests to the no-op server failed, so "
@@ -115,5 +115,5 @@ def play(
 
 def rate_rps(played: Played) -> float:
     """All requests divided by the time of all slices."""
-    wall_ns = sum(one.end_ns - one.begin_ns for one in played.slices)
+    wall_ns = sum(turn.end_ns - turn.begin_ns for turn in played.slices)
     return played.requests / (wall_ns / 1e9)

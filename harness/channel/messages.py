@@ -95,8 +95,8 @@ class Block:
     def from_json(cls, value: Mapping[str, Any]) -> Block:
         """Read what `dataclasses.asdict` made."""
         contenders = tuple(
-            Contender(CellKey(**one["cell"]), _load(one["load"]), one["url"])
-            for one in value["contenders"]
+            Contender(CellKey(**item["cell"]), _load(item["load"]), item["url"])
+            for item in value["contenders"]
         )
         return cls(**{**value, "contenders": contenders})
 
@@ -152,7 +152,7 @@ class Played:
             **{
                 **value,
                 "cell": CellKey(**value["cell"]),
-                "slices": tuple(Slice(**one) for one in value["slices"]),
+                "slices": tuple(Slice(**item) for item in value["slices"]),
                 "spun_s": tuple(value["spun_s"]),
                 "examples": tuple(value["examples"]),
                 "parity": tuple(value["parity"]),

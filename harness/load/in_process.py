@@ -103,7 +103,9 @@ class ClientPlayer:
         self._origin_ns = block.origin_ns
         self._ask = ask
         self._samples = samples
-        self._requests = itertools.cycle([(one, Request(one, "testserver")) for one in samples])
+        self._requests = itertools.cycle(
+            [(sample, Request(sample, "testserver")) for sample in samples]
+        )
         self._parity = _differences(ask, samples, "before")
         self.forget_warmup()
 

@@ -21,7 +21,7 @@ _POOLS = 120
 
 
 def check(plan: Plan, allowed: int | None = None) -> None:
-    """Hold what a process may open against what the plan's load takes.
+    """Refuse a plan that needs more open files than a process may have.
 
     Args:
         plan: What is going to run.
@@ -53,8 +53,8 @@ def _message(block: BlockPlan, generators: int, needed: int, allowed: int) -> st
     cure = "raise the limit (ulimit -n)"
     if most > 0:
         cure += f" or give --users {most} or fewer"
+    to_stacks = "one stack" if stacks == 1 else f"each of {stacks} stacks"
     return (
-        f"{block.scenario.name} with {block.load.users:,} connections to each of {stacks} "
-        f"stack{'' if stacks == 1 else 's'} needs {needed:,} open files in one process, and "
+        f"{block.scenario.name} with {block.load.users:,} connections to {to_stacks} needs {needed:,} open files in one process, and "
         f"{allowed:,} are allowed: {cure}"
     )

@@ -1,1 +1,4 @@
-"""Takes the measurements: rounds, blocks and slices, in the order that the plan and the pacing give."""
+"""Takes the measurements: rounds, blocks and slices, as the pacing decides.
+
+May import everything below `report`: it is where planning, machine, serving, load and store meet.
+"""

@@ -49,7 +49,7 @@ class Listener(Protocol):
     """Hears how far a run is."""
 
     def preparing(self, what: str) -> None:
-        """Something begins that takes a moment."""
+        """A slow preparation begins."""
 
     def round_started(self, number: int) -> None:
         """A round begins."""
@@ -66,7 +66,7 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What is there as long as a run goes on."""
+    """Everything that lives as long as a run."""
 
     plan: Plan
     placement: Placement
@@ -82,7 +82,12 @@ class Bench:
         one round: so stacks are the same in a round that was resumed as in one that was not cut off.
         """
         scenarios = [block.scenario for block in self.plan.blocks]
-        needs = {need for one in scenarios if one.measures is measures for need in one.needs}
+        needs = {
+            need
+            for scenario in scenarios
+            if scenario.measures is measures
+            for need in scenario.needs
+        }
         return {
             **self.services.environment,
             # A stack that keeps its upstream waiting is slow, and has to be measured as slow. With
@@ -211,7 +216,7 @@ def play_block(
     used = meter.usage()
     finished = players.finish()
     cells = []
-    for played, samples in ((one.played, one.samples) for one in finished.cells):
+    for played, samples in ((cell.played, cell.samples) for cell in finished.cells):
         file = bench.samples_file(played.cell, number)
         store.write_samples(bench.folder / file, samples)
         cells.append(_cell_round(bench, number, played, file, turns, used))
@@ -253,7 +258,7 @@ def _cell_round(
         server=server,
         load_cpu_s=turns.load_cpu_s[stack],
         services_cpu_s={name: turns.role_cpu_s[stack].get(name) for name in bench.services.names},
-        wall_s=sum(one.end_ns - one.begin_ns for one in played.slices) / 1e9,
+        wall_s=sum(turn.end_ns - turn.begin_ns for turn in played.slices) / 1e9,
         starved=played.starved,
         load_spun_s=played.spun_s,
         cores=turns.cores(stack),

@@ -119,4 +119,4 @@ class ClientPlayers:
     def finish(self) -> Finished:
         """End the block; return what came of it."""
         finished = [crew.finish() for crew in self._crews.values()]
-        return Finished(load=(), cells=(cell for one in finished for cell in one.cells))
+        return Finished(load=(), cells=(cell for of_stack in finished for cell in of_stack.cells))

@@ -148,13 +148,13 @@ def merged(slices: Sequence[Slice]) -> Slice:
     All members load the stack until the last answer to what crosses the end of their own windows,
     so the window that they share lies in the steady state of all.
     """
-    from_ns = max(one.from_ns for one in slices)
+    from_ns = max(share.from_ns for share in slices)
     return Slice(
         cycle=slices[0].cycle,
-        begin_ns=min(one.begin_ns for one in slices),
+        begin_ns=min(share.begin_ns for share in slices),
         from_ns=from_ns,
-        to_ns=max(from_ns + 1, min(one.to_ns for one in slices)),
-        end_ns=max(one.end_ns for one in slices),
+        to_ns=max(from_ns + 1, min(share.to_ns for share in slices)),
+        end_ns=max(share.end_ns for share in slices),
     )
 
 

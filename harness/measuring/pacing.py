@@ -29,8 +29,16 @@ from harness.planning.plan import block_order
 ReadSamples = Callable[[CellRound], Samples]
 
 
+#: The pacing that follows from a plan alone, so that it can be made again when a run is resumed.
+AS_PLANNED = "as planned"
+
+
 class Pacing(Protocol):
     """Decides what the next round measures."""
+
+    @property
+    def name(self) -> str:
+        """What run.json calls it."""
 
     def next(self, record: RunRecord) -> Decision | None:
         """The next round, given all rounds so far, which are complete; None: the run is over."""
@@ -39,6 +47,8 @@ class Pacing(Protocol):
 @dataclass(frozen=True, slots=True)
 class EveryRound:
     """Every block of the plan in every round, as many rounds as are planned."""
+
+    name: str = AS_PLANNED
 
     def next(self, record: RunRecord) -> Decision | None:
         """All blocks, until the plan's rounds are measured."""
@@ -55,6 +65,7 @@ class UntilPrecise:
 
     within: float  # ± share: 0.03 is ±3 %
     read_samples: ReadSamples
+    name: str = AS_PLANNED
     _figures: dict[tuple[CellKey, int], float] = field(default_factory=dict)
 
     def next(self, record: RunRecord) -> Decision | None:
@@ -111,6 +122,7 @@ class WithinTime:
     pacing: Pacing
     within_s: float
     clock: Callable[[], float] = time.monotonic
+    name: str = "within a time"
     _begun: list[float] = field(default_factory=list)
 
     def next(self, record: RunRecord) -> Decision | None:

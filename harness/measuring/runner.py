@@ -17,7 +17,7 @@ from harness.measuring.by_load import ByLoad
 from harness.measuring.by_starts import ByStarts
 from harness.measuring.by_test_client import ByTestClient
 from harness.measuring.crew import crew
-from harness.measuring.pacing import Pacing, pacing_of
+from harness.measuring.pacing import AS_PLANNED, Pacing, pacing_of
 from harness.models import (
     BlockKey,
     BlockPlan,
@@ -59,7 +59,7 @@ def run(
     record = RunRecord(
         run_id=folder.name,
         schema=store.SCHEMA,
-        plan=plan,
+        plan=dataclasses.replace(plan, pacing=pacing.name) if pacing else plan,
         environment=environment.describe(PROJECT),
         placement=placement.place_here(plan.generators),
         command=environment.command_line(),
@@ -88,6 +88,11 @@ def resume(folder: Path, listener: Listener, *, pacing: Pacing | None = None) ->
             raise BadInput(
                 f"{folder} was begun by an older version (schema {record.schema}): it can be "
                 "reported but not resumed; begin a new run"
+            )
+        if record.plan.pacing != (pacing.name if pacing else AS_PLANNED):
+            raise BadInput(
+                f"the rounds of {folder} were decided by another pacing ({record.plan.pacing}): "
+                "it can be reported but not resumed; begin a new run"
             )
         changed = environment.differences(record.environment, environment.describe(PROJECT))
         if placement.place_here(record.plan.generators) != record.placement:

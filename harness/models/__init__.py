@@ -1,6 +1,7 @@
 """Frozen records that the layers hand to each other; every name carries its unit.
 
-Nothing in this folder reads a file, a clock or a process.
+Nothing in this folder reads a file, a clock or a process. It imports no other folder of harness, and
+every one may import it.
 """
 
 from __future__ import annotations

@@ -288,4 +288,5 @@ class Plan:
     workers: int  # worker processes of each server
     upstream_latency: str  # "constant:50" or "lognormal:50:0.5", in ms
     generators: int = 1  # load processes, each on a core of its own if there are enough
+    pacing: str = "as planned"  # which pacing decides the rounds; see measuring.pacing
     precision: float | None = None  # ± share below which an interval is narrow enough; None: any

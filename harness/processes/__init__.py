@@ -1,1 +1,4 @@
-"""Starts, watches, pins, meters and stops processes, whatever they are."""
+"""Starts, watches, pins, meters and stops processes, whatever they are.
+
+May import no other folder.
+"""

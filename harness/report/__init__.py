@@ -2,7 +2,8 @@
 
 `view` puts an analysis into the order in which it is read; `words`, `charts` and `sections` say
 what the report contains; `page`, `markdown` and `terminal` render it. Nothing here reads or writes
-a file of a run. `checkup` shows what `calibrate` and `doctor` found.
+a file of a run. `checkup` shows what `calibrate` and `doctor` found. The folder
+may import `planning` and `analysis`.
 """
 
 from __future__ import annotations

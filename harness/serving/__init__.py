@@ -1,1 +1,4 @@
-"""Starts targets, which are loaded, and the services that they depend on."""
+"""Starts targets, which are loaded, and the services that they depend on.
+
+May import `planning`, `processes` and `machine`.
+"""

@@ -2,7 +2,7 @@
 
 A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
 decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
-comparisons.csv and report/.
+comparisons.csv and report/. May import no other folder.
 """
 
 from harness.store.atomic import replacing

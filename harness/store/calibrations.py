@@ -32,7 +32,7 @@ def read_calibration(out: Path, machine: str) -> Calibration | None:
 
 
 def write_calibration(out: Path, calibration: Calibration) -> Path:
-    """Keep it for later runs on this machine.
+    """Save the calibration for later runs on this machine.
 
     Raises:
         ResultsUnwritable: The file can't be written.

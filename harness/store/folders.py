@@ -1,4 +1,4 @@
-"""The folders of runs: made, found, listed, taken away."""
+"""Creates, finds, lists and deletes the folders of runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _whose(out: Path, error: OSError) -> str:
 
 
 def remove_run(run: Path) -> None:
-    """Take away a run that measured nothing."""
+    """Delete a run that measured nothing."""
     shutil.rmtree(run)
 
 

@@ -93,7 +93,7 @@ class Lines:
 
 @dataclass(slots=True)
 class _Reader:
-    """Puts lines together to rounds."""
+    """Groups the lines of a journal into rounds."""
 
     loads: Mapping[str, str] | None
     rounds: dict[int, dict[str, Any]] = field(default_factory=dict)

@@ -165,7 +165,9 @@ def test_ctrl_c_leaves_no_container_and_keeps_what_was_measured(results: Path) -
     )
     try:
         deadline = time.monotonic() + 200
-        while not any('"round"' in path.read_text() for path in results.glob("*/journal.jsonl")):
+        while not any(
+            '"type": "block"' in path.read_text() for path in results.glob("*/journal.jsonl")
+        ):
             assert process.poll() is None, process.communicate()[0][-3000:]
             assert time.monotonic() < deadline
             time.sleep(0.5)

@@ -28,16 +28,16 @@ def joined(*pieces: str) -> str:
 
 def loads(parts: Sequence[Part]) -> str:
     """As in `closed load, 8 to 64 users`."""
-    told = []
+    phrases = []
     asking = [part for part in parts if part.plan.scenario.measures is Measures.REQUESTS]
     users = sorted({part.plan.load.users for part in asking if not part.plan.load.is_open})
     if users:
         fewest = f"{users[0]:,} to " if len(users) > 1 else ""
-        told.append(f"closed load, {fewest}{formats.plural(users[-1], 'user')}")
-    told += dict.fromkeys(
+        phrases.append(f"closed load, {fewest}{formats.plural(users[-1], 'user')}")
+    phrases += dict.fromkeys(
         part.load for part in parts if part.plan.load.is_open or part not in asking
     )
-    return "; ".join(told)
+    return "; ".join(phrases)
 
 
 def whiskers(view: View) -> str:
@@ -75,5 +75,5 @@ def cell_facts(parts: Iterable[Part], say: Callable[[CellSummary], str]) -> Iter
 
 def as_alt(facts: Iterable[str]) -> str:
     """Facts as one text."""
-    told = "; ".join(facts)
-    return f"{told}." if told else "Nothing was measured yet."
+    phrases = "; ".join(facts)
+    return f"{phrases}." if phrases else "Nothing was measured yet."

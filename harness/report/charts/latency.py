@@ -62,10 +62,10 @@ def caption(view: View) -> Caption:
 
 
 def _fact(cell: CellSummary) -> str:
-    told = _percentile_words(cell.latency_ms)
+    phrases = _percentile_words(cell.latency_ms)
     if cell.schedule:
-        told += f", of which service {_percentile_words(cell.schedule.service_ms)}"
-    return told
+        phrases += f", of which service {_percentile_words(cell.schedule.service_ms)}"
+    return phrases
 
 
 def _percentile_words(latency_ms: Mapping[str, Estimate]) -> str:

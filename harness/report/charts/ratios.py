@@ -262,20 +262,20 @@ def _legend_above(
 ) -> None:
     """Names the noise band, and what left and right of it mean where there is room to say."""
     low, high = axes.get_xlim()
-    one = left_in + width_in * math.log(1 / low) / math.log(high / low)
+    parity_x = left_in + width_in * math.log(1 / low) / math.log(high / low)
     floors = sorted({row.comparison.noise_floor for row in rows})
     band = f"noise ±{' or '.join(map(formats.percent, floors))}"
     directions = {(row.part.headline.below, row.part.headline.above) for row in rows}
     below, above = directions.pop() if len(directions) == 1 else ("less", "more")
     aside = text_in(band) / 2 + 0.15
     y = sheet.body_in + 0.14
-    sheet.write(one, y, band, ha="center", color=QUIET)
+    sheet.write(parity_x, y, band, ha="center", color=QUIET)
     for words, align, room, shift in (
-        (f"← {below}", "right", one - left_in, -aside),
-        (f"{above} →", "left", left_in + width_in - one, aside),
+        (f"← {below}", "right", parity_x - left_in, -aside),
+        (f"{above} →", "left", left_in + width_in - parity_x, aside),
     ):
         if text_in(words) + aside <= room:
-            sheet.write(one + shift, y, words, ha=align, color=QUIET)
+            sheet.write(parity_x + shift, y, words, ha=align, color=QUIET)
 
 
 def _mark(axes: Axes, y: float, comparison: Comparison, look: Look) -> None:

@@ -95,10 +95,10 @@ def _figure(name: str, part: Part, cell: CellSummary, gate: GateResult) -> Row:
 
 def _bounds(bounds: Sequence[str]) -> str:
     """The bound, or the bounds where it depends on the cell."""
-    told = dict.fromkeys(bounds)
-    if len(told) <= 2:
-        return " or ".join(told)
-    first, *_, last = sorted(told, key=_figures_in)
+    phrases = dict.fromkeys(bounds)
+    if len(phrases) <= 2:
+        return " or ".join(phrases)
+    first, *_, last = sorted(phrases, key=_figures_in)
     return f"{first} to {last.removeprefix('at most ')}"
 
 

@@ -112,8 +112,8 @@ def _findings(view: View) -> Iterator[Finding]:
             if not cell.valid:
                 yield Finding(f"{who}: {formats.clean(cell.reason)}", Verdict.INVALID)
             if cell.overloaded:
-                told = overload_words(cell).removeprefix(f"{Verdict.OVERLOADED}: ")
-                yield Finding(f"{who}: {told}", Verdict.OVERLOADED)
+                phrases = overload_words(cell).removeprefix(f"{Verdict.OVERLOADED}: ")
+                yield Finding(f"{who}: {phrases}", Verdict.OVERLOADED)
     yield from map(Finding, disturbed(view))
     yield from _what_decides(view)
 

@@ -122,10 +122,10 @@ def _memory_at_rest(view: View, part: Part) -> Iterator[Finding]:
     """Of starts: the memory of each stack, shared out to its workers."""
     if not part.counts_starts:
         return
-    told = [
+    phrases = [
         f"{MEMORY.with_unit(cell.pss_mib / workers)} per worker in {cell.stack}"
         for cell in part.cells
         if cell.valid and (workers := view.workers(cell.stack)) and math.isfinite(cell.pss_mib)
     ]
-    if told:
-        yield Finding(sentence(f"memory at rest: {formats.listing(told)}") + f" {AT_REST}")
+    if phrases:
+        yield Finding(sentence(f"memory at rest: {formats.listing(phrases)}") + f" {AT_REST}")

@@ -43,14 +43,14 @@ def _attributed(part: Part) -> Iterator[Finding]:
         f"In {part.where}, {compared(part, pair, total)} {shares}".rstrip(), total.verdict
     )
     for verdict, words in _UNSHARED.items():
-        told = [
+        phrases = [
             f"{_named(climb)} {figure_words(comparison)}"
             if has_ratio(comparison)
             else f"{_named(climb)}: {part.why_not_compared(climb.pair)}"
             for climb, comparison in _with_verdict(part, way, verdict)
         ]
-        if told:
-            yield Finding(f"{words}: {'; '.join(told)}.", verdict)
+        if phrases:
+            yield Finding(f"{words}: {'; '.join(phrases)}.", verdict)
     beyond = [
         f"{_named(climb)} {figure_words(comparison)}, {MARKS[comparison.verdict].step}"
         if has_ratio(comparison)
@@ -91,13 +91,13 @@ def _shares(part: Part, way: Sequence[Climb], total: Comparison) -> str:
         for climb, comparison in decided
     ]
     shares.sort(reverse=True)
-    told = [
+    phrases = [
         f"{name} accounts for {_share(share)}"
         if share > 0
         else f"{name} goes against it by {_share(-share)}"
         for share, name in shares
     ]
-    return f"On a logarithmic scale, {formats.listing(told)}."
+    return f"On a logarithmic scale, {formats.listing(phrases)}."
 
 
 def _share(share: float) -> str:

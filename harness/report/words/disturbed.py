@@ -1,4 +1,4 @@
-"""Who else used the cores that a run was measured on."""
+"""Sentences about other programs on the cores that a run was measured on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def disturbed(view: View) -> tuple[str, ...]:
 def _disturbed(view: View) -> Iterator[str]:
     for part in view.parts:
         for cell in part.cells:
-            told = [
+            phrases = [
                 f"{who} {formats.percent(shares[cores])} of {whose}"
                 for cores, whose in _CORES.items()
                 for who, shares in (
@@ -32,6 +32,6 @@ def _disturbed(view: View) -> Iterator[str]:
                 )
                 if shares.get(cores, 0.0) > SHARE_WORTH_A_WORD
             ]
-            if told:
-                listed = formats.listing(told)
+            if phrases:
+                listed = formats.listing(phrases)
                 yield f"While {cell.stack} was measured in {part.where}, {listed}."

@@ -123,12 +123,12 @@ def _too_few_rounds(view: View) -> Iterator[str]:
         if measured and not short:
             continue
         rounds = formats.plural(max((part.rounds for part in short), default=0), "round")
-        told = words.format(least)
+        phrases = words.format(least)
         if len(short) == len(measured):
-            yield f"With {rounds} {told} of fresh processes."
+            yield f"With {rounds} {phrases} of fresh processes."
         else:
             named = formats.listing([part.title for part in short])
-            yield f"In {named}, with {rounds} at most, {told} of fresh processes."
+            yield f"In {named}, with {rounds} at most, {phrases} of fresh processes."
 
 
 def _invalid(view: View) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _invalid(view: View) -> Iterator[str]:
 
 
 def _noise(view: View, calibration: Calibration | None) -> str:
-    """Whose noise floor it is."""
+    """Says where the noise floor comes from."""
     smallest = formats.percent(SMALLEST_BAND)
     if calibration is None:
         return (

@@ -32,8 +32,8 @@ _MEASURED: Mapping[Measures, str] = {
     ),
 }
 CLOSED_HIDES = (
-    "Closed load hides a stall: users who wait stop with the server, and what they would have "
-    "asked meanwhile is in no percentile (coordinated omission)."
+    "Closed load hides a stall: users who wait for the server send nothing meanwhile, so these "
+    "requests are missing from the percentiles (coordinated omission)."
 )
 OPEN_SHOWS = (
     "Open load does not hide a stall: latency runs from the moment a request was due, so it "
@@ -94,7 +94,7 @@ def _precision(view: View) -> Iterator[str]:
     wanted = view.plan.precision
     if wanted is None:
         return
-    told = [
+    phrases = [
         f"{part.title} after {formats.plural(part.rounds, 'round')}" for part in view.stopped_early
     ]
     yield (
@@ -103,8 +103,8 @@ def _precision(view: View) -> Iterator[str]:
         "decides that, never who leads. Stopping on a narrow interval favours lucky runs, so "
         "intervals are widened to keep 95 % coverage. "
         + (
-            f"These stopped early: {formats.listing(told)}."
-            if told
+            f"These stopped early: {formats.listing(phrases)}."
+            if phrases
             else "None stopped before its last round."
         )
     )
@@ -190,15 +190,15 @@ def _placed(placement: Placement, services: Sequence[str]) -> str:
     roles[placement.servers].append("servers")
     roles[placement.load].append("load")
     roles[placement.services] += services
-    told = [
+    phrases = [
         f"{formats.listing(names)} on {'core' if len(cores) == 1 else 'cores'} "
         f"{', '.join(map(str, cores))}"
         for cores, names in roles.items()
         if cores and names
     ]
-    if not told:
+    if not phrases:
         return "No process was pinned to a core."
-    return f"Processes are pinned: {'; '.join(told)}."
+    return f"Processes are pinned: {'; '.join(phrases)}."
 
 
 def services_started(run: RunRecord) -> list[str]:
@@ -226,13 +226,13 @@ def _allowed(environment: Mapping[str, object]) -> Iterator[str]:
     if not isinstance(limits, Mapping):
         return
     cores, memory = limits.get("cpu_cores"), limits.get("memory_bytes")
-    told = []
+    phrases = []
     if isinstance(cores, int | float):
-        told.append(f"{cores:g} {'core' if cores == 1 else 'cores'} of CPU time")
+        phrases.append(f"{cores:g} {'core' if cores == 1 else 'cores'} of CPU time")
     if isinstance(memory, int | float):
-        told.append(f"{memory / (1 << 20):,.0f}{formats.NBSP}MiB of memory")
-    if told:
-        yield f"Servers and load together were allowed {formats.listing(told)}."
+        phrases.append(f"{memory / (1 << 20):,.0f}{formats.NBSP}MiB of memory")
+    if phrases:
+        yield f"Servers and load together were allowed {formats.listing(phrases)}."
 
 
 def _span(values: Sequence[float], unit: str) -> str:

@@ -64,12 +64,12 @@ def compared(part: Part, pair: Pair, comparison: Comparison) -> str:
 def overloaded_stacks(part: Part, pair: Pair) -> str:
     """As in `Flask is overloaded: it answered 1,707 of 5,000 requests/s`."""
     cells = (part.cell(pair.baseline), part.cell(pair.candidate))
-    told = [
+    phrases = [
         f"{part.names[cell.stack]} is {overload_words(cell)}"
         for cell in cells
         if cell is not None and cell.overloaded
     ]
-    return formats.listing(told) or "a stack is overloaded"
+    return formats.listing(phrases) or "a stack is overloaded"
 
 
 def same_within(band: float) -> float:

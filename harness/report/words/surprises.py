@@ -139,7 +139,7 @@ def _cpu_disagrees(part: Part) -> Iterator[str]:
 
 
 def _leads(part: Part, pair: Pair, headline: Comparison) -> str:
-    """Who is ahead, or behind, in the metric that decides."""
+    """Says which stack leads in the metric that decides."""
     metric = part.headline
     did = metric.better() if headline.verdict is Verdict.FASTER else metric.worse()
     candidate, baseline = part.names[pair.candidate], part.names[pair.baseline]
