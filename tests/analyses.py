@@ -215,8 +215,13 @@ def analysis(
     known = {**(load_stacks(STACKS_FILE) if ladder else {}), **(stacks or STACKS)}
     contenders = {name: (figures or {}).get(name, SCENARIOS[name][4]) for name in scenarios}
     plans = tuple(_plan(name, tuple(contenders[name]), rate_rps, users) for name in scenarios)
-    plans = tuple(_with_ladder(one) if one.scenario.name in ladder else one for one in plans)
-    contenders = {one.scenario.name: _on_rungs(one, contenders[one.scenario.name]) for one in plans}
+    plans = tuple(
+        _with_ladder(planned) if planned.scenario.name in ladder else planned for planned in plans
+    )
+    contenders = {
+        planned.scenario.name: _on_rungs(planned, contenders[planned.scenario.name])
+        for planned in plans
+    }
     rounds_of = {name: (fewer or {}).get(name, rounds) for name in scenarios}
     cells: list[CellSummary] = []
     comparisons: list[Comparison] = []
@@ -262,17 +267,17 @@ def open_load(rate_rps: float = 300, **settings: Any) -> Analysis:
     return analysis(rate_rps=rate_rps, **settings)
 
 
-def calibrated(one: Analysis, floors: Mapping[str, float] | None = None) -> Analysis:
+def calibrated(before: Analysis, floors: Mapping[str, float] | None = None) -> Analysis:
     """An analysis whose machine's own noise was known when the run began."""
     known = replace(CALIBRATION, noise_floor=floors or CALIBRATION.noise_floor)
     bands = {metric: max(NOISE_FLOOR, floor) for metric, floor in known.noise_floor.items()}
     return replace(
-        one,
-        run=replace(one.run, calibration=known),
+        before,
+        run=replace(before.run, calibration=known),
         noise_floor=bands.get("throughput_rps", NOISE_FLOOR),
         comparisons=tuple(
             replace(made, noise_floor=bands.get(made.metric, NOISE_FLOOR))
-            for made in one.comparisons
+            for made in before.comparisons
         ),
     )
 
@@ -306,23 +311,23 @@ def mixed() -> Analysis:
 def together(*several: Analysis) -> Analysis:
     """Analyses of different blocks as those of one run, in this order."""
     first = several[0]
-    stacks = {stack.label: stack for one in several for stack in one.run.plan.stacks}
-    blocks = tuple(block for one in several for block in one.run.plan.blocks)
+    stacks = {stack.label: stack for part in several for stack in part.run.plan.stacks}
+    blocks = tuple(block for part in several for block in part.run.plan.blocks)
     plan = replace(first.run.plan, stacks=tuple(stacks.values()), blocks=blocks)
     rounds = tuple(
         replace(
             merged[0],
-            order=tuple(key for one in merged for key in one.order),
-            cells=tuple(cell for one in merged for cell in one.cells),
-            blocks=tuple(block for one in merged for block in one.blocks),
+            order=tuple(key for measured in merged for key in measured.order),
+            cells=tuple(cell for measured in merged for cell in measured.cells),
+            blocks=tuple(block for measured in merged for block in measured.blocks),
         )
-        for merged in zip(*(one.run.rounds for one in several), strict=True)
+        for merged in zip(*(part.run.rounds for part in several), strict=True)
     )
     return replace(
         first,
         run=replace(first.run, plan=plan, rounds=rounds),
-        cells=tuple(cell for one in several for cell in one.cells),
-        comparisons=tuple(made for one in several for made in one.comparisons),
+        cells=tuple(cell for part in several for cell in part.cells),
+        comparisons=tuple(made for part in several for made in part.comparisons),
     )
 
 
@@ -399,20 +404,20 @@ def _plan(
     return BlockPlan(scenario, stacks, load, slice_s, slice_s / 10, CYCLES, 1.0)
 
 
-def _with_ladder(one: BlockPlan) -> BlockPlan:
+def _with_ladder(plan: BlockPlan) -> BlockPlan:
     """With the steps that its real namesake declares."""
-    kinds = load_scenarios()[one.scenario.name].ladder
+    kinds = load_scenarios()[plan.scenario.name].ladder
     steps = climbed(load_ladder(LADDER_FILE), kinds)
     rungs = [label for step in steps for label in (step.before, step.after)]
     return replace(
-        one,
-        scenario=replace(one.scenario, ladder=kinds),
-        stacks=tuple(dict.fromkeys([*one.stacks, *rungs])),
+        plan,
+        scenario=replace(plan.scenario, ladder=kinds),
+        stacks=tuple(dict.fromkeys([*plan.stacks, *rungs])),
         ladder=steps,
     )
 
 
-def _on_rungs(one: BlockPlan, own: Mapping[str, Figures]) -> Mapping[str, Figures]:
+def _on_rungs(plan: BlockPlan, own: Mapping[str, Figures]) -> Mapping[str, Figures]:
     """Figures of the rungs beside those of the scenario's own stacks."""
     return {
         label: own[label]
@@ -421,7 +426,7 @@ def _on_rungs(one: BlockPlan, own: Mapping[str, Figures]) -> Mapping[str, Figure
             low * (high / low) ** RUNGS[label]
             for low, high in zip(own["flask-gthread"], own["fastapi-uvicorn"], strict=True)
         )
-        for label in one.stacks
+        for label in plan.stacks
     }  # type: ignore[return-value]
 
 
@@ -592,10 +597,14 @@ def _schedule(load: Load, latency: Mapping[str, Estimate], rounds: int) -> Sched
         starved=2,
         never_sent=0,
         service_ms={
-            key: Estimate(one.value * shares[key], one.low * shares[key], one.high * shares[key])
-            for key, one in latency.items()
+            key: Estimate(
+                estimate.value * shares[key],
+                estimate.low * shares[key],
+                estimate.high * shares[key],
+            )
+            for key, estimate in latency.items()
         },
-        lag_effect_ms={key: 0.01 * one.value for key, one in latency.items()},
+        lag_effect_ms={key: 0.01 * estimate.value for key, estimate in latency.items()},
     )
 
 
@@ -643,8 +652,8 @@ def _compare(
     found: list[Comparison] = []
     if load.is_open:
         del figures["throughput_rps"]
-    for metric, (one, other, spread) in figures.items():
-        ratio = other.value / one.value
+    for metric, (base, other, spread) in figures.items():
+        ratio = other.value / base.value
         half = spread * draw.uniform(0.8, 1.2) * math.sqrt(8 / max(rounds, 1))
         low, high = ratio * math.exp(-half), ratio * math.exp(half)
         if metric == ("latency_p50_ms" if load.is_open else "throughput_rps") and fixed:

@@ -69,7 +69,7 @@ class FakeMember:
 
     def _hand_over(self, cell: CellKey) -> None:
         slices = self._slices[cell]
-        begin_ns = np.repeat([one.begin_ns for one in slices], self.requests)
+        begin_ns = np.repeat([part.begin_ns for part in slices], self.requests)
         due_ns = begin_ns + np.tile(np.arange(self.requests) * 1_000, len(slices))
         count = len(due_ns)
         samples = {

@@ -301,12 +301,13 @@ def test_a_cell_beside_foreign_load_is_invalid_and_names_the_busiest_process() -
     on_the_servers_core(run, B, foreign_s=0.4)
     rounds = [
         replace(
-            one,
+            finished,
             blocks=tuple(
-                replace(block, busiest=(BusyProcess(4711, "make", 0.4),)) for block in one.blocks
+                replace(block, busiest=(BusyProcess(4711, "make", 0.4),))
+                for block in finished.blocks
             ),
         )
-        for one in run.record.rounds
+        for finished in run.record.rounds
     ]
     run.record = replace(run.record, rounds=tuple(rounds))
     calm, beside = analysed(run).cells

@@ -70,7 +70,9 @@ def test_a_block_of_targets_that_somebody_else_started_is_measured_over_channels
     cells, usage = blocks.measure(block)
     urls = {label: target.url for label, target in targets.items()}
     assert checked == [urls, urls]
-    assert {one.cell.stack: one.url for one in members[0].block.contenders} == urls
+    assert {
+        contender.cell.stack: contender.url for contender in members[0].block.contenders
+    } == urls
     assert [cell.stack for cell in cells] == list(block.stacks)
     for cell in cells:
         assert (cell.requests, len(cell.slices)) == (7 * CYCLES, CYCLES)

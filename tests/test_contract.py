@@ -132,7 +132,7 @@ def test_a_search_has_the_rows_of_its_page_and_the_total_of_all() -> None:
 
 
 def test_samples_of_searches_find_several_pages_one_page_and_nothing() -> None:
-    (endpoint,) = (one for one in contract.ENDPOINTS if one.path == "/items")
+    (endpoint,) = (endpoint for endpoint in contract.ENDPOINTS if endpoint.path == "/items")
     replies: list[Any] = [s.json for s in endpoint.samples("once") if s.status == 200]
     assert any(reply["total"] > len(reply["items"]) > 0 for reply in replies)
     assert any(reply["total"] == len(reply["items"]) > 0 for reply in replies)
@@ -573,13 +573,13 @@ def test_compare_finds_nothing_in_the_promised_reply() -> None:
 )
 def test_compare_names_what_is_wrong_in_a_body(body: str, problem: str) -> None:
     found = compare(SAMPLE, 201, HEADERS, body.encode())
-    assert any(one.startswith(problem) for one in found), found
+    assert any(difference.startswith(problem) for difference in found), found
 
 
 @pytest.mark.parametrize("drawn", ["10", "-1", "11.0", "true", '"11"', "null"])
 def test_compare_refuses_a_drawn_number_that_is_none(drawn: str) -> None:
     found = compare(SAMPLE, 201, HEADERS, BODY.replace("11", drawn, 1).encode())
-    assert any("instead of an integer above 10" in one for one in found), found
+    assert any("instead of an integer above 10" in difference for difference in found), found
 
 
 def test_compare_names_a_wrong_status() -> None:

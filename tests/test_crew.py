@@ -97,5 +97,5 @@ def test_each_member_has_its_part_of_the_block_and_says_itself_what_it_used() ->
     assert finished.load == (USAGE, USAGE)
     (cell,) = finished.cells
     assert cell.played.requests == len(cell.samples["slice"]) == 9
-    assert [one.cycle for one in cell.played.slices] == [0, 1, 2]
+    assert [part.cycle for part in cell.played.slices] == [0, 1, 2]
     assert cell.samples["slice"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]

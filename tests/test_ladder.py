@@ -84,7 +84,7 @@ def test_the_ladder_leads_from_flask_to_fastapi_and_beyond() -> None:
     way = [step for step in STEPS if not step.beyond]
     assert way == list(STEPS[: len(way)])
     assert way[-1].after == "fastapi-uvicorn"
-    assert all(one.after == other.before for one, other in pairwise(STEPS))
+    assert all(step.after == other.before for step, other in pairwise(STEPS))
     assert {step.kind for step in STEPS} == set(StepKind)
 
 

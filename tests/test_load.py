@@ -334,7 +334,7 @@ def test_a_large_reply_in_pieces_is_parsed_once_and_checked_every_time(
 
 
 def test_a_problem_document_is_a_promised_reply_like_any_other() -> None:
-    refused = next(one for one in contract.refused() if one.status == 422)
+    refused = next(exchange for exchange in contract.refused() if exchange.status == 422)
     answer = says(reply(written(refused.json), status="422 Unprocessable Content"))
     _, columns, fleet = loaded(answer, sample=refused)
     assert fleet.recorder.errors == 0

@@ -34,7 +34,9 @@ MISSING = {
     "classifier": problems.no_classifier(),
 }
 # Even without database and upstream a twin is ready.
-NEEDING = [one for one in contract.ENDPOINTS if one.needs and one.path != "/healthz"]
+NEEDING = [
+    endpoint for endpoint in contract.ENDPOINTS if endpoint.needs and endpoint.path != "/healthz"
+]
 OTHERS = [one for one in contract.ENDPOINTS if one not in NEEDING]
 
 

@@ -41,7 +41,7 @@ def test_open_load_by_two_processes_is_one_schedule_and_one_file_of_samples(
     assert row["valid"] == "true" or row["reason"].startswith("schedule lag: "), row["reason"]
     assert code == (row["valid"] != "true")
     record = store.read_run(folder)
-    for cell in (cell for one in record.rounds for cell in one.cells):
+    for cell in (cell for finished in record.rounds for cell in finished.cells):
         assert len(cell.load_cpu_s) == 2
         table = pq.read_table(folder / cell.samples_file)
         slices = len(cell.slices)
@@ -76,7 +76,7 @@ def test_a_server_that_cannot_keep_up_is_a_finding_and_the_run_succeeds(
     assert row["valid"] == "true" or row["reason"].startswith("schedule lag: "), row["reason"]
     assert code == (row["valid"] != "true")
     record = store.read_run(folder)
-    assert all(cell.starved > 100 for one in record.rounds for cell in one.cells)
+    assert all(cell.starved > 100 for finished in record.rounds for cell in finished.cells)
 
 
 @pytest.mark.thorough
@@ -93,10 +93,10 @@ def test_requests_that_an_overloaded_server_never_comes_to_are_counted_and_no_er
     assert "errors" not in row["reason"]
     assert code == (row["valid"] != "true")
     record = store.read_run(folder)
-    (cell,) = analyse(record, lambda one: store.read_samples(folder, one)).cells
+    (cell,) = analyse(record, lambda measured: store.read_samples(folder, measured)).cells
     assert cell.overload is not None
     # 10,000 requests are due in each slice; 20 s at a few hundred a second leave most of them.
-    slices = sum(len(one.slices) for each in record.rounds for one in each.cells)
+    slices = sum(len(part.slices) for finished in record.rounds for part in finished.cells)
     assert 0.2 * 10_000 * slices < cell.overload.never_sent < 10_000 * slices
     assert cell.overload.answered_rps < 2_000
     assert cell.overload.due_rps == pytest.approx(20_000, rel=0.05)

@@ -26,8 +26,8 @@ def test_every_cell_is_valid_and_every_reply_as_promised(
     assert code == 0, err
     folder = Path(json.loads(said)["run"])
     found: dict[str, set[int]] = {name: set() for name in STATUSES}
-    for one in store.read_run(folder).rounds:
-        for cell in one.cells:
+    for finished in store.read_run(folder).rounds:
+        for cell in finished.cells:
             table = pq.read_table(folder / cell.samples_file)
             assert table.num_rows == cell.requests > 0
             assert cell.errors == 0, cell.error_examples

@@ -46,7 +46,7 @@ def differences(servers: dict[str, Target]) -> dict[str, list[str]]:
     breaks = {label: samples for label, samples in BREAKS.items() if label in urls}
     sent, found = parity.check_stacks(urls, breaks)
     assert sent > 600
-    return {label: [str(one) for one in several] for label, several in found.items()}
+    return {label: [str(difference) for difference in several] for label, several in found.items()}
 
 
 @pytest.mark.parametrize("stack", EVERY_STACK)
@@ -55,14 +55,19 @@ def test_a_stack_keeps_the_contract(differences: dict[str, list[str]], stack: st
 
 
 def test_the_stacks_that_can_not_keep_all_of_the_contract_are_known() -> None:
-    broken = (*(one.name for one in contract.exchanges()), "protected: letters outside ASCII")
+    broken = (
+        *(exchange.name for exchange in contract.exchanges()),
+        "protected: letters outside ASCII",
+    )
     assert dict.fromkeys(["flask-granian", "flask-granian-pydantic"], broken) == BREAKS
 
 
 def test_a_stack_that_keeps_what_it_is_said_to_break_would_be_noticed(urls: dict[str, str]) -> None:
     name = "flask-gthread"
     _, found = parity.check_stacks({name: urls[name]}, {name: ("live: texts", "GET /items")})
-    assert [(one.sample, one.problem.split(",")[0]) for one in found[name]] == [
+    assert [
+        (difference.sample, difference.problem.split(",")[0]) for difference in found[name]
+    ] == [
         ("live: texts", "kept"),
         ("GET /items", "kept"),
     ]
@@ -106,7 +111,9 @@ def test_a_stack_that_breaks_the_contract_would_be_noticed(urls: dict[str, str])
 def test_a_spot_check_of_any_endpoint_finds_nothing_where_the_contract_is_kept(
     urls: dict[str, str],
 ) -> None:
-    endpoints = {f"{one.method} {one.path}" for one in contract.ENDPOINTS} | {"WS /live"}
+    endpoints = {f"{endpoint.method} {endpoint.path}" for endpoint in contract.ENDPOINTS} | {
+        "WS /live"
+    }
     few = {name: urls[name] for name in ("flask-gthread", "fastapi-uvicorn", *BREAKS)}
     breaks = {sample for samples in BREAKS.values() for sample in samples}
     for seed in range(4):
@@ -120,7 +127,7 @@ def test_a_spot_check_finds_what_a_stack_breaks(urls: dict[str, str]) -> None:
     found = parity.spot_check(few, {"WS /live"}, uuid.uuid4().hex[:12], "1")
     assert found.pop("flask-gthread") == ()
     for differences in found.values():
-        assert {one.split(": no conversation")[0] for one in differences} == {
+        assert {difference.split(": no conversation")[0] for difference in differences} == {
             exchange.name for exchange in contract.exchanges()
         }
 
@@ -241,7 +248,7 @@ def test_as_many_requests_wait_for_the_database_as_the_stack_can_hold_and_the_re
                 time.sleep(0.3)
                 assert not greeted.done()
             assert waiting(database) == together
-        assert {one.result() for one in asked} == {200}
+        assert {request.result() for request in asked} == {200}
         assert greeted.result() == 200
 
 

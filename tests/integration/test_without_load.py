@@ -46,16 +46,16 @@ def test_starts_and_test_clients_are_measured(
             assert row["throughput_rps"] > 0
             assert row["pss_mib"] is None
     record = store.read_run(Path(said["run"]))
-    for one in record.rounds:
-        assert {cell.scenario for cell in one.cells} == {"startup", "tests"}
+    for finished in record.rounds:
+        assert {cell.scenario for cell in finished.cells} == {"startup", "tests"}
         # Nobody else's servers were up, and one turn ended before the next began.
-        assert one.ready_s == {}
-        for cell in one.cells:
+        assert finished.ready_s == {}
+        for cell in finished.cells:
             assert cell.load_cpu_s == ()
             assert not cell.parity
             table = pq.read_table(Path(said["run"]) / cell.samples_file)
             assert table.num_rows == cell.requests
-            others = [o for o in one.cells if o.scenario == cell.scenario and o is not cell]
+            others = [o for o in finished.cells if o.scenario == cell.scenario and o is not cell]
             for own in cell.slices:
                 for piece in (piece for other in others for piece in other.slices):
                     assert own.end_ns <= piece.begin_ns or piece.end_ns <= own.begin_ns

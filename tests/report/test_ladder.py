@@ -219,7 +219,7 @@ def test_a_broken_rung_is_named_and_its_steps_are_not_drawn() -> None:
     assert len(sheet.axes[0].patches) == 5  # of seven
     reasons = [text.get_text() for text in sheet.texts if "fastapi-def: errors" in text.get_text()]
     assert len(reasons) == 2
-    (invalid,) = (one for one in steps(analysis) if one.verdict is Verdict.INVALID)
+    (invalid,) = (step for step in steps(analysis) if step.verdict is Verdict.INVALID)
     assert analyses.BROKEN.reason in invalid.text
     assert analyses.BROKEN.reason in caption(analysis, "waterfall").alt
     assert "client" not in steps(analysis)[0].text
@@ -237,7 +237,7 @@ def test_two_rounds_make_a_waterfall_without_verdicts() -> None:
     (panel,) = draw(analysis, "waterfall").axes
     colours = {mpl.colors.to_hex(bar.get_facecolor()) for bar in panel.patches}
     assert colours == {MARKS[Verdict.INCONCLUSIVE].bar}
-    assert not any(WINNER.search(one.text) for one in steps(analysis))
+    assert not any(WINNER.search(step.text) for step in steps(analysis))
 
 
 def test_an_interval_beyond_the_drawing_ends_in_an_arrowhead_and_leaves_the_bars_wide() -> None:
@@ -265,13 +265,15 @@ def test_a_ladder_under_open_load_is_one_of_median_latency() -> None:
 def test_the_report_says_how_steps_are_corrected_only_where_there_are_any(
     whole: Analysis, climbed: tuple[Analysis, Path]
 ) -> None:
-    assert any("all steps of a metric are corrected" in one for one in method(View(climbed[0])))
-    assert not any("all steps of a metric" in one for one in method(View(whole)))
+    assert any(
+        "all steps of a metric are corrected" in sentence for sentence in method(View(climbed[0]))
+    )
+    assert not any("all steps of a metric" in sentence for sentence in method(View(whole)))
     assert LADDER_NOTE in Page((climbed[1] / "index.html").read_text()).text
 
 
 def test_stacks_that_differ_in_their_number_of_workers_are_said_to() -> None:
-    one = analyses.STACKS["flask-gthread"]
-    other = replace(one, label="other", workers="2n+1")
-    assert differences([one, other]) == {"workers": {one.label: "the default", "other": "2n+1"}}
-    assert differences([one, one]) == {}
+    stack = analyses.STACKS["flask-gthread"]
+    other = replace(stack, label="other", workers="2n+1")
+    assert differences([stack, other]) == {"workers": {stack.label: "the default", "other": "2n+1"}}
+    assert differences([stack, stack]) == {}

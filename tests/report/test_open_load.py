@@ -95,7 +95,7 @@ def test_service_time_is_drawn_beside_the_latency(whole: Analysis) -> None:
     assert dotted(whole) == []
     for drawn, cell in zip(dotted(analysis), analysis.cells, strict=True):
         assert cell.schedule is not None
-        assert list(drawn) == [one.value for one in cell.schedule.service_ms.values()]
+        assert list(drawn) == [estimate.value for estimate in cell.schedule.service_ms.values()]
 
 
 def test_an_invalid_cell_of_open_load_is_never_ranked(opened: tuple[Analysis, Path]) -> None:
