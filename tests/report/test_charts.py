@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.models import Analysis
+from harness.models import Analysis, Estimate
 from harness.report import palette
 from harness.report.charts import CHARTS
 from harness.report.view import View
@@ -89,3 +89,25 @@ def test_looks_are_distinct_and_keep_to_their_family() -> None:
     warm = {look.colour for label, look in looks.items() if label.startswith("flask")}
     cold = {look.colour for label, look in looks.items() if label.startswith("fastapi")}
     assert not warm & cold
+
+
+def test_an_interval_of_many_decades_does_not_flatten_the_latency_chart() -> None:
+    usual = analyses.analysis(scenarios=["hello"])
+    cells = tuple(
+        replace(
+            cell,
+            latency_ms={
+                key: Estimate(estimate.value, estimate.value / 1e5, estimate.value * 1e5)
+                for key, estimate in cell.latency_ms.items()
+            },
+        )
+        for cell in usual.cells
+    )
+    wide = replace(usual, cells=cells)
+    (axes,) = draw(wide, "latency").axes
+    low, high = axes.get_ylim()
+    curve = [ms for cell in cells for quantile, ms in cell.latency_curve_ms if quantile >= 0.5]
+    assert high / low < 1_000 * max(curve) / min(curve)
+    assert low < min(curve) < max(curve) < high
+    assert "goes on beyond it" in caption(wide, "latency").reading
+    assert "goes on beyond it" not in caption(usual, "latency").reading

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator
@@ -30,6 +30,7 @@ from harness.report.words.method import CLOSED_HIDES, OPEN_SHOWS
 _PANEL_IN = 2.3
 _END = 0.9991  # of the axis, just beyond p99.9
 _ROUNDING = 1e-9
+_BEYOND = 10  # times the curves' own range: how far an interval may stretch the axis
 
 # ------------------------------------------------------------------------- caption
 
@@ -40,6 +41,8 @@ _READING: Mapping[Metric, str] = {
         "distance between the two is waiting for a free connection."
     ),
 }
+
+_CUT = " A line that reaches the edge of its panel is an interval that goes on beyond it."
 
 
 def caption(view: View) -> Caption:
@@ -56,6 +59,7 @@ def caption(view: View) -> Caption:
             "Lower is better. Each step to the right looks at ten times rarer requests; a curve "
             "that climbs steeply has a few requests that wait long. "
             f"{of_headlines(view.answering, _READING)}"
+            f"{_CUT if any(_is_cut(_drawn(part.cells)) for part in view.answering) else ''}"
         ),
         alt=as_alt(cell_facts(view.answering, _fact)),
     )
@@ -87,7 +91,7 @@ def draw(view: View, caption: Caption) -> Sheet:
         return empty(caption)
     sheet, panels = drawn
     for part, axes in panels:
-        cells = [cell for cell in part.cells if cell.latency_curve_ms]
+        cells = _drawn(part.cells)
         for cell in cells:
             _line(axes, cell, view.looks[cell.stack])
         axes.set_xlim(_rarity(0.5) - 0.08, 3.12)
@@ -99,6 +103,10 @@ def draw(view: View, caption: Caption) -> Sheet:
         _latency_axis(axes, cells)
         axes.grid(axis="both")
     return sheet
+
+
+def _drawn(cells: Iterable[CellSummary]) -> list[CellSummary]:
+    return [cell for cell in cells if cell.latency_curve_ms]
 
 
 def _rarity(quantile: float) -> float:
@@ -180,15 +188,13 @@ def _supported(cell: CellSummary, estimates: Mapping[str, Estimate]) -> dict[str
 
 
 def _latency_axis(axes: Axes, cells: Sequence[CellSummary]) -> None:
-    shown = [
-        value for cell in cells for value in _heights(cell) if math.isfinite(value) and value > 0
-    ]
     axes.set_yscale("log")
-    if not shown:
+    if not _positive(height for cell in cells for height in _curve_heights(cell)):
         axes.set_yticks([])
         return
-    margin = max(1.12, (max(shown) / min(shown)) ** 0.08)
-    low, high = min(shown) / margin, max(shown) * margin
+    lowest, highest = _reach(cells)
+    margin = max(1.12, (highest / lowest) ** 0.08)
+    low, high = lowest / margin, highest * margin
     axes.set_ylim(low, high)
     ticks = round_ticks(low, high)
     axes.yaxis.set_major_locator(FixedLocator(ticks))
@@ -198,12 +204,39 @@ def _latency_axis(axes: Axes, cells: Sequence[CellSummary]) -> None:
     axes.yaxis.set_minor_locator(FixedLocator([]))
 
 
-def _heights(cell: CellSummary) -> list[float]:
-    """Everything of a cell that has to be inside the axes."""
-    intervals = _supported(cell, cell.latency_ms).values() if cell.valid else ()
+def _reach(cells: Sequence[CellSummary]) -> tuple[float, float]:
+    """Lowest and highest ms of a panel: every curve, and intervals up to ten times beyond them.
+
+    Intervals of two rounds can span many decades, beside which all curves would look flat.
+    """
+    curves = _positive(height for cell in cells for height in _curve_heights(cell))
+    ends = _positive(end for cell in cells for end in _interval_ends(cell))
+    low, high = min(curves), max(curves)
+    return (
+        max(min([low, *ends]), low / _BEYOND),
+        min(max([high, *ends]), high * _BEYOND),
+    )
+
+
+def _is_cut(cells: Sequence[CellSummary]) -> bool:
+    """Does an interval go on beyond its panel?"""
+    ends = _positive(end for cell in cells for end in _interval_ends(cell))
+    if not ends or not _positive(height for cell in cells for height in _curve_heights(cell)):
+        return False
+    low, high = _reach(cells)
+    return min(ends) < low or max(ends) > high
+
+
+def _positive(heights: Iterable[float]) -> list[float]:
+    return [height for height in heights if math.isfinite(height) and height > 0]
+
+
+def _curve_heights(cell: CellSummary) -> list[float]:
+    """What of a cell has to be inside the axes in any case."""
     service = _supported(cell, cell.schedule.service_ms).values() if cell.schedule else ()
-    return [
-        *(ms for _, ms in _shown_curve(cell)),
-        *(limit for estimate in intervals for limit in (estimate.low, estimate.high)),
-        *(estimate.value for estimate in service),
-    ]
+    return [*(ms for _, ms in _shown_curve(cell)), *(estimate.value for estimate in service)]
+
+
+def _interval_ends(cell: CellSummary) -> list[float]:
+    intervals = _supported(cell, cell.latency_ms).values() if cell.valid else ()
+    return [limit for estimate in intervals for limit in (estimate.low, estimate.high)]
