@@ -6,6 +6,8 @@ answers these times as a JSON list of seconds.
 
 two-humped  three quarters of the replies take about 0.2 s, one quarter about 0.8 s
 stalling    answers at once, but stands still for 1 s, which begins 9 s after the first request
+pausing     serves one request after the other, and stands still after every 101st. Here GET /log
+            answers when it began and ended each request
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ HUMPS_S, FIRST_HUMP = (0.2, 0.8), 0.75
 #: The stall ends so long after the first request.
 STALL_END_S = 10.0
 STALL_S = 1.0
+PAUSING_SERVICE_S, PAUSE_EVERY, PAUSE_S = 0.001, 101, 0.05
 
 
 class TwoHumped(asyncio.Protocol):
@@ -58,10 +61,28 @@ class Stalling(TwoHumped):
         self._transport.write(reply())
 
 
+class Pausing(TwoHumped):
+    """Serves one request at a time; a pause is part of the request after which it comes."""
+
+    served = 0
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(b"GET /log "):
+            self._transport.write(reply(json.dumps(self.took_s).encode()))
+            return
+        Pausing.served += 1
+        began_at = time.perf_counter()
+        time.sleep(PAUSING_SERVICE_S)
+        if Pausing.served % PAUSE_EVERY == 0:
+            time.sleep(PAUSE_S)
+        self._transport.write(reply())
+        self.took_s += [began_at, time.perf_counter()]
+
+
 async def main(kind: str) -> None:
     random.seed(3)
     TwoHumped.took_s = []
-    protocol = {"two-humped": TwoHumped, "stalling": Stalling}[kind]
+    protocol = {"two-humped": TwoHumped, "stalling": Stalling, "pausing": Pausing}[kind]
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -142,7 +142,7 @@ def test_cpu_time_is_counted_where_it_was_used_and_a_role_may_be_called_like_a_s
     for label in (BASELINE, A_STACK):
         working.stacks[label] += 5.0  # before the block
     working.roles.update({"postgres": 7.0, BASELINE: 9.0})
-    cells, usage = play_block(bench, block, 1, working, lambda: working)
+    cells, usage = play_block(bench, block, 1, working, lambda: working, {})
     for cell in cells:
         assert cell.server is not None
         assert cell.server.cpu_s == pytest.approx(0.2 * CYCLES)
@@ -181,7 +181,7 @@ def test_cpu_time_of_others_is_what_cores_did_beyond_stacks_roles_and_load_proce
     for label in (BASELINE, A_STACK):
         players.stacks[label] += 0.0
     players.roles.update({"postgres": 0.0, BASELINE: 0.0})
-    cells, _ = play_block(bench, block, 1, players, lambda: players)
+    cells, _ = play_block(bench, block, 1, players, lambda: players, {})
     for cell in cells:
         for group in (SERVER_CORES, OTHER_CORES):
             assert cell.cores[group].available_s == pytest.approx(4 * CYCLES)
@@ -203,6 +203,6 @@ def test_the_cpu_time_of_a_service_that_the_user_brings_is_unknown(tmp_path: Pat
             return StacksAndRoles(super().usage().stacks, {})
 
     players = Unmetered(crew, Counter({BASELINE: 0.0, A_STACK: 0.0}))
-    cells, usage = play_block(bench, block, 1, players, lambda: players)
+    cells, usage = play_block(bench, block, 1, players, lambda: players, {})
     assert [cell.services_cpu_s for cell in cells] == [{"postgres": None}] * 2
     assert list(usage.roles) == ["load 1"]

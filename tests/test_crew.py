@@ -78,7 +78,7 @@ def test_a_member_whose_clock_is_a_second_ahead_plays_at_the_same_moment() -> No
 def test_a_single_member_with_another_clock_answers_on_ours() -> None:
     crew = Crew([FakeMember(clock_offset_ns=-SECOND_NS)])
     crew.seat(ORDER)
-    played = crew.play(Turn(CELL, 0, seconds=0.1, settle_s=0.0))
+    played = crew.play(Turn(CELL, 0, seconds=0.1))
     assert 0 <= played.slice.begin_ns < SECOND_NS / 2
 
 
@@ -89,10 +89,10 @@ def test_each_member_has_its_part_of_the_block_and_says_itself_what_it_used() ->
     blocks = [Block.from_json(member.told[0].values["block"]) for member in members]
     assert [(block.part, block.parts) for block in blocks] == [(0, 2), (1, 2)]
     assert blocks[0].contenders == ORDER.contenders
-    crew.play(Turn(CELL, -1, seconds=0.1, settle_s=0.0))
+    crew.play(Turn(CELL, -1, seconds=0.1))
     crew.measure()
     for cycle in range(3):
-        crew.play(Turn(CELL, cycle, seconds=0.1, settle_s=0.0))
+        crew.play(Turn(CELL, cycle, seconds=0.1))
     finished = crew.finish()
     assert finished.load == (USAGE, USAGE)
     (cell,) = finished.cells

@@ -152,7 +152,7 @@ def test_the_methods_table_of_gates_has_the_bounds_of_the_code() -> None:
         f"at most {gates.MAX_ERROR_SHARE * 100:.1f} %",
         f"at most {gates.MAX_LOAD_BUSY * 100:.0f} % of its core",
         f"at most {gates.MAX_SERVICE_CORES_BUSY * 100:.0f} %",
-        f"within {gates.MAX_LITTLE_GAP * 100:.0f} % of the users",
+        f"within {gates.MAX_LITTLE_GAP * 100:.1f} % of the users",
         f"within {gates.MAX_HALVES_RATIO * 100:.0f} % of the first",
         f"at most {gates.MAX_CORES_GIVEN * 100:.0f} % of the servers' cores",
         f"at least {gates.MIN_ROUNDS} |",

@@ -50,9 +50,10 @@ def lag(
             gates.service_cores_busy({"PostgreSQL": 0.95, "upstream": 0.0}, 1.0, 1),
             gates.service_cores_busy({"PostgreSQL": 1.9, "upstream": 0.02}, 1.0, 2),
         ),
-        (gates.little(50, 47.5), gates.little(50, 47.4)),
+        (gates.little(50, 48.75, 50), gates.little(50, 48.74, 50)),
+        (gates.little(50, 50, 51.25), gates.little(50, 50, 51.26)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
-        (gates.possible(1149, 0.001, 1), gates.possible(1151, 0.001, 1)),
+        (gates.possible(1049, 0.001, 1), gates.possible(1051, 0.001, 1)),
         (foreign(core(own_s=9.51)), foreign(core(own_s=9.49))),
         (steal(core(steal_s=0.99)), steal(core(steal_s=1.01))),
         (gates.rounds(2), gates.rounds(1)),
@@ -74,10 +75,10 @@ def test_a_reason_names_gate_figure_and_bound() -> None:
 
 def test_a_reason_says_what_to_do_and_a_bound_does_not() -> None:
     gate = gates.possible(1200, 0.001, 1)
-    assert gate.bound == "at most 115%"
+    assert gate.bound == "at most 105%"
     assert gate.reason == (
         "throughput possible: the throughput implies 120% of 1 core "
-        "(at most 115%: try a longer --slice)"
+        "(at most 105%: try a longer --slice)"
     )
 
 

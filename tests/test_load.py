@@ -3,7 +3,6 @@
 import base64
 import itertools
 import json
-import threading
 import time
 from dataclasses import replace
 
@@ -11,8 +10,7 @@ import numpy as np
 import pytest
 
 from apps import contract
-from harness.analysis import stats
-from harness.load import client
+from harness.load import client, closed
 from harness.load.client import Request, address, requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
@@ -28,12 +26,13 @@ def loaded(
     *,
     size: int = 2,
     seconds: float = 0.2,
+    requests: int | None = None,
     timeout_s: float = 1.0,
     sample: contract.Sample | None = None,
 ) -> tuple[Slice, dict[str, np.ndarray], Fleet]:
     with serving(answer) as url:
         fleet = fleet_for(url, size=size, timeout_s=timeout_s, sample=sample)
-        piece = fleet.run_slice(0, seconds, 0.0)
+        piece = fleet.run_slice(0, seconds, 0.0, requests)
         fleet.close()
     return piece, columns_of(fleet), fleet
 
@@ -66,13 +65,22 @@ def test_a_known_delay_is_the_latency() -> None:
     assert np.median(latency_ms) < 30
 
 
-def test_all_connections_are_busy_for_the_whole_slice() -> None:
-    piece, columns, _ = loaded(says(reply(), delay_s=0.02), size=5, seconds=0.4)
-    rates = stats.slice_rates(
-        columns["slice"], columns["start_ns"], columns["latency_ns"], columns["failure"] == 0,
-        np.array([piece.from_ns]), np.array([piece.to_ns]),
-    )  # fmt: skip
-    assert rates.in_flight[0] == pytest.approx(5, rel=0.05)
+def in_flight(columns: dict[str, np.ndarray], from_ns: int, to_ns: int) -> float:
+    """How many requests were in flight on average."""
+    start, end = columns["start_ns"], columns["start_ns"] + columns["latency_ns"]
+    inside = np.minimum(end, to_ns) - np.maximum(start, from_ns)
+    return float(np.clip(inside, 0, None).sum() / (to_ns - from_ns))
+
+
+def counted(columns: dict[str, np.ndarray], piece: Slice) -> np.ndarray:
+    """Which requests count."""
+    return (columns["start_ns"] >= piece.from_ns) & (columns["start_ns"] < piece.to_ns)
+
+
+def test_all_connections_are_busy_while_requests_are_counted() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.02), size=5, requests=80)
+    answered = (columns["start_ns"] + columns["latency_ns"])[counted(columns, piece)].max()
+    assert in_flight(columns, piece.from_ns, answered) == pytest.approx(5, rel=0.1)
 
 
 def test_nothing_is_in_flight_when_a_slice_ends() -> None:
@@ -81,40 +89,54 @@ def test_nothing_is_in_flight_when_a_slice_ends() -> None:
     assert (columns["start_ns"] + columns["latency_ns"] <= piece.end_ns).all()
 
 
-def test_counting_begins_when_every_connection_has_had_a_reply() -> None:
-    piece, columns, _ = loaded(says(reply(), delay_s=0.15), size=3, seconds=0.2)
-    first_replies = np.sort(columns["start_ns"] + columns["latency_ns"])[:3]
-    assert piece.from_ns >= first_replies.max()
-    assert piece.to_ns - piece.from_ns == 200_000_000
+@pytest.mark.parametrize("requests", [1, 7, 40])
+def test_a_slice_counts_as_many_requests_as_it_was_told(requests: int) -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.005), size=4, requests=requests)
+    assert counted(columns, piece).sum() == requests
+    assert piece.requests == requests
 
 
-def test_the_load_goes_on_until_what_crosses_the_windows_end_is_answered() -> None:
-    piece, columns, _ = loaded(says(reply(), delay_s=0.15), size=3, seconds=0.2)
+def test_the_first_request_of_each_connection_does_not_count() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.15), size=3, requests=9)
+    first = np.sort(columns["start_ns"])[:3]
+    assert (first < piece.from_ns).all()
+    assert counted(columns, piece).sum() == 9
+
+
+def test_the_load_goes_on_until_what_counts_is_answered() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.15), size=3, requests=6)
     start, end = columns["start_ns"], columns["start_ns"] + columns["latency_ns"]
-    crossing = (start < piece.to_ns) & (end > piece.to_ns)
-    assert crossing.sum() == 3
+    assert counted(columns, piece).sum() == 6
     later = start >= piece.to_ns
     assert later.sum() == 2  # all but the last to be answered were asked again
+    assert (start[later] <= end[counted(columns, piece)].max()).all()
     assert (end <= piece.end_ns).all()
 
 
-def test_throughput_is_right_though_a_reply_takes_longer_than_the_window() -> None:
-    # One server thread at a time: 10 ms of work each, 20 users, so 100/s and 200 ms of waiting.
-    lock = threading.Lock()
+def test_a_slice_of_seconds_counts_what_is_sent_in_them() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.01), seconds=0.2)
+    assert piece.requests is None
+    assert piece.to_ns - piece.begin_ns >= 200_000_000
+    assert counted(columns, piece).sum() > 2
 
-    def one_at_a_time(sock) -> bool:
-        with lock:
-            time.sleep(0.01)
-        sock.sendall(reply())
-        return True
 
-    piece, columns, _ = loaded(one_at_a_time, size=20, seconds=0.25)
-    rates = stats.slice_rates(
-        columns["slice"], columns["start_ns"], columns["latency_ns"], columns["failure"] == 0,
-        np.array([piece.from_ns]), np.array([piece.to_ns]),
-    )  # fmt: skip
-    assert rates.throughput_rps[0] < 105
-    assert rates.in_flight[0] == pytest.approx(20, rel=0.05)
+def test_a_slow_server_ends_a_slice_before_all_requests_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(closed, "_OVERTIME_NS", 100_000_000)
+    piece, columns, _ = loaded(
+        says(reply(), delay_s=0.02), size=2, seconds=0.01, requests=1_000_000
+    )
+    assert 0 < counted(columns, piece).sum() < 1_000_000
+    assert (columns["failure"] == 0).all()
+
+
+def test_think_time_is_what_users_let_pass_between_a_reply_and_the_next_request() -> None:
+    piece, columns, _ = loaded(says(reply(), delay_s=0.005), size=1, requests=20)
+    order = np.argsort(columns["start_ns"])
+    start, end = columns["start_ns"][order], (columns["start_ns"] + columns["latency_ns"])[order]
+    gaps = start[1:] - end[:-1]
+    assert piece.think_ns == gaps[:20].sum() > 0
 
 
 def test_slices_keep_their_connections_and_their_samples_apart() -> None:

@@ -13,44 +13,36 @@ from harness.models import Estimate, Verdict
 MS = 1_000_000
 
 
-def rates(requests: list[tuple[int, int]], window: tuple[int, int], good: bool = True):
-    """The rates of a single slice, from (start, latency) pairs in ms."""
-    start = np.array([s * MS for s, _ in requests], dtype=np.int64)
-    latency = np.array([latency * MS for _, latency in requests], dtype=np.int64)
-    return stats.slice_rates(
-        np.zeros(len(requests), dtype=np.int32),
-        start,
-        latency,
-        np.full(len(requests), good),
-        np.array([window[0] * MS], dtype=np.int64),
-        np.array([window[1] * MS], dtype=np.int64),
-    )
+def test_users_who_are_never_idle_send_as_littles_law_says() -> None:
+    # 50 users wait 50.5 ms each, 20 times in a slice. Counting whole replies in 1 s would give 950 or
+    # 1,000, because replies come in bursts of 50.
+    waits = np.array([50 * 20 * 50.5 * MS])
+    each, whole = stats.closed_rates(50, np.array([1000.0]), waits, np.zeros(1))
+    assert each[0] == pytest.approx(whole) == pytest.approx(50 / 0.0505)
 
 
-def test_a_request_inside_the_window_counts_in_full() -> None:
-    result = rates([(100, 10), (110, 10)], (100, 200))
-    assert result.throughput_rps[0] == pytest.approx(2 / 0.1)
+def test_the_think_time_of_users_lowers_the_throughput() -> None:
+    _, whole = stats.closed_rates(2, np.array([10.0]), np.array([90.0 * MS]), np.array([10.0 * MS]))
+    assert whole == pytest.approx(2 * 10 / 0.1)
 
 
-def test_a_request_across_an_edge_counts_by_its_share_inside() -> None:
-    result = rates([(90, 20), (190, 40)], (100, 200))
-    assert result.throughput_rps[0] == pytest.approx((0.5 + 0.25) / 0.1)
+def test_slices_of_a_round_count_by_their_requests_and_not_as_equals() -> None:
+    # One request met a pause of 1 s. The mean of the two rates would be 505/s.
+    good, waits = np.array([1.0, 1.0]), np.array([1000.0 * MS, 1.0 * MS])
+    each, whole = stats.closed_rates(1, good, waits, np.zeros(2))
+    assert list(each) == pytest.approx([1, 1000])
+    assert whole == pytest.approx(2 / 1.001)
 
 
-def test_bursts_at_the_edges_of_a_window_do_not_change_the_rate() -> None:
-    # 50 users in step wait 50.5 ms each, so replies come in bursts of 50. Counting whole replies
-    # in 1 s gives 950 or 1,000; the true rate is 990.1.
-    starts = np.arange(0, 1400, 50.5)
-    waves = [(start, 50.5) for start in starts for _ in range(50)]
-    result = rates(waves, (200, 1200))
-    assert result.throughput_rps[0] == pytest.approx(50 / 0.0505, rel=1e-3)
-    assert result.in_flight[0] == pytest.approx(50, rel=1e-3)
+def test_a_failed_request_takes_its_users_time_and_counts_for_nothing() -> None:
+    each, whole = stats.closed_rates(1, np.zeros(1), np.array([100.0 * MS]), np.zeros(1))
+    assert each[0] == whole == 0
 
 
-def test_a_failed_request_is_in_flight_but_does_not_count_as_throughput() -> None:
-    result = rates([(100, 100)], (100, 200), good=False)
-    assert result.throughput_rps[0] == 0
-    assert result.in_flight[0] == pytest.approx(1)
+def test_a_slice_without_a_counted_request_has_no_throughput() -> None:
+    each, whole = stats.closed_rates(1, np.zeros(2), np.array([0.0, 0.0]), np.zeros(2))
+    assert list(each) == [0, 0]
+    assert whole == 0
 
 
 def test_an_interval_uses_students_t_on_the_logarithms() -> None:

@@ -65,8 +65,13 @@ def gates_of(
         )
     elif not kept and measures is not Measures.STARTS:
         # For a test client: whether requests took the time, and not our checks between them.
-        in_flight = float(np.mean([measured.in_flight for measured in rounds]))
-        asked.append(gates.little(block.load.users, in_flight))
+        asked.append(
+            gates.little(
+                block.load.users,
+                float(np.mean([measured.in_flight for measured in rounds])),
+                float(np.mean([measured.in_flight_reported for measured in rounds])),
+            )
+        )
     asked += _service_cores(run, rounds, load_s, wall_s)
     asked += _server_cores(run, block, rounds)
     return tuple(asked)

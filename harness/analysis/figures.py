@@ -40,7 +40,8 @@ class RoundFigures:
     round: int
     throughput_rps: float
     halves: float  # second ÷ first half, of throughput in closed load and of latency in open load
-    in_flight: float
+    in_flight: float  # requests, on average while requests were counted
+    in_flight_reported: float  # the same by Little's law: throughput × mean latency, as reported
     sent: int
     failed: int
     #: Of correct replies to requests that were due inside a window.
@@ -64,7 +65,6 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     good = samples.failure == Failure.NONE
     # The time that the server took. A request that still waits to be sent is not in flight.
     service_ns = samples.latency_ns - (samples.start_ns - samples.intended_ns)
-    rates = stats.slice_rates(samples.slice, samples.start_ns, service_ns, good, from_ns, to_ns)
     counted = (samples.intended_ns >= from_ns[samples.slice]) & (
         samples.intended_ns < to_ns[samples.slice]
     )
@@ -73,9 +73,10 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     latency_ns = samples.latency_ns[kept]
     sent = samples.failure != Failure.NEVER_SENT
     requests = int(sent.sum())
-    slice_rps = rates.throughput_rps
     schedule = None
-    if planned.load.is_open:
+    if not planned.load.is_open:
+        slice_rps, throughput_rps = _closed_rates(planned, cell, samples, counted, kept)
+    else:
         done_ns = samples.intended_ns + samples.latency_ns
         in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
         middle_ns = ((from_ns + to_ns) // 2)[samples.slice]
@@ -83,6 +84,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         # sent in a window only after the window's end.
         answered = np.bincount(samples.slice[in_window & good], minlength=len(window_s))
         slice_rps = answered / window_s
+        throughput_rps = float(np.average(slice_rps, weights=window_s))
         lag_ns = samples.start_ns - samples.intended_ns
         schedule = Schedule(
             offered=int(counted.sum()),
@@ -102,15 +104,18 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         # percentile. That a starved request waited for a connection is, and stays in.
         latency_ns = np.where(samples.starved, samples.latency_ns, service_ns)[kept]
     halves = (
-        _halves_of_throughput(rates.throughput_rps)
+        _halves_of_throughput(slice_rps)
         if planned.has_throughput
         else _halves_of_latency(samples.slice[kept], latency_ns, len(from_ns))
     )
     return RoundFigures(
         round=cell.round,
-        throughput_rps=float(np.average(slice_rps, weights=window_s)),
+        throughput_rps=throughput_rps,
         halves=halves,
-        in_flight=float(np.average(rates.in_flight, weights=window_s)),
+        in_flight=stats.in_flight(samples.slice, samples.start_ns, service_ns, from_ns, to_ns),
+        in_flight_reported=throughput_rps * float(latency_ns.mean()) / 1e9
+        if len(latency_ns)
+        else 0.0,
         sent=requests,
         failed=int((~good).sum()),
         latency_ns=latency_ns,
@@ -121,6 +126,25 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         else math.nan,
         schedule=schedule,
         cell=cell,
+    )
+
+
+def _closed_rates(
+    planned: BlockPlan,
+    cell: CellRound,
+    samples: Samples,
+    counted: npt.NDArray[np.bool_],
+    kept: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Throughput of each slice of closed load, and of the whole round."""
+    count = len(cell.slices)
+    return stats.closed_rates(
+        planned.load.users,
+        np.bincount(samples.slice[kept], minlength=count).astype(np.float64),
+        np.bincount(samples.slice[counted], samples.latency_ns[counted], minlength=count).astype(
+            np.float64
+        ),
+        np.array([piece.think_ns for piece in cell.slices], dtype=np.float64),
     )
 
 

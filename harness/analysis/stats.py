@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -36,45 +35,47 @@ LARGEST_SAME = 0.10
 # ---------------------------------------------------------------------- throughput
 
 
-@dataclass(frozen=True, slots=True)
-class SliceRates:
-    """Rates of a cell in a round; each array has an element per slice."""
+def closed_rates(
+    users: int, good: Floats, latency_ns: Floats, think_ns: Floats
+) -> tuple[Floats, float]:
+    """Return the throughput of a closed load in each slice, and in all of them together.
 
-    throughput_rps: Floats
-    in_flight: Floats  # average over the counting window
-
-
-def slice_rates(
-    slice_index: npt.NDArray[np.int32],
-    start_ns: Ints,
-    latency_ns: Ints,
-    good: npt.NDArray[np.bool_],
-    from_ns: Ints,
-    to_ns: Ints,
-) -> SliceRates:
-    """Count requests per second and requests in flight, in the counting window of each slice.
-
-    A request counts by the share of its time that lies inside the window. If it counted as a
-    whole in the window in which it ends, the window's edges would decide: when all users wait
-    50 ms together, replies come in bursts, and an additional burst in a window of 1 s is 5 %.
+    Little's law: N users who have a request in flight all the time, or pause for their think time,
+    send N ÷ (latency + think time) requests per second. The sums go over the same requests, each of
+    which counts with its whole time. So no edge of a slice cuts off anything; and since the number of
+    these requests was decided beforehand, nothing that happened to them decides which they are.
+    A sum of the same requests over many short slices or a few long ones has the same expectation
+    (Wald's identity).
 
     Args:
-        slice_index: for each request, the slice that it belongs to.
+        users: N.
+        good: for each slice, how many of its counted requests had the promised reply.
+        latency_ns: for each slice, the sum of its counted requests' latencies, failed ones included.
+        think_ns: for each slice, the sum of the times before the same requests.
+    """
+    user_s = (latency_ns + think_ns) / 1e9
+    total_s = float(user_s.sum())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rates = np.where(user_s > 0, users * good / user_s, 0.0)
+    return rates, users * float(good.sum()) / total_s if total_s > 0 else 0.0
+
+
+def in_flight(
+    slice_index: npt.NDArray[np.int32], start_ns: Ints, latency_ns: Ints, from_ns: Ints, to_ns: Ints
+) -> float:
+    """Return how many requests were in flight on average while slices counted requests.
+
+    Args:
+        slice_index: for each request, counted or not, the slice that it belongs to.
         start_ns: for each request, when it was sent.
         latency_ns: for each request, how long it took.
-        good: for each request, whether the reply was correct; other requests do not count.
         from_ns: for each slice, when counting begins.
         to_ns: for each slice, when counting ends.
     """
-    count = len(from_ns)
     window_from, window_to = from_ns[slice_index], to_ns[slice_index]
     inside = np.minimum(start_ns + latency_ns, window_to) - np.maximum(start_ns, window_from)
-    inside = np.clip(inside, 0, None).astype(np.float64)
-    share = np.where(good, inside / np.maximum(latency_ns, 1), 0.0)
-    seconds = (to_ns - from_ns) / 1e9
-    done = np.bincount(slice_index, weights=share, minlength=count)
-    busy_ns = np.bincount(slice_index, weights=inside, minlength=count)
-    return SliceRates(done / seconds, busy_ns / 1e9 / seconds)
+    total_ns = int((to_ns - from_ns).sum())
+    return float(np.clip(inside, 0, None).sum()) / total_ns if total_ns > 0 else 0.0
 
 
 # ----------------------------------------------------------------------- intervals

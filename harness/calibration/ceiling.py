@@ -99,10 +99,10 @@ def play(
             seed="ceiling",
         )
     )
-    load.play(Turn(cell, cycle=-1, seconds=_WARMUP_S, settle_s=0.0))
+    load.play(Turn(cell, cycle=-1, seconds=_WARMUP_S))
     load.measure()
     for cycle in range(max(1, round(seconds / slice_s))):
-        load.play(Turn(cell, cycle, slice_s, settle_s=0.0))
+        load.play(Turn(cell, cycle, slice_s))
     ((played, samples),) = ((cell.played, cell.samples) for cell in load.finish().cells)
     if played.errors or not played.requests:
         raise LoadFailed(

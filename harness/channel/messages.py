@@ -107,14 +107,20 @@ class Turn:
 
     cell: CellKey
     cycle: int
-    seconds: float
-    settle_s: float
+    seconds: float  # about how long it takes
+    settle_s: float = 0.0  # open load: its beginning, which is not counted
+    requests: int | None = None  # closed load: how many to count, by all members together
     begin_ns: int | None = None  # when to begin, on the member's clock; None: at once
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Turn:
         """Read what `dataclasses.asdict` made."""
         return cls(**{**value, "cell": CellKey(**value["cell"])})
+
+
+def share_of(whole: int, part: int, parts: int) -> int:
+    """A member's share of users or requests. The first parts take one more until none is left."""
+    return whole // parts + (part < whole % parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class LoadPlayer:
                 while time.perf_counter_ns() < turn.begin_ns:
                     pass  # all members begin together; a sleep would overshoot
                 seat.recorder.spun_ns += time.thread_time_ns() - spun_from_ns
-            played = seat.play(turn.cycle, turn.seconds, turn.settle_s)
+            played = seat.play(turn)
         finally:
             gc.enable()
         self._slices[turn.cell].append(played)

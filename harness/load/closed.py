@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from harness.load.fleet import LOOK_S, Fleet
 from harness.models import Slice
 
-#: Some stacks leave a few requests unanswered for long. A window therefore begins and ends when
-#: nine tenths of the connections have been answered, and does not wait for the last tenth.
+#: Some stacks leave a few requests unanswered for long. The load goes on until nine tenths of the
+#: connections have no counted request in flight any more, and does not wait for the last tenth.
 _FEW_SHARE = 10
 _LOOK_NS = int(LOOK_S * 1e9)
+#: A slice counts no further requests after this many times the seconds that it was planned for, and
+#: not before the shortest time below: a server that hardly answers must not hold up the run.
+_OVERTIME = 10
+_OVERTIME_NS = int(5e9)
 
 
 class ClosedFleet(Fleet):
     """A fixed number of users who never pause between requests."""
 
-    def run_slice(self, cycle: int, seconds: float, settle_s: float) -> Slice:
-        """Load the stack, count for `seconds - settle_s`, wait until nothing is in flight.
+    def run_slice(
+        self, cycle: int, seconds: float, settle_s: float, requests: int | None = None
+    ) -> Slice:
+        """Load the stack until enough requests are counted, and wait until nothing is in flight.
 
-        Both edges of the counting window lie in the steady state. All connections start at once,
-        so the window begins when the settling time is over and nearly every connection has had
-        its first reply. After its end the load goes on until nearly all requests that were in
-        flight at that moment have been answered. Otherwise the requests that cross an edge would
-        be served under a different load than the others.
+        Each connection's first request settles the load and is not counted: all connections send
+        it at once. The next `requests` requests are counted, whoever sends them. The load goes on
+        until they are answered, so that each of them is served under full load from its first
+        moment to its last. What is sent meanwhile is not counted.
+
+        The slice counts requests and not seconds, because a request that takes long would end a
+        window of seconds early, or be cut off by it: what is left out would depend on what the
+        server does. The number is decided before the slice begins.
+
+        Args:
+            cycle: number of the slice.
+            seconds: how long the slice is meant to take. Without `requests`, what is sent in this
+                time is counted.
+            settle_s: of no meaning under closed load, in which the first replies settle the load.
+            requests: how many requests to count; None where only the time matters, as in a warm-up.
         """
         self._drop_useless()
         self._open_all()
@@ -36,60 +53,63 @@ class ClosedFleet(Fleet):
         draw = self.draw
 
         begin = clock()
-        settled = begin + int(settle_s * 1e9)
-        window = int((seconds - settle_s) * 1e9)
-        #: Longest wait at either edge. A slice that is too short for its latency fails a gate.
-        edge = int(seconds * 1e9)
-        look_again = begin + _LOOK_NS
-        counting_from = counting_to = 0  # 0: not known yet
         for connection in connections.values():
             connection.send(draw(), clock())
+        counting_from = clock()
         waiting = len(connections)
-        unanswered = set(connections)  # connections that have had no reply yet
-        #: Requests that were in flight at the end of the window and are still unanswered.
-        across: int | None = None
-        seen_at = 0  # when the loop noticed the end of the window
-        few = waiting // _FEW_SHARE
         if waiting < self._size:  # the server refused connections, which counts as failures
             self._record_refusals(begin, self._size - waiting)
         if not waiting:
             time.sleep(seconds)
+        length = int(seconds * 1e9)
+        ends = begin + length if requests is None else begin + max(_OVERTIME_NS, _OVERTIME * length)
+        counted = 0
+        wanted = sys.maxsize if requests is None else requests
+        counting_to = 0  # when the last request was counted; 0: not yet
+        unanswered = 0  # counted requests that are in flight
+        few = waiting // _FEW_SHARE
+        think = 0  # time between a reply and the next request, of counted requests
+        look_again = begin + _LOOK_NS
 
         while waiting:
             now = clock()
             if now >= look_again:
                 look_again = now + _LOOK_NS
-                if not counting_to and now >= settled + edge:
-                    counting_from, counting_to = now, now + window
+                if not counting_to and now >= ends:  # perhaps no reply will come
+                    counting_to = now
                 for connection in self._give_up_on_late(now):
-                    unanswered.discard(connection.fileno)
+                    unanswered -= counting_from <= connection.start_ns < (counting_to or now)
                     replacement = self._replace(connection)
-                    if replacement is None or (counting_to and now >= counting_to):
+                    if replacement is None or counting_to:
                         waiting -= 1
                     else:
                         replacement.send(draw(), clock())
+                        counted += 1
+                        unanswered += 1
             for fileno, _ in wait(LOOK_S):
                 connection = connections[fileno]
                 now = clock()  # before reading: the reply is there, and reading is our own time
                 outcome = receive(connection)
                 if outcome is None:
                     continue
-                record(connection.start_ns, connection.start_ns, now, outcome)
-                if not counting_to:
-                    unanswered.discard(fileno)
-                    if now >= settled and (len(unanswered) <= few or now >= settled + edge):
-                        counting_from, counting_to = now, now + window
-                elif now >= counting_to:
-                    if across is None:
-                        across, seen_at = waiting, now
-                    if connection.start_ns < seen_at:
-                        across -= 1
-                    if across <= few or now >= counting_to + edge:
+                sent = connection.start_ns
+                record(sent, sent, now, outcome)
+                if counting_to:
+                    if counting_from <= sent < counting_to:
+                        unanswered -= 1
+                    if unanswered <= few:
                         waiting -= 1
                         continue
+                elif sent >= counting_from:
+                    unanswered -= 1
                 # A server that closes after each reply makes its clients connect again. The time
                 # that this takes is part of the request's latency.
                 start = clock()
+                if not counting_to and (counted >= wanted or now >= ends):
+                    counting_to = start
+                    if unanswered <= few:
+                        waiting -= 1
+                        continue
                 if connection.broken:
                     replacement = self._replace(connection)
                     if replacement is None:
@@ -97,10 +117,13 @@ class ClosedFleet(Fleet):
                         continue
                     connection = replacement
                 connection.send(draw(), start)
-        if not counting_to:  # the slice ended before a steady state was reached
-            counting_from, counting_to = settled, settled + window
+                if not counting_to:
+                    counted += 1
+                    unanswered += 1
+                    think += start - now
         self._drop_useless()
-        return self._slice(cycle, begin, counting_from, counting_to)
+        ends_counting = counting_to or clock()
+        return self._slice(cycle, begin, counting_from, ends_counting, requests, think)
 
     def _open_all(self) -> None:
         """Open connections until all are open or the server accepts no more."""

@@ -138,11 +138,21 @@ class Fleet(ABC):
         self.recorder = Recorder()
 
     @abstractmethod
-    def run_slice(self, cycle: int, seconds: float, settle_s: float) -> Slice:
-        """Load the stack, count for `seconds - settle_s`, wait until nothing is in flight."""
+    def run_slice(
+        self, cycle: int, seconds: float, settle_s: float, requests: int | None = None
+    ) -> Slice:
+        """Load the stack for about `seconds`, and wait until nothing is in flight."""
 
-    def _slice(self, cycle: int, begin_ns: int, from_ns: int, to_ns: int) -> Slice:
-        """End the slice now; the arguments are readings of the clock."""
+    def _slice(
+        self,
+        cycle: int,
+        begin_ns: int,
+        from_ns: int,
+        to_ns: int,
+        requests: int | None = None,
+        think_ns: int = 0,
+    ) -> Slice:
+        """End the slice now; `begin_ns`, `from_ns` and `to_ns` are readings of the clock."""
         self.recorder.end_slice()
         origin_ns = self._origin_ns
         return Slice(
@@ -151,6 +161,8 @@ class Fleet(ABC):
             from_ns=from_ns - origin_ns,
             to_ns=to_ns - origin_ns,
             end_ns=time.perf_counter_ns() - origin_ns,
+            requests=requests,
+            think_ns=think_ns,
         )
 
     def draw(self) -> Sendable:

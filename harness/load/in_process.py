@@ -117,11 +117,14 @@ class ClientPlayer:
     def play(self, turn: Turn) -> tuple[Slice, int]:
         """Play one slice; a request that is under way at its end is waited for."""
         self.recorder.begin_slice()
-        begin_ns = now_ns = time.perf_counter_ns()
+        begin_ns = done_ns = time.perf_counter_ns()
         to_ns = begin_ns + round(turn.seconds * 1e9)
-        while now_ns < to_ns:
+        think_ns = sent = 0
+        while sent < turn.requests if turn.requests is not None else done_ns < to_ns:
             sample, request = next(self._requests)
             start_ns = time.perf_counter_ns()
+            think_ns += start_ns - done_ns
+            sent += 1
             try:
                 status, _, body = self._ask(sample)
             except Exception as error:  # the test client passes on what the application raises
@@ -130,15 +133,16 @@ class ClientPlayer:
                 outcome = request.judge(status, body)
             done_ns = time.perf_counter_ns()
             self.recorder.add(start_ns, start_ns, done_ns, self.recorder.intern(outcome))
-            now_ns = done_ns
         self.recorder.end_slice()
         origin_ns = self._origin_ns
         played = Slice(
             cycle=turn.cycle,
             begin_ns=begin_ns - origin_ns,
-            from_ns=begin_ns + round(turn.settle_s * 1e9) - origin_ns,
-            to_ns=to_ns - origin_ns,
-            end_ns=now_ns - origin_ns,
+            from_ns=begin_ns - origin_ns,
+            to_ns=done_ns - origin_ns,
+            end_ns=done_ns - origin_ns,
+            requests=turn.requests,
+            think_ns=think_ns,
         )
         self._slices.append(played)
         return played, self.recorder.last_slice

@@ -54,7 +54,9 @@ class OpenFleet(Fleet):
         self._part, self._parts = part, parts
         self._free: list[Connection] = []
 
-    def run_slice(self, cycle: int, seconds: float, settle_s: float) -> Slice:
+    def run_slice(
+        self, cycle: int, seconds: float, settle_s: float, requests: int | None = None
+    ) -> Slice:
         """Send what is due within `seconds`, and wait until all of it is answered or has failed.
 
         A request that is due while every connection is taken waits for one; its latency runs

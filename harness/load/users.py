@@ -21,7 +21,7 @@ from gevent.queue import Queue
 from locust import User, events, task
 
 from apps import contract
-from harness.channel.messages import Block, Contender
+from harness.channel.messages import Block, Contender, Turn, share_of
 from harness.load.client import address, requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.connection import Connection, Outcome, Sendable
@@ -147,12 +147,12 @@ class Seat:
 
     def __init__(self) -> None:
         self.fleet: Fleet | None = None
-        self._orders: Queue[tuple[int, float, float]] = Queue()
+        self._orders: Queue[Turn] = Queue()
         self._done: Queue[Slice | BaseException] = Queue()
 
-    def play(self, cycle: int, seconds: float, settle_s: float) -> Slice:
+    def play(self, turn: Turn) -> Slice:
         """Let the user load its stack for one slice; return when every reply has come."""
-        self._orders.put((cycle, seconds, settle_s))
+        self._orders.put(turn)
         result: Slice | BaseException = self._done.get()
         if isinstance(result, BaseException):
             raise result
@@ -179,7 +179,9 @@ class Seat:
         assert self.fleet is not None
         order = self._orders.get()
         try:
-            self._done.put(self.fleet.run_slice(*order))
+            self._done.put(
+                self.fleet.run_slice(order.cycle, order.seconds, order.settle_s, order.requests)
+            )
         except Exception as error:  # `play` raises it where somebody waits for the slice
             self._done.put(error)
 
@@ -222,6 +224,5 @@ def _fleet(requests: list[Sendable], contender: Contender, block: Block) -> Flee
             parts=block.parts,
             **settings,
         )
-    # The first parts take one connection more each, until the remainder is used up.
-    size = load.users // block.parts + (block.part < load.users % block.parts)
+    size = share_of(load.users, block.part, block.parts)
     return ClosedFleet(url, requests, size, **settings)

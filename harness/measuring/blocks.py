@@ -31,6 +31,7 @@ from harness.models import (
     Plan,
     Usage,
 )
+from harness.planning.plan import lengths as drawn_lengths
 from harness.planning.plan import turns as drawn_turns
 from harness.processes import foreign
 from harness.processes.foreign import CoreSeconds
@@ -186,10 +187,14 @@ class Meters:
         return StacksAndRoles(self._stacks.usage(), self._roles.usage())
 
 
-def warm_up(players: Players, block: BlockPlan) -> None:
-    """Play a first turn of each stack, which does not count."""
+def warm_up(players: Players, block: BlockPlan) -> dict[str, float]:
+    """Play a first turn of each stack, which does not count; return stack -> requests per second."""
+    rates_rps = {}
     for cell in block.cells:
-        players.play(Turn(cell, cycle=-1, seconds=block.warmup_s, settle_s=0.0))
+        played = players.play(Turn(cell, cycle=-1, seconds=block.warmup_s))
+        seconds = (played.slice.end_ns - played.slice.begin_ns) / 1e9
+        rates_rps[cell.stack] = played.samples / seconds
+    return rates_rps
 
 
 def play_block(
@@ -198,6 +203,7 @@ def play_block(
     number: int,
     players: Players,
     metering: Callable[[], Metering],
+    rates_rps: Mapping[str, float],
 ) -> tuple[list[CellRound], BlockUsage]:
     """Play all turns of a block after its warm-up, and write its samples.
 
@@ -208,11 +214,13 @@ def play_block(
         players: Plays the slices.
         metering: Begins to meter. It is called after the warm-up, in which pools, workers and
             backends have grown: only then are the trees of processes complete.
+        rates_rps: Stack -> requests per second in the warm-up, which decide how many requests a
+            slice of closed load counts; empty where slices don't count requests.
     """
     players.measure()
     meter = metering()
     others, others_from_s = facts.others_cpu_seconds(), time.perf_counter()
-    turns = _take_turns(bench, block, number, players, meter)
+    turns = _take_turns(bench, block, number, players, meter, rates_rps)
     used = meter.usage()
     finished = players.finish()
     cells = []
@@ -268,15 +276,26 @@ def _cell_round(
 
 
 def _take_turns(
-    bench: Bench, block: BlockPlan, number: int, players: Players, meter: Metering
+    bench: Bench,
+    block: BlockPlan,
+    number: int,
+    players: Players,
+    meter: Metering,
+    rates_rps: Mapping[str, float],
 ) -> _Turns:
     """Play all slices of a block, and read every CPU clock around each."""
     turns = _Turns(shared_cores=_share_cores(bench.cores))
+    lengths = {
+        label: drawn_lengths(bench.plan, block, number, label, rate_rps)
+        for label, rate_rps in rates_rps.items()
+    }
     begun = time.perf_counter()
     for cycle, order in enumerate(drawn_turns(bench.plan, block, number)):
         for label in order:
+            requests = lengths[label][cycle] if label in lengths else None
+            turn = Turn(block.cell(label), cycle, block.slice_s, block.settle_s, requests)
             before, cores_before = meter.cpu_seconds(), meter.core_seconds()
-            played = players.play(Turn(block.cell(label), cycle, block.slice_s, block.settle_s))
+            played = players.play(turn)
             cores_after, after = meter.core_seconds(), meter.cpu_seconds()
             turns.add(label, played, before, after)
             turns.add_cores(label, played, cores_before, cores_after, before, after)

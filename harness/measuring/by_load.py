@@ -78,7 +78,7 @@ class LoadedBlocks:
                 seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
             )
         )
-        warm_up(self.crew, block)
+        rates_rps = warm_up(self.crew, block)
         trees = {
             label: target.tree()
             for label, target in self.targets.items()
@@ -90,6 +90,8 @@ class LoadedBlocks:
             self.number,
             self.crew,
             lambda: Meters(StacksAndRoles(trees, self.bench.roles), self.bench.cores),
+            # A schedule counts what is due in a time.
+            {} if block.load.is_open else rates_rps,
         )
         after = self._spot_check(block, "after")
         return [

@@ -77,10 +77,10 @@ class StartBlocks:
         starter = Starter(self.bench, block)
         for cell in block.cells:
             if cell.stack not in self.warm:
-                starter.play(Turn(cell, cycle=-1, seconds=0.0, settle_s=0.0))
+                starter.play(Turn(cell, cycle=-1, seconds=0.0))
                 self.warm.add(cell.stack)
         measured, usage = play_block(
-            self.bench, block, self.number, starter, lambda: StartMeters(self.bench, starter)
+            self.bench, block, self.number, starter, lambda: StartMeters(self.bench, starter), {}
         )
         return [replace(cell, died=starter.failed.get(cell.stack, "")) for cell in measured], usage
 

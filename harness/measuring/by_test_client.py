@@ -56,9 +56,9 @@ class ClientBlocks:
                 children[label] = self._spawn(stacks[label], block)
             clients = ClientPlayers(children)
             clients.seat(block)
-            warm_up(clients, block)
+            rates_rps = warm_up(clients, block)
             return play_block(
-                self.bench, block, self.number, clients, lambda: self._meter(children)
+                self.bench, block, self.number, clients, lambda: self._meter(children), rates_rps
             )
         finally:
             processes.stop(children.values())

@@ -19,6 +19,7 @@ from harness.channel.messages import (
     Played,
     SliceReport,
     Turn,
+    share_of,
 )
 from harness.channel.pipe import PipeToMember
 from harness.channel.samples import Columns, unpack
@@ -31,6 +32,8 @@ from harness.processes.children import Child
 _PATIENCE_S = 60.0
 #: How far ahead several members are told to begin, so that all have read the order by then.
 _AHEAD_NS = 3_000_000
+#: A slice takes at most about this many times the seconds that it was planned for.
+_OVERTIME = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,13 @@ class Crew:
         assert self._order is not None
         if len(self._members) > 1:
             turn = replace(turn, begin_ns=time.perf_counter_ns() + _AHEAD_NS)
-        for member in self._members:
-            member.begin(turn)
-        # A window may wait for its edges as long as it is itself; what hangs takes its time-out,
-        # and in open load what was due then takes another.
-        within_s = 4 * turn.seconds + 2 * self._order.timeout_s + _PATIENCE_S
+        parts = len(self._members)
+        for part, member in enumerate(self._members):
+            requests = None if turn.requests is None else share_of(turn.requests, part, parts)
+            member.begin(replace(turn, requests=requests))
+        # A slice that is slow may take many times as long as it was planned for; what hangs takes its
+        # time-out, and in open load what was due then takes another.
+        within_s = _OVERTIME * turn.seconds + 2 * self._order.timeout_s + _PATIENCE_S
         reports = [
             SliceReport.from_json(member.answer(within_s).values["report"])
             for member in self._members
@@ -145,8 +150,8 @@ class Crew:
 def merged(slices: Sequence[Slice]) -> Slice:
     """Merge one slice that several members played; it counts where all of them were counting.
 
-    All members load the stack until the last answer to what crosses the end of their own windows,
-    so the window that they share lies in the steady state of all.
+    Each member loads the stack until the requests that it counts are answered. So every request that
+    is sent while all of them count is served under full load.
     """
     from_ns = max(share.from_ns for share in slices)
     return Slice(
@@ -155,6 +160,8 @@ def merged(slices: Sequence[Slice]) -> Slice:
         from_ns=from_ns,
         to_ns=max(from_ns + 1, min(share.to_ns for share in slices)),
         end_ns=max(share.end_ns for share in slices),
+        requests=sum(wanted) if (wanted := [s.requests for s in slices if s.requests]) else None,
+        think_ns=sum(share.think_ns for share in slices),
     )
 
 

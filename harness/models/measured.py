@@ -29,9 +29,13 @@ class Slice:
 
     cycle: int
     begin_ns: int  # the first request goes out
-    from_ns: int  # counting begins: the load has settled, and every connection has had a reply
-    to_ns: int  # counting ends; the load goes on until what is in flight has been answered
+    from_ns: int  # requests that are sent from now on are counted
+    to_ns: int  # requests that are sent from now on are not counted
     end_ns: int  # the last reply has come
+    #: Closed load: how many requests were to be counted; None if seconds decided, not requests.
+    requests: int | None = None
+    #: Closed load: time that users let pass before they sent their counted requests, all together.
+    think_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

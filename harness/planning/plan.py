@@ -28,6 +28,10 @@ from harness.planning.stacks import load_stacks
 
 #: With fewer slices than this in a round, the stacks hardly take turns.
 _MIN_CYCLES = 2
+#: Closed load: a slice counts at least this many requests for each user.
+_LEAST_REQUESTS = 2
+#: By how much the length of a slice is varied: 0.25 is ±25 %.
+_DRAWN = 0.25
 _MAX_OPEN_SLICE_S = 60.0
 #: Open load: the most connections by default. A stack that keeps up needs far fewer.
 _OPEN_USERS = 1_000
@@ -280,4 +284,30 @@ def turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, ...], .
     generator = random.Random(f"{plan.seed} turns {number} {block.key}")
     return tuple(
         tuple(generator.sample(block.stacks, len(block.stacks))) for _ in range(block.cycles)
+    )
+
+
+def lengths(
+    plan: Plan, block: BlockPlan, number: int, label: str, rate_rps: float
+) -> tuple[int, ...]:
+    """For each cycle of a round, how many requests a stack's slice counts under closed load.
+
+    A slice takes about as long as the block plans, with the requests before and after the counted
+    ones. Its length is drawn, so that slices can't fall into step with something in the server that
+    comes back every so many requests. Nothing that happens in a slice decides its length.
+
+    Args:
+        plan: The run's plan.
+        block: The block.
+        number: The round.
+        label: The stack.
+        rate_rps: What the stack served in its warm-up.
+    """
+    generator = random.Random(f"{plan.seed} lengths {number} {block.key} {label}")
+    users = block.load.users
+    # Each user sends about one request before the counted ones, and one while they are answered.
+    usual = max(rate_rps * block.slice_s - 2 * users, _LEAST_REQUESTS * users)
+    return tuple(
+        max(1, round(usual * generator.uniform(1 - _DRAWN, 1 + _DRAWN)))
+        for _ in range(block.cycles)
     )

@@ -26,7 +26,7 @@ from harness.load.open import OpenFleet
 from harness.models import Arrivals, Load
 from harness.planning.files import PROJECT
 from tests.integration.conftest import Command
-from tests.known_servers import STALL_END_S, STALL_S
+from tests.known_servers import PAUSE_EVERY, PAUSE_S, STALL_END_S, STALL_S
 from tests.paced import SLOWED
 
 # With other tests beside it, two cores are too few for a server and its clients to be on time.
@@ -104,6 +104,38 @@ def test_a_stall_shows_in_open_load_as_the_closed_form_says_and_closed_load_hide
     # The users stood still with the server, so only sixteen of thousands of requests show it.
     assert closed_s.max() > 0.9
     assert np.quantile(closed_s, 0.99) < 0.05
+
+
+@pytest.mark.parametrize(("requests", "slices"), [(24, 202), (185, 101), (985, 20)])
+def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices: int) -> None:
+    # A slice sends about 16 requests before and 15 after those that count. Over 101 slices the pause
+    # comes once at each place of a slice, since 101 is a prime.
+    users = 16
+    with server("pausing") as url:
+        fleet = closed_fleet(url, users)
+        pieces = [fleet.run_slice(cycle, 0.1, 0.0, requests) for cycle in range(slices)]
+        fleet.close()
+        with urllib.request.urlopen(f"{url}/log") as answer:
+            log_s = np.array(json.load(answer)).reshape(-1, 2)
+    columns = fleet.recorder.columns(ORIGIN_NS)
+    begins = np.array([piece.from_ns for piece in pieces])[columns["slice"]]
+    ends = np.array([piece.to_ns for piece in pieces])[columns["slice"]]
+    counts = (columns["start_ns"] >= begins) & (columns["start_ns"] < ends)
+    assert counts.sum() == requests * slices
+    latency_s = columns["latency_ns"][counts] / 1e9
+    think_s = sum(piece.think_ns for piece in pieces) / 1e9
+    # While requests wait, the server begins one as soon as it has ended another, but for the time
+    # that its loop takes; between slices it has nothing to do.
+    took_s = log_s[:, 1] - log_s[:, 0]
+    loop_s = float(np.median(log_s[1:, 0] - log_s[:-1, 1]))
+    paused = took_s > PAUSE_S
+    assert paused.sum() == len(took_s) // PAUSE_EVERY
+    service_s = float(took_s[~paused].mean()) + loop_s
+    truth_rps = 1 / (service_s + (took_s[paused].mean() - took_s[~paused].mean()) / PAUSE_EVERY)
+    found_rps = users * len(latency_s) / (latency_s.sum() + think_s)
+    assert found_rps == pytest.approx(truth_rps, rel=0.01)
+    share = (latency_s > users * service_s + PAUSE_S / 2).mean()
+    assert share == pytest.approx(users / PAUSE_EVERY, rel=0.1)
 
 
 STACKS = """

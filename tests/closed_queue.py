@@ -1,0 +1,108 @@
+"""Simulates closed load on a server whose throughput follows from a formula, slice by slice."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.models import Samples, Slice
+
+
+@dataclass
+class Server:
+    """Serves one request at a time, and may pause after every so many requests.
+
+    What the server has done so far goes on counting when a slice ends, as in a real process.
+    """
+
+    service_s: float
+    pause_every: int = 0  # requests; 0: never
+    pause_s: float = 0.0
+    delay_s: float = 0.0  # each reply waits so long for another service, which takes no capacity
+    in_order: bool = True  # otherwise the next request is drawn from those that wait
+    spread: float = 0.0  # standard deviation of the service time ÷ its mean
+    served: int = 0
+    chance: random.Random = field(default_factory=lambda: random.Random(7))
+    waiting: list[int] = field(default_factory=list)
+    busy: bool = False
+
+    @property
+    def capacity_rps(self) -> float:
+        """Requests per second while the server has always something to do."""
+        return 1 / (self.service_s + (self.pause_s / self.pause_every if self.pause_every else 0))
+
+    def take(self) -> tuple[int, float]:
+        """Take the next user that waits; return it and the seconds that its request takes."""
+        at = 0 if self.in_order else self.chance.randrange(len(self.waiting))
+        took_s = self.service_s
+        if self.spread:
+            took_s *= self.chance.gammavariate(self.spread**-2, self.spread**2)
+        self.served += 1
+        if self.pause_every and self.served % self.pause_every == 0:
+            took_s += self.pause_s
+        return self.waiting.pop(at), took_s
+
+
+def play(
+    server: Server, users: int, cycle: int, requests: int
+) -> tuple[list[tuple[int, int]], Slice]:
+    """Play one slice by the rule of ClosedFleet; return (start, latency) of each request in ns."""
+    events: list[tuple[float, int, bool, int]] = []  # when, a number, whether it is a reply, user
+    numbers = iter(range(1 << 62))
+    sent_at = dict.fromkeys(range(users), 0.0)
+    counted, unanswered, ends_at = 0, 0, 0.0
+    is_counted = dict.fromkeys(range(users), False)
+    samples = []
+    now = 0.0
+
+    def start() -> None:
+        server.busy = True
+        user, took_s = server.take()
+        heapq.heappush(events, (now + took_s, next(numbers), False, user))
+
+    server.waiting = list(range(users))
+    start()
+    while events:
+        now, _, is_reply, user = heapq.heappop(events)
+        if not is_reply:
+            heapq.heappush(events, (now + server.delay_s, next(numbers), True, user))
+            server.busy = False
+            if server.waiting:
+                start()
+            continue
+        samples.append((round(sent_at[user] * 1e9), round((now - sent_at[user]) * 1e9)))
+        unanswered -= is_counted[user]
+        if not ends_at and counted >= requests:
+            ends_at = now
+        if ends_at and not unanswered:
+            continue
+        sent_at[user], is_counted[user] = now, not ends_at
+        counted += not ends_at
+        unanswered += not ends_at
+        server.waiting.append(user)
+        if not server.busy:
+            start()
+    return samples, Slice(cycle, 0, 1, round(ends_at * 1e9), round(now * 1e9), requests)
+
+
+def played(server: Server, users: int, lengths: list[int]) -> tuple[Samples, tuple[Slice, ...]]:
+    """Play slices that count so many requests each."""
+    slices, starts, latencies, index = [], [], [], []
+    for cycle, requests in enumerate(lengths):
+        samples, piece = play(server, users, cycle, requests)
+        slices.append(piece)
+        starts += [start for start, _ in samples]
+        latencies += [latency for _, latency in samples]
+        index += [cycle] * len(samples)
+    start_ns = np.array(starts, dtype=np.int64)
+    return Samples(
+        slice=np.array(index, dtype=np.int32),
+        intended_ns=start_ns,
+        start_ns=start_ns,
+        latency_ns=np.array(latencies, dtype=np.int64),
+        failure=np.zeros(len(start_ns), dtype=np.int8),
+        starved=np.zeros(len(start_ns), dtype=np.bool_),
+    ), tuple(slices)
