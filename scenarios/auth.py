@@ -19,7 +19,6 @@ class Auth(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 2
     slice_s = 8.0
-    settle_s = 0.1
-    warmup_s = 0.5
+    warmup_s = 1.5
     ladder = ("server", "framework", "handlers")
     samples = (contract.login(1), *(contract.protected(number) for number in range(1, 200)))

@@ -12,9 +12,7 @@ class CpuPython(ScenarioUser):
     core = True
     endpoints = ("GET /cpu/python",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 8
-    slice_s = 0.25
-    settle_s = 0.05
+    users = 2
     warmup_s = 0.05
     ladder = ("server", "framework")  # "handlers" changes nothing: this one is always a `def`
     samples = (contract.cpu_python(),)

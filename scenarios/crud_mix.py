@@ -29,8 +29,7 @@ class CrudMix(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn", "fastapi-aiohttp")
     users = 2
     slice_s = 8.0
-    settle_s = 0.1
-    warmup_s = 0.5
+    warmup_s = 3.0
     ladder = ("validation", "client", "server", "framework", "handlers", "driver")
     samples = (
         *(contract.lookup_user(number) for number in range(1, 10_000, 167)),  # 60

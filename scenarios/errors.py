@@ -12,17 +12,13 @@ class Errors(ScenarioUser):
     out: an unexpected error is logged with its traceback, and Uvicorn closes the connection after
     it, so the scenario would measure logging and connecting.
 
-    FastAPI pauses about once a second to collect garbage, so slices are never shorter than 1 s.
     """
 
     question = "What does it cost to refuse a request?"
     kind = "framework"
     endpoints = ("POST /users/validate", "GET /items/{id}", "GET /protected")
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 16
-    slice_s = 1.0
-    shortest_slice_s = 1.0
-    settle_s = 0.1
+    users = 8
     warmup_s = 0.2
     ladder = ("server", "framework", "validation", "driver", "handlers")
     samples = contract.refused()

@@ -12,9 +12,7 @@ class Hello(ScenarioUser):
     core = True
     endpoints = ("GET /hello",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 16
-    slice_s = 0.1
-    settle_s = 0.01
+    users = 8
     warmup_s = 0.05
     ladder = ("server", "framework", "handlers")
     samples = (contract.hello(),)

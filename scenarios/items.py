@@ -14,7 +14,6 @@ class Items(ScenarioUser):
     alone makes PostgreSQL read all 10,000 names. That takes 7 ms, which is more than the whole
     request takes a twin, so the scenario would measure PostgreSQL.
 
-    FastAPI pauses about once a second to collect garbage, so slices are never shorter than 1 s.
     """
 
     question = "What does it cost to search a table and to answer several rows?"
@@ -22,9 +21,6 @@ class Items(ScenarioUser):
     endpoints = ("GET /items", "GET /items/{id}")
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
-    slice_s = 1.0
-    shortest_slice_s = 1.0
-    settle_s = 0.1
     warmup_s = 0.3
     ladder = ("server", "framework", "driver", "handlers")
     samples = (

@@ -23,7 +23,5 @@ class Live(ScenarioUser):
     endpoints = ("WS /live",)
     stacks = ("flask-gthread", "flask-gevent", "fastapi-uvicorn")
     users = 32
-    slice_s = 0.15
-    settle_s = 0.02
     warmup_s = 0.2
     samples = tuple(contract.live_message(number) for number in range(1, 101))

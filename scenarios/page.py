@@ -11,9 +11,7 @@ class Page(ScenarioUser):
     kind = "CPU-bound"
     endpoints = ("GET /page",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 8
-    slice_s = 0.15
-    settle_s = 0.02
+    users = 4
     warmup_s = 0.1
     ladder = ("server", "framework", "handlers")
     samples = (contract.page(),)

@@ -10,17 +10,13 @@ class Predict(ScenarioUser):
     Importing the classifier takes seconds and 170 MiB. In a run with this scenario, servers start
     that much later and are that much larger in all scenarios.
 
-    FastAPI pauses every few seconds to collect garbage, so slices are never shorter than 1 s.
     """
 
     question = "What remains of a difference when a model's prediction is the work?"
     kind = "CPU-bound"
     endpoints = ("POST /predict",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 8
-    slice_s = 1.0
-    shortest_slice_s = 1.0
-    settle_s = 0.15
+    users = 2
     warmup_s = 0.1
     ladder = ("server", "framework")  # "handlers" changes nothing: this one is always a `def`
     samples = tuple(contract.predict(number) for number in range(100))

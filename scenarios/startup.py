@@ -17,5 +17,4 @@ class Startup(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 1
     slice_s = 1.5  # about as long as a start takes; it ends when the server has come to rest
-    settle_s = 0.0
     warmup_s = 0.0

@@ -10,10 +10,7 @@ from harness.load.users import ScenarioUser
 
 
 class Tests(ScenarioUser):
-    """GET /hello, POST /users/validate and GET /users/{id}, in turn.
-
-    FastAPI pauses from time to time to collect garbage, so slices are never shorter than 1 s.
-    """
+    """GET /hello, POST /users/validate and GET /users/{id}, in turn."""
 
     question = "How many requests a second does a test suite get through the test client?"
     kind = "mixed"
@@ -21,7 +18,4 @@ class Tests(ScenarioUser):
     endpoints = ("GET /hello", "POST /users/validate", "GET /users/{id}")
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 1
-    slice_s = 1.0
-    shortest_slice_s = 1.0
-    settle_s = 0.08
     warmup_s = 0.2

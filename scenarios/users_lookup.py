@@ -9,10 +9,6 @@ class UsersLookup(ScenarioUser):
 
     The warm-up opens every connection of the pool. Each connection also runs the query five times,
     because only then does the driver let PostgreSQL keep the plan.
-
-    FastAPI pauses to collect garbage about every 500 requests. A window that is shorter than the
-    time between two pauses cuts pauses off and counts the throughput too high: by 8 % with slices
-    of 0.2 s, by less than 0.5 % from 1 s on. So slices are never shorter than 1 s.
     """
 
     question = "How many rows a second can be looked up in PostgreSQL?"
@@ -20,10 +16,7 @@ class UsersLookup(ScenarioUser):
     core = True
     endpoints = ("GET /users/{id}",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 16
-    slice_s = 1.0
-    shortest_slice_s = 1.0
-    settle_s = 0.1
+    users = 8
     warmup_s = 0.1
     ladder = ("server", "framework", "handlers", "driver")
     samples = tuple(

@@ -12,9 +12,7 @@ class UsersValidate(ScenarioUser):
     core = True
     endpoints = ("POST /users/validate",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 16
-    slice_s = 0.1
-    settle_s = 0.015
+    users = 8
     warmup_s = 0.05
     ladder = ("server", "validation", "framework", "handlers")
     samples = tuple(contract.validate_user(number) for number in range(200))

@@ -7,8 +7,7 @@ from harness.load.users import ScenarioUser
 class Weather(ScenarioUser):
     """GET /weather/{city}, with each city in turn.
 
-    The HTTP client matters more than the framework, so FastAPI takes part with three of them. The
-    slice is many times as long as the 50 ms that a request waits.
+    The HTTP client matters more than the framework, so FastAPI takes part with three of them.
     """
 
     question = "How many requests are served when each waits for another service?"
@@ -17,8 +16,6 @@ class Weather(ScenarioUser):
     endpoints = ("GET /weather/{city}",)
     stacks = ("flask-gthread", "fastapi-uvicorn", "fastapi-httpx2", "fastapi-aiohttp")
     users = 50
-    slice_s = 1.0
-    settle_s = 0.2
     warmup_s = 0.1
     ladder = ("server", "framework", "client", "handlers")
     samples = tuple(contract.weather(city) for city in contract.CITIES)

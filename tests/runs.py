@@ -43,7 +43,7 @@ def hello_plan(
 ) -> Plan:
     """Plan to measure two stacks, or all rungs of the ladder.
 
-    Unless stated otherwise there are 4 users, and slices of 100 ms, of which 10 ms are not counted.
+    Unless stated otherwise there are 4 users. Slices take 100 ms under closed load.
     """
     return make_plan(
         load_catalogue(),
@@ -56,6 +56,7 @@ def hello_plan(
             rates_rps=() if rate_rps is None else (rate_rps,),
             precision=precision,
             ladder=ladder,
+            slice_s=None if rate_rps else 0.1,
         ),
     )
 

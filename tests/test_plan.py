@@ -4,13 +4,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from apps import contract
 from harness.errors import BadInput, UnknownName
 from harness.models import Arrivals, BlockKey, Family, Kind, Plan, StepKind
 from harness.planning.options import PROFILES, RunOptions
-from harness.planning.plan import Catalogue, block_order, load_catalogue, make_plan, turns
+from harness.planning.plan import (
+    Catalogue,
+    block_order,
+    fitted,
+    lengths,
+    load_catalogue,
+    make_plan,
+    turns,
+)
 from harness.planning.scenarios import load_scenarios
 
 CATALOGUE = load_catalogue()
@@ -170,32 +179,49 @@ def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> N
     assert min(first.values()) > 0.3 * len(drawn)
 
 
-def test_settling_keeps_its_share_of_another_slice_length() -> None:
-    usual = make(scenarios=("hello",)).blocks[0]
-    longer = make(scenarios=("hello",), slice_s=1.0).blocks[0]
+def test_open_load_settles_in_the_same_share_of_every_slice() -> None:
+    usual = make(scenarios=("hello",), rates_rps=(250.0,)).blocks[0]
+    longer = make(scenarios=("hello",), rates_rps=(250.0,), slice_s=10.0).blocks[0]
     assert longer.settle_s / longer.slice_s == pytest.approx(usual.settle_s / usual.slice_s)
+    assert make(scenarios=("hello",)).blocks[0].settle_s == 0
 
 
-@pytest.mark.parametrize("load", [{}, {"rates_rps": (250.0,)}])
-@pytest.mark.parametrize(
-    ("shortest_s", "slice_s"), [(0.0, 0.3), (0.2, 0.3), (0.7, 0.7), (1.0, 1.0)]
-)
-def test_no_profile_makes_slices_shorter_than_the_shortest_that_the_scenario_declares(
-    load: dict[str, Any], shortest_s: float, slice_s: float
-) -> None:
-    hello = replace(SCENARIOS["hello"], slice_s=1.0, shortest_slice_s=shortest_s)
+def test_a_slice_that_is_asked_for_may_be_shorter_than_the_scenarios_own() -> None:
+    hello = replace(SCENARIOS["hello"], slice_s=1.0)
     only_hello = replace(CATALOGUE, scenarios={"hello": hello})
-    smoke = make(only_hello, profile=PROFILES["smoke"], **load).blocks[0]
-    quick = make(only_hello, profile=PROFILES["quick"], **load).blocks[0]
-    assert (smoke.slice_s, quick.slice_s) == (slice_s, 1.0)
-    assert smoke.settle_s / smoke.slice_s == pytest.approx(quick.settle_s / quick.slice_s)
-    assert smoke.cycles >= 2
-
-
-def test_a_slice_that_is_asked_for_may_be_shorter_than_the_scenarios_shortest() -> None:
-    hello = replace(SCENARIOS["hello"], slice_s=1.0, shortest_slice_s=1.0)
-    only_hello = replace(CATALOGUE, scenarios={"hello": hello})
+    assert make(only_hello).blocks[0].slice_s == 1.0
     assert make(only_hello, slice_s=0.25).blocks[0].slice_s == 0.25
+
+
+def test_slices_are_as_planned_where_the_stacks_answer_quickly() -> None:
+    block = make(scenarios=("hello",)).blocks[0]
+    assert fitted(block, {"flask-gthread": 1_000.0, "fastapi-uvicorn": 3_000.0}) == block
+
+
+def test_slices_are_longer_and_fewer_where_a_stack_is_slow() -> None:
+    block = make(scenarios=("weather",)).blocks[0]  # 50 users, 40 ms
+    slow = fitted(block, {"flask-gthread": 1_000.0, "fastapi-uvicorn": 100.0})
+    assert slow.slice_s == pytest.approx((0.2 + 2.0) / 2)
+    assert slow.cycles == round(block.cycles * block.slice_s / 1.1) == 2
+    assert fitted(block, {"flask-gthread": 1.0}).cycles == 1
+
+
+def test_a_slice_counts_what_its_time_allows_beside_the_requests_that_do_not_count() -> None:
+    plan = make(scenarios=("hello",), users=(8,), slice_s=0.1)
+    (block,) = plan.blocks
+    drawn = lengths(plan, block, 1, "flask-gthread", 2_000.0)
+    assert len(drawn) == block.cycles
+    usual = 2_000 * 0.1 - 2 * 8
+    assert 0.75 * usual <= min(drawn) < max(drawn) <= 1.25 * usual
+    assert np.mean(drawn) == pytest.approx(usual, rel=0.1)
+    assert lengths(plan, block, 1, "flask-gthread", 2_000.0) == drawn
+    assert lengths(plan, block, 2, "flask-gthread", 2_000.0) != drawn
+
+
+def test_a_slice_counts_two_requests_of_each_user_however_slow_the_stack_is() -> None:
+    plan = make(scenarios=("hello",), users=(8,))
+    drawn = lengths(plan, plan.blocks[0], 1, "flask-gthread", 1.0)
+    assert 12 <= min(drawn) < max(drawn) <= 20
 
 
 def test_a_declaration_that_lacks_something_is_named(tmp_path: Path) -> None:
@@ -218,7 +244,6 @@ class Mine:
     stacks = ("flask-gthread",)
     users = 4
     slice_s = 0.1
-    settle_s = 0.01
     warmup_s = 0.1
 """
 
@@ -227,9 +252,9 @@ class Mine:
     ("change", "problem"),
     [
         (("users = 4", "users = 0"), "'users' must be"),
-        (("settle_s = 0.01", "settle_s = 'a'"), "must be numbers of seconds"),
-        (("settle_s = 0.01", "settle_s = 0.1"), "shorter than 'slice_s'"),
-        (("warmup_s = 0.1", "warmup_s = -1"), "nothing negative"),
+        (("slice_s = 0.1", "slice_s = 'a'"), "must be numbers of seconds"),
+        (("slice_s = 0.1", "slice_s = 0"), "more than 0"),
+        (("warmup_s = 0.1", "warmup_s = -1"), "not negative"),
         (('stacks = ("flask-gthread",)', "stacks = ()"), "at least one"),
         (('stacks = ("flask-gthread",)', 'stacks = ("a", "a")'), "different names"),
         (('endpoints = ("GET /hello",)', "endpoints = ()"), "'endpoints' must be"),
@@ -241,9 +266,6 @@ class Mine:
             ('endpoints = ("GET /hello",)', 'endpoints = ("GET /hallo", "GET /hello")'),
             "'endpoints' has names that are not in the contract: GET /hallo$",
         ),
-        (("users = 4", "users = 4\n    shortest_slice_s = 0.2"), "no more than 'slice_s'"),
-        (("users = 4", "users = 4\n    shortest_slice_s = -1"), "'shortest_slice_s' must be"),
-        (("users = 4", "users = 4\n    shortest_slice_s = '1'"), "'shortest_slice_s' must be"),
         (("users = 4", "users = 4\n    ladder = 3"), "'ladder' must be kinds of step"),
         (
             ("users = 4", "users = 4\n    ladder = ('colour',)"),

@@ -49,7 +49,7 @@ class Timeline:
                 yield self._later(self.pace * len(block.stacks) * block.warmup_s)
                 for _ in range(block.cycles * len(block.stacks)):
                     self._later(self.pace * block.slice_s)
-                    self.left.slice_done(self.now_s)
+                    self.left.slice_done(self.now_s, block.slice_s)
                     yield self.left.seconds(self.now_s)
             self.left.round_ended(self.now_s)
             self.rounds_left -= 1

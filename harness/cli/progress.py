@@ -81,7 +81,7 @@ class Progress:
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         """One stack had one turn."""
         self._rps[stack] = rps
-        self._remaining.slice_done(time.monotonic())
+        self._remaining.slice_done(time.monotonic(), seconds)
 
     def round_ended(self, number: int) -> None:
         """A round is in the journal."""

@@ -42,16 +42,15 @@ class _CurrentBlock:
 
     plan: BlockPlan
     begun_s: float
-    slices: int = 0
+    loaded_s: float = 0.0  # in slices, as planned
     told_s: float = 0.0  # when the latest slice ended
 
     @property
     def share(self) -> float:
         """How much of the block's planned time is over, warm-up included."""
-        if not self.slices:
+        if not self.loaded_s:
             return 0.0
-        stacks = len(self.plan.stacks)
-        done_s = stacks * self.plan.warmup_s + self.slices * self.plan.slice_s
+        done_s = len(self.plan.stacks) * self.plan.warmup_s + self.loaded_s
         return min(1.0, done_s / max(self.plan.seconds_per_round, done_s))
 
 
@@ -107,10 +106,10 @@ class Remaining:
         self._pending.pop(block.key, None)
         self._block = _CurrentBlock(block, at_s)
 
-    def slice_done(self, at_s: float) -> None:
-        """One stack had one turn."""
+    def slice_done(self, at_s: float, seconds: float) -> None:
+        """One stack had one turn, which was planned to take so many seconds."""
         if self._block:
-            self._block.slices += 1
+            self._block.loaded_s += seconds
             self._block.told_s = at_s
 
     def round_ended(self, at_s: float) -> None:

@@ -31,6 +31,7 @@ from harness.models import (
     Plan,
     Usage,
 )
+from harness.planning.plan import fitted
 from harness.planning.plan import lengths as drawn_lengths
 from harness.planning.plan import turns as drawn_turns
 from harness.processes import foreign
@@ -285,6 +286,8 @@ def _take_turns(
 ) -> _Turns:
     """Play all slices of a block, and read every CPU clock around each."""
     turns = _Turns(shared_cores=_share_cores(bench.cores))
+    if rates_rps:
+        block = fitted(block, rates_rps)
     lengths = {
         label: drawn_lengths(bench.plan, block, number, label, rate_rps)
         for label, rate_rps in rates_rps.items()

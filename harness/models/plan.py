@@ -143,13 +143,15 @@ class Scenario:
     endpoints: tuple[str, ...]  # what it requests, named as in the contract: "GET /hello"
     stacks: tuple[str, ...]  # default contenders; the first is the baseline
     users: int  # default number of users
-    slice_s: float  # how long one stack is loaded before the next has its turn
-    settle_s: float  # the beginning of each slice, which is not counted
     warmup_s: float  # uncounted load on fresh servers, until their rate is steady
+    #: How long one stack is loaded at least before the next has its turn. The speed of a core differs
+    #: between neighbouring windows by about as much when they are shorter than this, so that shorter
+    #: slices gain nothing (docs/METHOD.md).
+    slice_s: float = 0.04
+    settle_s: float = 0.0  # of runs up to schema 3: the beginning of each slice, not counted
     core: bool = False  # whether a run that names no scenario measures it
     measures: Measures = Measures.REQUESTS
     ladder: tuple[StepKind, ...] = ()  # kinds of step that can matter; empty: no ladder
-    shortest_slice_s: float = 0.0  # no profile makes the scenario's slices shorter than this
     #: What the endpoints need, as the contract says: "database", "upstream", "classifier".
     needs: tuple[str, ...] = ()
 

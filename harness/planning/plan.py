@@ -30,6 +30,8 @@ from harness.planning.stacks import load_stacks
 _MIN_CYCLES = 2
 #: Closed load: a slice counts at least this many requests for each user.
 _LEAST_REQUESTS = 2
+#: Closed load: of each user, one request before the counted ones and one while they are answered.
+_UNCOUNTED_REQUESTS = 2
 #: By how much the length of a slice is varied: 0.25 is ±25 %.
 _DRAWN = 0.25
 _MAX_OPEN_SLICE_S = 60.0
@@ -38,6 +40,8 @@ _OPEN_USERS = 1_000
 #: Open load: a slice holds about this many requests, and lasts at least this long.
 _OPEN_REQUESTS = 100
 _OPEN_SLICE_S = 0.5
+#: Open load: the first part of each slice, which is not counted.
+_SETTLE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def _block(
     own_s = scenario.slice_s
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_OPEN_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
-    length_s = options.slice_s or max(own_s * profile.scale, scenario.shortest_slice_s)
+    length_s = options.slice_s or own_s
     least_cycles = _MIN_CYCLES
     if scenario.measures is Measures.STARTS:
         length_s, least_cycles = own_s, 1  # nobody can shorten a start
@@ -147,7 +151,7 @@ def _block(
         load=load,
         slice_s=length_s,
         # The same share of every slice is for settling, however long the slice is.
-        settle_s=scenario.settle_s * length_s / scenario.slice_s,
+        settle_s=_SETTLE_SHARE * length_s if load.is_open else 0.0,
         cycles=max(least_cycles, round(profile.cell_s / length_s)),
         warmup_s=scenario.warmup_s * profile.scale,
         ladder=ladder,
@@ -287,6 +291,24 @@ def turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, ...], .
     )
 
 
+def fitted(block: BlockPlan, rates_rps: Mapping[str, float]) -> BlockPlan:
+    """Return a block of closed load with slices as short as its stacks allow.
+
+    A slice counts at least two requests of each user, and each user sends about one before them and
+    one while they are answered. Where that takes longer than the planned slice, there are fewer
+    slices, in about the same time.
+
+    Args:
+        block: The block as planned.
+        rates_rps: Stack -> requests per second in the warm-up.
+    """
+    shortest = (_LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * block.load.users
+    each_s = [max(block.slice_s, shortest / rate_rps) for rate_rps in rates_rps.values()]
+    mean_s = sum(each_s) / len(each_s)
+    cycles = max(1, round(block.cycles * block.slice_s / mean_s))
+    return dataclasses.replace(block, slice_s=mean_s, cycles=min(block.cycles, cycles))
+
+
 def lengths(
     plan: Plan, block: BlockPlan, number: int, label: str, rate_rps: float
 ) -> tuple[int, ...]:
@@ -305,8 +327,8 @@ def lengths(
     """
     generator = random.Random(f"{plan.seed} lengths {number} {block.key} {label}")
     users = block.load.users
-    # Each user sends about one request before the counted ones, and one while they are answered.
-    usual = max(rate_rps * block.slice_s - 2 * users, _LEAST_REQUESTS * users)
+    uncounted = _UNCOUNTED_REQUESTS * users
+    usual = max(rate_rps * block.slice_s - uncounted, _LEAST_REQUESTS * users)
     return tuple(
         max(1, round(usual * generator.uniform(1 - _DRAWN, 1 + _DRAWN)))
         for _ in range(block.cycles)

@@ -19,7 +19,7 @@ from harness.planning.files import PROJECT, SCENARIOS_FOLDER
 from harness.planning.ladder import ALWAYS
 
 #: Fields of a Scenario that its class does not declare: they follow from its file and endpoints.
-_DERIVED = ("name", "file", "needs")
+_DERIVED = ("name", "file", "needs", "settle_s")
 _DECLARED = tuple(
     field.name for field in dataclasses.fields(Scenario) if field.name not in _DERIVED
 )
@@ -99,7 +99,7 @@ def _read_scenario(path: Path) -> Scenario:
 def _wrong_value(values: Mapping[str, Any]) -> str:
     """The first problem of a declaration; empty if there is none."""
     stacks, endpoints = values["stacks"], values["endpoints"]
-    numbers = [values[name] for name in ("slice_s", "settle_s", "warmup_s")]
+    numbers = [values[name] for name in ("slice_s", "warmup_s") if name in values]
     if not isinstance(values["question"], str) or not values["question"]:
         return "'question' must be text"
     if not _are_texts(stacks) or len(set(stacks)) < len(stacks):
@@ -111,12 +111,9 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
     if not isinstance(values["users"], int) or values["users"] < 1:
         return "'users' must be a whole number from 1 on"
     if not all(isinstance(number, int | float) for number in numbers):
-        return "'slice_s', 'settle_s' and 'warmup_s' must be numbers of seconds"
-    if not 0 <= values["settle_s"] < values["slice_s"] or values["warmup_s"] < 0:
-        return "'settle_s' must be shorter than 'slice_s', and nothing negative"
-    shortest_s = values.get("shortest_slice_s", 0)
-    if not isinstance(shortest_s, int | float) or not 0 <= shortest_s <= values["slice_s"]:
-        return "'shortest_slice_s' must be seconds, and no more than 'slice_s'"
+        return "'slice_s' and 'warmup_s' must be numbers of seconds"
+    if values.get("slice_s", 1) <= 0 or values["warmup_s"] < 0:
+        return "'slice_s' must be more than 0, and 'warmup_s' not negative"
     return _wrong_ladder(values.get("ladder", ()))
 
 
