@@ -56,6 +56,9 @@ def summarise(
         for group in (SERVER_CORES, OTHER_CORES)
         if (usages := core_usages(rounds, group))
     }
+    slices_s = [
+        (turn.end_ns - turn.begin_ns) / 1e9 for measured in rounds for turn in measured.cell.slices
+    ]
     return CellSummary(
         scenario=block.scenario.name,
         stack=stack.label,
@@ -80,6 +83,8 @@ def summarise(
         gates=gates_of(run, block, rounds, others, kept, latency),
         latency_curve_ms=tuple(pool.curve_ms()),
         timeline=() if block.counts_starts else _timeline(rounds, figures),
+        slices=len(slices_s),
+        slice_s=sum(slices_s) / len(slices_s) if slices_s else math.nan,
         foreign_share={group: gates.foreign_share(usages) for group, usages in cores.items()},
         steal_share={group: gates.steal_share(usages) for group, usages in cores.items()},
         overload=overload_of(rounds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -126,6 +127,8 @@ class CellSummary:
     foreign_share: Mapping[str, float] = field(default_factory=dict)
     steal_share: Mapping[str, float] = field(default_factory=dict)
     overload: Overload | None = None  # of open load that the server could not keep up with
+    slices: int = 0  # of all rounds
+    slice_s: float = math.nan  # mean, from a slice's first request to its last reply
 
     @property
     def key(self) -> CellKey:

@@ -13,8 +13,8 @@ PROFILES: Mapping[str, Profile] = {
     "smoke": Profile("smoke", rounds=2, cell_s=0.3, scale=0.3),
     # As many rounds as the time allows: a second start of a process says more about it than a
     # longer look at the first.
-    "quick": Profile("quick", rounds=6, cell_s=2.4),
-    "full": Profile("full", rounds=16, cell_s=4.0, every_scenario=True, ladder=True),
+    "quick": Profile("quick", rounds=14, cell_s=0.8),
+    "full": Profile("full", rounds=30, cell_s=1.6, every_scenario=True, ladder=True),
 }
 DEFAULT_PROFILE = "quick"
 UPSTREAM_LATENCY = "constant:50"

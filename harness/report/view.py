@@ -104,6 +104,28 @@ class Part:
         return self.plan.scenario.name
 
     @property
+    def slice_s(self) -> float:
+        """Mean time of a slice, from its first request to its last reply; NaN without any."""
+        count = sum(cell.slices for cell in self.cells)
+        total_s = sum(cell.slices * cell.slice_s for cell in self.cells if cell.slices)
+        return total_s / count if count else math.nan
+
+    @property
+    def slices_per_round(self) -> float:
+        """Slices of a stack in a round, on average; 0 without any."""
+        rounds = sum(cell.rounds for cell in self.cells)
+        return sum(cell.slices for cell in self.cells) / rounds if rounds else 0.0
+
+    @property
+    def loaded_s(self) -> float:
+        """Seconds under load, of all stacks and rounds, warm-up included."""
+        return sum(
+            cell.rounds * self.plan.warmup_s + cell.slices * cell.slice_s
+            for cell in self.cells
+            if cell.slices
+        )
+
+    @property
     def title(self) -> str:
         """As in `hello`, or `hello, 64 users` where the scenario has several loads."""
         return f"{self.name}, {self.load_name}" if self.load_name else self.name

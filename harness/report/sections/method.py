@@ -82,16 +82,18 @@ def method(view: View) -> Section:
 def _effort(part: Part) -> Row:
     """How long a part was measured: its slices, and all of its rounds with warm-up."""
     plan = part.plan
-    seconds = part.rounds * plan.seconds_per_round
+    slices = figures.count(round(part.slices_per_round))
     of_load = (
-        Cell(f"{plan.slice_s:g}{formats.NBSP}s", plan.slice_s),
-        figures.count(plan.cycles),
+        Cell(f"{part.slice_s:.2g}{formats.NBSP}s", part.slice_s)
+        if part.slices_per_round
+        else figures.NOTHING,
+        slices,
         Cell(f"{plan.warmup_s:g}{formats.NBSP}s", plan.warmup_s),
-        Cell(formats.duration(seconds), seconds),
+        Cell(formats.duration(part.loaded_s), part.loaded_s),
     )
     of_starts = (
         Cell("a start"),
-        figures.count(plan.cycles),
+        slices,
         figures.NOTHING,
         figures.NOTHING,
     )

@@ -116,18 +116,30 @@ def _slices(view: View) -> Iterator[str]:
     if not asked:
         return
     plans = [part.plan for part in asked]
-    yield (
-        "Within a round the stacks take turns in slices of "
-        f"{_span([plan.slice_s for plan in plans], 's')}, in an order that is drawn afresh for "
-        f"each cycle from seed {view.plan.seed}, so a drifting machine slows all stacks alike."
-    )
+    lengths_s = [part.slice_s for part in asked if part.slices_per_round]
+    if lengths_s:
+        yield (
+            "Within a round the stacks take turns in slices of "
+            f"{_span([float(f'{length_s:.2g}') for length_s in lengths_s], 's')} on average, "
+            "in an order that is drawn afresh for each cycle from seed "
+            f"{view.plan.seed}, so a drifting machine slows all stacks alike."
+        )
     yield (
         f"Not counted: {_span([plan.warmup_s for plan in plans], 's')} of warm-up before "
-        "a stack's first slice of a round, and the first "
-        f"{_span([1000 * plan.settle_s for plan in plans], 'ms')} of each slice."
+        "a stack's first slice of a round."
     )
+    if any(not plan.load.is_open for plan in plans):
+        yield (
+            "Under closed load a slice counts a number of requests that was drawn before it began. "
+            "The first request of each user does not count. The load goes on until the counted "
+            "requests are answered, so each counts with its whole time and under full load. "
+            "Throughput is users ÷ (mean latency + think time) of these requests (Little's law)."
+        )
+    settles_s = [plan.settle_s for plan in plans if plan.load.is_open]
+    if settles_s:
+        yield f"Under open load the first {_span(settles_s, 's')} of each slice are not counted."
     if view.rounds:
-        loaded_s = sum(part.rounds * part.plan.seconds_per_round for part in asked)
+        loaded_s = sum(part.loaded_s for part in asked)
         yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
     loads = [plan.load for plan in plans if plan.scenario.measures is Measures.REQUESTS]
     yield from _loads(loads, view.plan.generators)
