@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.analyse import analyse
+from harness.analysis.comparisons import Draft, with_verdicts
 from harness.analysis.percentiles import QUANTILES, SAMPLES_BEYOND
 from harness.measuring.pacing import UntilPrecise
 from harness.models import (
@@ -17,6 +18,7 @@ from harness.models import (
     Calibration,
     Comparison,
     CoreUsage,
+    Estimate,
     Failure,
     Family,
     Kind,
@@ -118,33 +120,46 @@ def test_only_rounds_with_both_stacks_are_compared() -> None:
     assert comparison.ratio == pytest.approx(2.0, rel=0.01)
 
 
-def test_the_noise_floor_of_the_machine_widens_the_band() -> None:
+def test_the_reader_decides_what_is_too_small_to_matter() -> None:
     run = FakeRun(hello_plan(), drifting(1.06))
     assert throughput(analysed(run)).verdict is Verdict.FASTER
-    comparison = throughput(calibrated(run, 0.10))
+    run.record = replace(run.record, plan=replace(run.record.plan, same_within=0.10))
+    comparison = throughput(analysed(run))
     assert comparison.verdict is Verdict.SAME
-    assert comparison.noise_floor == 0.10
+    assert comparison.same_within == 0.10
 
 
-def test_no_band_is_narrower_than_three_percent_on_a_quiet_machine() -> None:
-    assert throughput(calibrated(FakeRun(hello_plan(), drifting(1.06)), 0.001)).noise_floor == 0.03
+def test_a_noisy_machine_does_not_widen_what_is_called_the_same() -> None:
+    run = FakeRun(hello_plan(), drifting(1.06))
+    assert throughput(calibrated(run, 0.40)) == throughput(analysed(run))
 
 
-def test_a_metric_that_was_not_calibrated_keeps_the_default_band() -> None:
-    analysis = calibrated(FakeRun(hello_plan(), drifting(1.06)), 0.10)
-    bands = {c.metric: c.noise_floor for c in analysis.comparisons}
-    assert bands.pop("throughput_rps") == 0.10
-    assert set(bands.values()) == {0.03}
-    assert analysis.noise_floor == 0.10
+def test_headline_metrics_are_corrected_apart_from_the_others() -> None:
+    analysis = analysed(FakeRun(hello_plan(), drifting(2.0)))
+    names = {made.metric: made.family_name for made in analysis.comparisons}
+    assert names.pop("throughput_rps") == "answers"
+    assert set(names.values()) == {"answers: secondary"}
 
 
-def test_a_difference_beyond_ten_percent_is_never_the_same_on_a_noisy_machine() -> None:
-    run = FakeRun(hello_plan(), drifting(1.15))
-    comparison = throughput(calibrated(run, 0.40))
-    assert comparison.noise_floor == 0.40
-    assert comparison.verdict is Verdict.INCONCLUSIVE
-    within = FakeRun(hello_plan(), drifting(1.05))
-    assert throughput(calibrated(within, 0.40)).verdict is Verdict.SAME
+def test_secondary_metrics_are_corrected_for_all_of_them_together() -> None:
+    def draft(metric: str, half: float) -> Draft:
+        estimate = Estimate(1.1, 1.1 * math.exp(-half), 1.1 * math.exp(half))
+        return Draft(
+            scenario="hello", load="closed-4", metric=metric, baseline=A, candidate=B,
+            estimate=estimate, rounds=6, valid=True, overloaded=False, family=Family.ANSWERS,
+            is_secondary=metric != "throughput_rps",
+        )  # fmt: skip
+
+    run = FakeRun(hello_plan(), drifting(2.0)).record
+    # An interval that just excludes 1: enough for one comparison, and too little for three.
+    alone = with_verdicts([draft("cpu_us_per_request", 0.09)], run)
+    assert alone[0].verdict is Verdict.SLOWER
+    beside = [draft(name, 0.09) for name in ("latency_p50_ms", "latency_p99_ms")]
+    throughput, cpu, *_ = with_verdicts(
+        [draft("throughput_rps", 0.09), draft("cpu_us_per_request", 0.09), *beside], run
+    )
+    assert throughput.verdict is Verdict.FASTER
+    assert cpu.verdict is Verdict.INCONCLUSIVE
 
 
 def test_idle_users_make_a_cell_invalid() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.analysis.cells import summarise
-from harness.analysis.comparisons import Draft, compare, noise_band, with_verdicts
+from harness.analysis.comparisons import Draft, compare, with_verdicts
 from harness.analysis.figures import round_figures
 from harness.analysis.percentiles import Pool
 from harness.models import Analysis, CellKey, CellRound, CellSummary, RunRecord, Samples
@@ -18,7 +18,7 @@ def analyse(
     """Derive summaries, gates, comparisons and verdicts of a run, be it complete or cut off.
 
     Args:
-        run: plan and journal. If the run has a calibration, its noise floors widen the bands.
+        run: plan and journal.
         read_samples: returns the samples of a cell and round.
     """
     stacks = {stack.label: stack for stack in run.plan.stacks}
@@ -64,7 +64,6 @@ def analyse(
         run=run,
         cells=tuple(summaries),
         comparisons=with_verdicts(drafts, run),
-        noise_floor=noise_band("throughput_rps", run.calibration),
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
     )

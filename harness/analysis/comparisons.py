@@ -12,7 +12,6 @@ from harness.analysis.figures import RoundFigures
 from harness.analysis.percentiles import Pool, confidence_of
 from harness.models import (
     BlockPlan,
-    Calibration,
     Comparison,
     Contrast,
     Estimate,
@@ -37,6 +36,7 @@ class Draft:
     valid: bool
     overloaded: bool  # a latency, and one of the two stacks could not keep up with the schedule
     family: Family
+    is_secondary: bool
 
     @property
     def comparable(self) -> bool:
@@ -106,6 +106,7 @@ def compare(
             valid=valid and not math.isnan(estimate.value),
             overloaded=overloaded and metric.startswith("latency_"),
             family=contrast.family,
+            is_secondary=metric != block.headline,
         )
         for metric, estimate in estimates.items()
     ]
@@ -114,11 +115,12 @@ def compare(
 def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, ...]:
     """Turn drafts into comparisons, in the same order.
 
-    Comparisons of the same metric and family are corrected together for how many they are.
+    The headline metrics of a family are corrected together for how many they are. So are all of
+    its other metrics, which do not weaken the headlines.
     """
-    families: dict[tuple[str, Family], list[Draft]] = defaultdict(list)
+    families: dict[tuple[Family, bool], list[Draft]] = defaultdict(list)
     for draft in drafts:
-        families[draft.metric, draft.family].append(draft)
+        families[draft.family, draft.is_secondary].append(draft)
     verdicts: dict[Draft, Verdict] = {}
     for members in families.values():
         verdicts |= _verdicts_of_family(members, run)
@@ -133,18 +135,13 @@ def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, 
             ci_low=draft.estimate.low,
             ci_high=draft.estimate.high,
             rounds=draft.rounds,
-            noise_floor=noise_band(draft.metric, run.calibration),
+            same_within=run.plan.same_within,
             verdict=verdicts[draft],
             family=draft.family,
+            is_secondary=draft.is_secondary,
         )
         for draft in drafts
     )
-
-
-def noise_band(metric: str, calibration: Calibration | None) -> float:
-    """Half width of the band of ratios that decide nothing on this machine: at least 3 %."""
-    floors = calibration.noise_floor if calibration else {}
-    return max(stats.SMALLEST_BAND, floors.get(metric, 0.0))
 
 
 def _verdicts_of_family(family: Sequence[Draft], run: RunRecord) -> dict[Draft, Verdict]:
@@ -158,7 +155,7 @@ def _verdicts_of_family(family: Sequence[Draft], run: RunRecord) -> dict[Draft, 
     for draft, p_value in zip(comparable, p_values, strict=True):
         verdicts[draft] = stats.verdict(
             draft.estimate,
-            band=noise_band(draft.metric, run.calibration),
+            band=run.plan.same_within,
             rounds=draft.rounds,
             more_is_better=draft.metric == "throughput_rps",
             significant=p_value < 1 - confidence,

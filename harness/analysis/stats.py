@@ -26,10 +26,6 @@ CONFIDENCE = 0.95
 #: spreads that are small by luck, so a nominal 95 % would contain the true value in only 91 to
 #: 94 % (tests/test_simulation.py).
 STOPPED_CONFIDENCE = 0.975
-#: Differences below this are too small to base a decision on, however well they are measured.
-SMALLEST_BAND = 0.03
-#: A difference that may be larger than this is never called `same`, however noisy the machine.
-LARGEST_SAME = 0.10
 
 
 # ---------------------------------------------------------------------- throughput
@@ -254,22 +250,21 @@ def verdict(
 ) -> Verdict:
     """Return the verdict on a ratio.
 
-    - `same`: the interval lies inside the noise band, or inside ±10 % if the band is wider.
+    - `same`: the interval lies inside the band.
     - `faster` or `slower`: the ratio lies outside the band, the interval excludes 1, and the
       difference is still significant after the correction for the family.
     - `inconclusive`: anything else, and any ratio of too few rounds.
 
     Args:
         estimate: candidate ÷ baseline.
-        band: half width of the noise band: 0.03 means 1/1.03 to 1.03.
+        band: what is too small to matter: 0.03 means 1/1.03 to 1.03.
         rounds: the number of rounds that the estimate is based on.
         more_is_better: whether a ratio above 1 is good for the candidate.
         significant: whether the corrected p-value is small enough.
     """
     if rounds < ROUNDS_FOR_A_VERDICT or math.isnan(estimate.low):
         return Verdict.INCONCLUSIVE
-    same_band = min(band, LARGEST_SAME)
-    if estimate.low >= 1 / (1 + same_band) and estimate.high <= 1 + same_band:
+    if estimate.low >= 1 / (1 + band) and estimate.high <= 1 + band:
         return Verdict.SAME
     outside = estimate.value > 1 + band or estimate.value < 1 / (1 + band)
     excludes_one = estimate.low > 1 or estimate.high < 1

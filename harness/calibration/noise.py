@@ -1,7 +1,8 @@
-"""Plans a comparison of a stack with itself, and derives the machine's noise floors from it.
+"""Plans a comparison of a stack with itself, and derives what the machine can tell apart.
 
 The noise floor of a metric is the distance from 1 to the further end of the 95 % interval of the
-A/A ratio. A smaller difference may be noise on this machine. The functions are pure.
+A/A ratio: so far apart may two equal stacks seem after that many rounds. It decides no verdict,
+because a run's own intervals say what that run can tell apart. The functions are pure.
 """
 
 from __future__ import annotations

@@ -32,11 +32,11 @@ from harness.errors import EXIT_INVALID
 @out_option
 @json_option
 def command(seconds: float, stack: str, stacks_file: Path, out: Path, as_json: bool) -> None:
-    """Find this machine's noise floor: compare a stack with itself.
+    """Check that a stack does not differ from itself on this machine.
 
-    Also finds how many requests per second a load process can send, and what disturbs this
-    machine. The result is kept for this machine: later runs with the same --out call no
-    difference smaller than the noise floor faster or slower.
+    Also finds how small a difference can be told apart, how many requests per second a load
+    process can send, and what disturbs this machine. The result is kept for this machine, and
+    the reports of later runs with the same --out quote it.
 
     \b
     Exit codes: 0 kept, 1 the comparison was not valid (nothing is kept),

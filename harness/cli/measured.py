@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from harness.cli.output import print_json, print_tables
 from harness.errors import EXIT_INVALID, BadInput
-from harness.models import Analysis
+from harness.models import Analysis, RunRecord
 
 
 @contextmanager
@@ -42,11 +43,19 @@ def keeping(folder: Path, *, remove_empty: bool = True, resumable: bool = True) 
         raise
 
 
-def write_and_print_report(folder: Path, *, as_json: bool) -> None:
-    """Make tables, charts and page from a run's raw data; exit with 1 if a cell is invalid."""
+def write_and_print_report(
+    folder: Path, *, as_json: bool, same_within: float | None = None
+) -> None:
+    """Make tables, charts and page from a run's raw data; exit with 1 if a cell is invalid.
+
+    Args:
+        folder: The run's.
+        as_json: Whether to print JSON rather than tables.
+        same_within: What is too small a difference to matter; None: as the run was begun with.
+    """
     from harness import report, store
 
-    analysis = _write_report(folder)
+    analysis = _write_report(folder, same_within)
     page = folder / "report" / "index.html"
     if as_json:
         print_json({"run": str(folder), "report": str(page), **store.analysis_as_json(analysis)})
@@ -57,14 +66,28 @@ def write_and_print_report(folder: Path, *, as_json: bool) -> None:
         sys.exit(EXIT_INVALID)
 
 
-def _write_report(folder: Path) -> Analysis:
+def _write_report(folder: Path, same_within: float | None) -> Analysis:
     from harness import report, store
     from harness.analysis.analyse import analyse
 
     record = store.read_run(folder)
+    if same_within is not None:
+        record = _judged_within(record, same_within)
     if not record.rounds:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     store.write_tables(folder, analysis)
     store.write_report(folder / "report", report.render(analysis))
     return analysis
+
+
+def _judged_within(record: RunRecord, same_within: float) -> RunRecord:
+    """The record with another difference that is too small to matter, and a note that says so."""
+    begun_with = record.plan.same_within
+    note = (
+        f"this report calls differences within ±{same_within:.3g} too small to matter, as "
+        f"'--same' asked; the run was begun with ±{begun_with:.3g}"
+    )
+    plan = replace(record.plan, same_within=same_within)
+    notes = record.notes if same_within == begun_with else (*record.notes, note)
+    return replace(record, plan=plan, notes=notes)

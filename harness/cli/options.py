@@ -67,6 +67,19 @@ def _draw_seed() -> int:
     return secrets.randbelow(1_000_000)
 
 
+def same_option(default: float | None, otherwise: str) -> Callable[[F], F]:
+    """`--same`: the difference that is too small to matter."""
+    return click.option(
+        "--same",
+        "same_within",
+        type=Percent(),
+        default=default,
+        metavar="P",
+        help="Difference that is too small to matter to you, such as 3%: an interval within ±P is "
+        f"called the same ({otherwise}).",
+    )
+
+
 class Name(click.ParamType[str]):
     """A name; an environment variable may hold several, with blanks or commas between them."""
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 
 from harness.cli.measured import write_and_print_report
-from harness.cli.options import Command, json_option, out_option
+from harness.cli.options import Command, json_option, out_option, same_option
 
 
 @click.command(cls=Command)
 @click.argument("run_name", metavar="[RUN]", required=False)
+@same_option(None, "default: as the run was begun with")
 @out_option
 @json_option
-def command(run_name: str | None, out: Path, as_json: bool) -> None:
+def command(run_name: str | None, same_within: float | None, out: Path, as_json: bool) -> None:
     """Write the report of a run again, from its raw data.
 
     RUN is a folder, or the name of a run below --out (default: the newest run). No server is
@@ -27,7 +28,12 @@ def command(run_name: str | None, out: Path, as_json: bool) -> None:
     \b
     Example:
       twinbench report results/20260101-120000-quick
+      twinbench report --same 1%
     """
     from harness import store
+    from harness.planning.options import RunOptions
 
-    write_and_print_report(store.find_run(out, run_name), as_json=as_json)
+    if same_within is not None:
+        RunOptions(same_within=same_within)  # refuses what makes no sense
+    folder = store.find_run(out, run_name)
+    write_and_print_report(folder, as_json=as_json, same_within=same_within)

@@ -14,11 +14,12 @@ from harness.cli.options import (
     as_record,
     json_option,
     out_option,
+    same_option,
     seed_option,
     stacks_file_option,
 )
 from harness.errors import BadInput
-from harness.models import Arrivals, Plan
+from harness.models import SAME_WITHIN, Arrivals, Plan
 from harness.planning.options import DEFAULT_PROFILE, PROFILES, RunOptions
 
 #: Options that `--resume` leaves any use for; a run that was begun has its plan.
@@ -92,6 +93,7 @@ _BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
     help="Stop measuring a scenario when its intervals are narrower than ±P, such as 3% "
     "(default: measure every round).",
 )
+@same_option(SAME_WITHIN, f"default: {SAME_WITHIN:.0%}")
 @click.option(
     "--generators",
     type=int,

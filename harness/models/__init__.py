@@ -39,6 +39,7 @@ from harness.models.measured import (
 )
 from harness.models.plan import (
     ROUNDS_FOR_A_VERDICT,
+    SAME_WITHIN,
     Arrivals,
     BlockKey,
     BlockPlan,
@@ -61,6 +62,7 @@ from harness.models.samples import Samples
 __all__ = [
     "OTHER_CORES",
     "ROUNDS_FOR_A_VERDICT",
+    "SAME_WITHIN",
     "SERVER_CORES",
     "Analysis",
     "Arrivals",

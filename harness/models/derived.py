@@ -168,14 +168,20 @@ class Comparison:
     ci_low: float
     ci_high: float
     rounds: int
-    noise_floor: float  # half width of the band around 1 that counts as noise: 0.03 is ±3 %
+    same_within: float  # what the reader calls too small to matter: 0.03 is ±3 %
     verdict: Verdict
-    family: Family  # the comparisons that the verdict was corrected with
+    family: Family  # the comparisons that the verdict was corrected with …
+    is_secondary: bool = False  # … of which headline metrics and the others are corrected apart
 
     @property
     def block(self) -> BlockKey:
         """The scenario and load that both stacks were measured with."""
         return BlockKey(self.scenario, self.load)
+
+    @property
+    def family_name(self) -> str:
+        """As in the `family` column: `answers`, or `answers: secondary`."""
+        return f"{self.family}: secondary" if self.is_secondary else str(self.family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,6 @@ class Analysis:
     run: RunRecord
     cells: tuple[CellSummary, ...]  # in the plan's order
     comparisons: tuple[Comparison, ...]
-    noise_floor: float  # the band for throughput; other metrics: in their comparisons
     idle_core_share: float  # largest share of a core that one idle stack used
     harness_core_share: float  # largest share of a core that metering and turn-taking took
 

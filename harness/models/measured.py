@@ -159,7 +159,7 @@ class Calibration:
     machine: str  # environment.fingerprint: figures of one machine say nothing of another
     made: str  # ISO 8601, UTC
     rounds: int
-    #: Metric -> half width of the band in which A and A can't be told apart: 0.03 is ±3 %.
+    #: Metric -> how far A ÷ A may be from 1, by its interval: 0.03 is ±3 %. It decides no verdict.
     noise_floor: Mapping[str, float]
     ceiling_rps: Mapping[str, float]  # connections -> requests/s of one load process, no-op server
 

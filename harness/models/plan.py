@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 #: Fewer rounds give an interval, but no verdict.
 ROUNDS_FOR_A_VERDICT = 5
+#: Differences below this are too small to base a decision on, unless the reader says otherwise.
+SAME_WITHIN = 0.03
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -291,4 +293,5 @@ class Plan:
     upstream_latency: str  # "constant:50" or "lognormal:50:0.5", in ms
     generators: int = 1  # load processes, each on a core of its own if there are enough
     pacing: str = "as planned"  # which pacing decides the rounds; see measuring.pacing
+    same_within: float = SAME_WITHIN  # differences below this are too small to matter: 0.03 is ±3 %
     precision: float | None = None  # ± share below which an interval is narrow enough; None: any

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import BadInput, BadOption
-from harness.models import Arrivals, Profile
+from harness.models import SAME_WITHIN, Arrivals, Profile
 
 PROFILES: Mapping[str, Profile] = {
     # For tests and a first look: two rounds give no verdict.
@@ -47,6 +47,7 @@ class RunOptions:
     rounds: int | None = None  # None: the profile's
     slice_s: float | None = None  # None: the scenario's
     generators: int = 1  # load processes
+    same_within: float = SAME_WITHIN  # differences below this are too small to matter: 0.03 is ±3 %
     precision: float | None = None  # stop once intervals are narrower than ± this: 0.03 is ±3 %
     ladder: bool | None = None  # None: as the profile says, unless stacks are chosen
     workers: int = 1  # worker processes of each server
@@ -77,6 +78,8 @@ class RunOptions:
             raise BadOption("--generators", self.generators, advice)
         if self.precision is not None and not 0.001 <= self.precision <= 0.5:
             raise BadOption("--precision", f"{self.precision:.2%}", "give 0.1% to 50%")
+        if not 0.001 <= self.same_within <= 0.5:
+            raise BadOption("--same", f"{self.same_within:.2%}", "give 0.1% to 50%")
         if self.rounds is not None and not 1 <= self.rounds <= _MAX_ROUNDS:
             advice = f"give 1 to {_MAX_ROUNDS:,} rounds (5 for a verdict)"
             raise BadOption("--rounds", self.rounds, advice)

@@ -100,6 +100,7 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
         workers=options.workers,
         upstream_latency=options.upstream_latency,
         generators=options.generators,
+        same_within=options.same_within,
         precision=options.precision,
     )
 

@@ -10,8 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.stats import LARGEST_SAME, SMALLEST_BAND
-from harness.models import Analysis, Calibration, Finding, Level
+from harness.models import Analysis, Calibration, Finding, Level, Verdict
 from harness.report import formats
 from harness.report.metrics import COMPARED
 
@@ -59,14 +58,14 @@ def calibrated(
     run: Path,
     file: Path | None,
 ) -> RenderableType:
-    """The noise floor and what it means, or why there is none; then what disturbed."""
+    """Whether the stack equals itself, or why that is unknown; then what disturbed."""
     stack = analysis.run.plan.stacks[0].name
     rounds = formats.plural(len(analysis.run.rounds), "round")
     head = f"{stack} against itself, {rounds} in {formats.duration(seconds)}"
     if calibration is None:
         body = _why_not(analysis)
     else:
-        body = [_floors(analysis, calibration), *_meaning(calibration)]
+        body = [_floors(analysis, calibration), *_meaning(analysis, calibration)]
     kept = f"Saved for this machine: {file}" if file else "No calibration was saved."
     return Group(
         Text(head, "bold"),
@@ -83,7 +82,7 @@ def _floors(analysis: Analysis, calibration: Calibration) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("A ÷ A [95 %]", no_wrap=True)
-    table.add_column("Noise floor", justify="right", no_wrap=True)
+    table.add_column("Resolution", justify="right", no_wrap=True)
     for made in analysis.comparisons:
         if made.metric in calibration.noise_floor:
             interval = formats.ratio_interval(made.ratio, made.ci_low, made.ci_high)
@@ -95,41 +94,30 @@ def _floors(analysis: Analysis, calibration: Calibration) -> Table:
     return table
 
 
-def _meaning(calibration: Calibration) -> list[Text]:
-    """What the floors do to the verdicts of this machine's runs."""
-    smallest = formats.percent(SMALLEST_BAND)
-    wide = {
-        COMPARED[metric].name: floor
-        for metric, floor in calibration.noise_floor.items()
-        if floor > SMALLEST_BAND
-    }
-    if not wide:
+def _meaning(analysis: Analysis, calibration: Calibration) -> list[Text]:
+    """Whether the stack was found equal to itself, and how small a difference can be told apart."""
+    winners = [
+        COMPARED[made.metric].name
+        for made in analysis.comparisons
+        if made.verdict in (Verdict.FASTER, Verdict.SLOWER)
+    ]
+    if winners:
         return [
             Text(
-                f"Two equal stacks differ by less than ±{smallest} on this machine, and verdicts "
-                "never rest on less than that anyway."
+                f"The stack differs from itself in {formats.listing(winners)}, which chance does in "
+                "about one calibration of twenty. If it happens again, don't believe the intervals "
+                "of this machine's runs: see twinbench doctor.",
+                "bold red",
             )
         ]
-    floors = formats.listing(
-        [f"±{formats.percent(floor)} for {name}" for name, floor in wide.items()]
-    )
-    lines = [
+    widest = max(calibration.noise_floor.values(), default=0.0)
+    return [
         Text(
-            "Smaller differences may be noise on this machine: from now on, its runs call a stack "
-            f"'faster' or 'slower' only beyond {floors}, instead of ±{smallest}."
+            "The stack was not found to differ from itself, as it should be. In "
+            f"{formats.plural(calibration.rounds, 'round')}, this machine can't tell apart what "
+            f"differs by less than about ±{formats.percent(widest)}. More rounds can."
         )
     ]
-    if any(floor > LARGEST_SAME for floor in wide.values()):
-        lines.append(
-            Text(
-                f"Stacks are called the 'same' within ±{formats.percent(LARGEST_SAME)} at most, "
-                "however noisy the machine is."
-            )
-        )
-    lines.append(
-        Text("A longer calibration lowers the floor, and more --rounds narrow a run's intervals.")
-    )
-    return lines
 
 
 def _why_not(analysis: Analysis) -> list[RenderableType]:

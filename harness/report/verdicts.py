@@ -28,7 +28,11 @@ MARKS: Mapping[Verdict, Mark] = {
         "▼", "bold red", ("#9a3412", "#fdece2"), ("#f5b48f", "#46261a"), "slower", "#c4513a"
     ),
     Verdict.SAME: Mark(
-        "=", "dim", ("#3d4853", "#eceff2"), ("#cdd5dd", "#2d353e"), "same: inside the noise"
+        "=",
+        "dim",
+        ("#3d4853", "#eceff2"),
+        ("#cdd5dd", "#2d353e"),
+        "same: any difference is too small to matter",
     ),
     Verdict.INCONCLUSIVE: Mark(
         "?", "yellow", ("#735500", "#fbf1cf"), ("#ecd27c", "#3d3413"), "inconclusive: too uncertain"

@@ -20,7 +20,7 @@ SUMMARY_COLUMNS = (
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
-    "rounds", "noise_floor", "verdict", "family",
+    "rounds", "same_within", "verdict", "family",
 )  # fmt: skip
 
 
@@ -53,7 +53,12 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
 def comparison_rows(analysis: Analysis) -> list[dict[str, Any]]:
     """Rows of comparisons.csv."""
     return [
-        {column: _known(getattr(comparison, column)) for column in COMPARISON_COLUMNS}
+        {
+            column: comparison.family_name
+            if column == "family"
+            else _known(getattr(comparison, column))
+            for column in COMPARISON_COLUMNS
+        }
         for comparison in analysis.comparisons
     ]
 

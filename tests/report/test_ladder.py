@@ -139,7 +139,7 @@ def test_a_step_without_a_verdict_is_muted_and_said_to_be_so(
         MARKS[Verdict.FASTER].bar,
     )
     words = MARKS[verdict].step
-    assert ("inside the noise" in words) == (verdict is Verdict.SAME)
+    assert ("too small to matter" in words) == (verdict is Verdict.SAME)
     assert ("too uncertain" in words) == (verdict is Verdict.INCONCLUSIVE)
     assert caption(analysis, "waterfall").alt.count(words) == 6
 
@@ -150,7 +150,7 @@ def test_only_steps_with_a_verdict_account_for_the_total(climbed: tuple[Analysis
     assert "fastapi-uvicorn served 0.221" in total.text
     assert "handlers (def → async def)" in total.text
     assert "client" not in total.text
-    assert noise.text.startswith("Inside the noise: server (granian → uvicorn)")
+    assert noise.text.startswith("Too small to matter: server (granian → uvicorn)")
     assert unknown.text.startswith("Too uncertain to attribute: client (requests")
     assert beyond.text.startswith("Beyond fastapi-uvicorn: client (httpx → aiohttp)")
     assert unused.text.startswith("No step of its own in this scenario: validation and driver.")
@@ -164,7 +164,7 @@ def test_each_scenarios_steps_are_told_in_one_paragraph_of_the_summary(
     section = (folder / "summary.md").read_text().split("step by step")[1].split("## ")[0]
     (told,) = (line for line in section.splitlines() if line.startswith("- "))
     assert told.startswith("- In weather, ")
-    assert "Inside the noise: " in told
+    assert "Too small to matter: " in told
     assert "No step of its own in this scenario" in told
 
 

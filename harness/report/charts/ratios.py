@@ -63,7 +63,7 @@ def caption(view: View) -> Caption:
         reading=(
             f"{of_headlines(view.parts, _READING)} The line through a mark is the 95 % interval. A "
             "winner is named only where the line stays clear of 1 × and the mark lies outside the "
-            "grey noise band; hollow marks are comparisons without one."
+            "grey band, which is too small a difference to matter; hollow marks are comparisons without one."
         ),
         alt=as_alt(_facts(view.parts)),
     )
@@ -166,7 +166,7 @@ def draw(view: View, caption: Caption) -> Sheet:
         sheet.write(MARGIN_IN, y, heading[0].upper() + heading[1:], color=QUIET, weight="bold")
         sheet.rule(top + ROW_IN * (line + 0.98))
         line += 1
-        _noise_bands(axes, line, group)
+        _bands(axes, line, group)
         named = ""
         for part, pair, comparison in group:
             y = top + ROW_IN * (line + 0.5)
@@ -209,7 +209,7 @@ def _pair_words(view: View, pair: Pair) -> str:
 
 
 def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
-    widest = max(comparison.noise_floor for comparison in comparisons)
+    widest = max(comparison.same_within for comparison in comparisons)
     shown = [1 / (1 + 2 * widest), 1 + 2 * widest]
     for comparison in comparisons:
         if has_ratio(comparison):
@@ -227,10 +227,10 @@ def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
     axes.axvline(1, color=QUIET, lw=1, zorder=1)
 
 
-def _noise_bands(axes: Axes, first_line: int, rows: Sequence[_Row]) -> None:
+def _bands(axes: Axes, first_line: int, rows: Sequence[_Row]) -> None:
     """The band of each row's own metric; the first reaches over the group's heading."""
     for place, row in enumerate(rows):
-        edge = 1 + row.comparison.noise_floor
+        edge = 1 + row.comparison.same_within
         top = first_line + place
         span = [top - (place == 0), top + 1]
         axes.fill_betweenx(span, 1 / edge, edge, color=BAND, lw=0, zorder=0.5)
@@ -260,11 +260,10 @@ def _ratio_ticks(low: float, high: float) -> list[float]:
 def _legend_above(
     sheet: Sheet, axes: Axes, left_in: float, width_in: float, rows: Sequence[_Row]
 ) -> None:
-    """Names the noise band, and what left and right of it mean where there is room to say."""
+    """Names the band, and what left and right of it mean where there is room to say."""
     low, high = axes.get_xlim()
     parity_x = left_in + width_in * math.log(1 / low) / math.log(high / low)
-    floors = sorted({row.comparison.noise_floor for row in rows})
-    band = f"noise ±{' or '.join(map(formats.percent, floors))}"
+    band = f"same within ±{formats.percent(rows[0].comparison.same_within)}"
     directions = {(row.part.headline.below, row.part.headline.above) for row in rows}
     below, above = directions.pop() if len(directions) == 1 else ("less", "more")
     aside = text_in(band) / 2 + 0.15

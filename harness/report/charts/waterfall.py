@@ -47,7 +47,7 @@ from harness.report.words.ratios import figure_words
 
 _LOWEST = "start"
 _VERDICT_IN = 1.3
-_VERDICTS: Mapping[Verdict, str] = {Verdict.SAME: "same (noise)"}
+_VERDICTS: Mapping[Verdict, str] = {Verdict.SAME: "same"}
 _MOST_BESIDE = 2  # how far intervals of too few rounds may push the bars together
 _LEAST_SPAN = 1.6  # of the axis: a step of a few percent is to look like one
 
@@ -74,7 +74,7 @@ def caption(view: View) -> Caption:
             "Each bar begins where the one above it ends: two stacks that differ in what the row "
             "names, and in whatever has no step of its own here. "
             f"{of_headlines(parts, _READING)} Equal ratios have equal lengths, so the bars add up "
-            "to the total. A grey bar names no cause: the step is inside the noise, or too "
+            "to the total. A grey bar names no cause: the step is too small to matter, or too "
             "uncertain to attribute. An arrowhead says that an interval goes on beyond the "
             "drawing. What stands below the total goes on from FastAPI as it is commonly run."
         ),

@@ -129,7 +129,7 @@ def _what_decides(view: View) -> Iterator[Finding]:
 
 
 def _note(view: View) -> str:
-    words = f"{view.rounds_words}, noise floor ±{formats.percent(view.analysis.noise_floor)}"
+    words = f"{view.rounds_words}; the same within ±{formats.percent(view.plan.same_within)}"
     if MEDIAN in view.headlines:
         loads = dict.fromkeys(part.load for part in view.measured_parts)
         words = f"{'; '.join(loads)}; {words}; latency and lag in ms, from the intended start"

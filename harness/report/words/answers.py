@@ -110,7 +110,7 @@ def _group_words(part: Part, verdict: Verdict, baseline: str) -> str:
         case Verdict.SLOWER:
             return f"{metric.worse()} than {baseline}"
         case Verdict.SAME:
-            return f"{metric.same} as {baseline}, within the noise"
+            return f"{metric.same} as {baseline}, but for a difference too small to matter"
         case _:
             return (
                 f"can't be told from {baseline} yet by their {metric.name}, and more rounds would "

@@ -19,7 +19,7 @@ LADDER_NOTE = (
     "of the ratio itself, and as uncertain as its interval is wide."
 )
 _UNSHARED: Mapping[Verdict, str] = {
-    Verdict.SAME: "Inside the noise",
+    Verdict.SAME: "Too small to matter",
     Verdict.INCONCLUSIVE: "Too uncertain to attribute",
     Verdict.OVERLOADED: "Not known, because a stack is overloaded",
     Verdict.INVALID: "Not known, because a measurement is invalid",

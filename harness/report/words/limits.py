@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from harness.analysis.stats import SMALLEST_BAND
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     Calibration,
@@ -16,8 +15,9 @@ from harness.models import (
     Stack,
 )
 from harness.report import formats
+from harness.report.metrics import COMPARED
 from harness.report.view import ROUNDS_FOR_AN_INTERVAL, View
-from harness.report.words.method import noise_bands, services_brought, services_started
+from harness.report.words.method import services_brought, services_started
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 #: Servers have one, load and services at least another.
@@ -82,7 +82,7 @@ def _limits(view: View) -> Iterator[str]:
         )
     yield from _too_few_rounds(view)
     yield from _invalid(view)
-    yield _noise(view, run.calibration)
+    yield _noise(run.calibration)
     if any(part.plan.load.is_open for part in view.parts):
         yield (
             "Under open load the schedule decides how many requests are served: the figures say "
@@ -146,19 +146,22 @@ def _invalid(view: View) -> Iterator[str]:
         )
 
 
-def _noise(view: View, calibration: Calibration | None) -> str:
-    """Says where the noise floor comes from."""
-    smallest = formats.percent(SMALLEST_BAND)
+def _noise(calibration: Calibration | None) -> str:
+    """Says whether anybody checked that this machine finds no difference where there is none."""
     if calibration is None:
         return (
-            f"The noise floor is the method's default of ±{smallest}; this machine's own is not "
-            "known. Measure it once with twinbench calibrate."
+            "Whether a stack equals itself on this machine was not checked before. Check it once "
+            "with twinbench calibrate."
         )
+    floors = [
+        f"±{formats.percent(calibration.noise_floor[key])} ({metric.name})"
+        for key, metric in COMPARED.items()
+        if key in calibration.noise_floor
+    ]
     return (
-        f"The noise floor is this machine's own, {noise_bands(view)}: twinbench calibrate measured "
-        f"a stack against itself on {_day(calibration.made)} in "
-        f"{formats.plural(calibration.rounds, 'round')}. Smaller differences may be noise on this "
-        f"machine, and below ±{smallest} none is worth a decision."
+        f"twinbench calibrate measured a stack against itself on {_day(calibration.made)} in "
+        f"{formats.plural(calibration.rounds, 'round')}, and found it equal to itself within "
+        f"{formats.listing(floors)}."
     )
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.analysis.stats import LARGEST_SAME
 from harness.models import ROUNDS_FOR_A_VERDICT, Load, Measures, Placement, RunRecord
 from harness.report import formats
-from harness.report.metrics import COMPARED
 from harness.report.view import View, load_words
 
 #: What a scenario needs, as run.json's environment has it too -> what the report calls it.
@@ -49,6 +47,7 @@ def method(view: View) -> tuple[str, ...]:
 
 def _method(view: View) -> Iterator[str]:
     run, plan = view.run, view.plan
+    same = formats.percent(plan.same_within)
     yield (
         f"The run has {formats.plural(view.rounds, 'round')}{_of_plan(view)}. Each round starts "
         f"every stack afresh, with {formats.plural(plan.workers, 'worker process', 'es')}, because "
@@ -65,9 +64,9 @@ def _method(view: View) -> Iterator[str]:
         "95 % intervals over rounds. Requests and slices are never treated as independent repeats."
     )
     yield (
-        f"The verdict is “same” if the interval lies within {_same_bands(view)}. It is “faster” or "
+        f"The verdict is “same” if the interval lies within ±{same}, which is too small a difference to matter. It is “faster” or "
         "“slower” if the interval excludes 1, still does once all comparisons of the metric are "
-        f"corrected for together (Holm), and the ratio lies outside {noise_bands(view)}. "
+        f"corrected for together (Holm), and the ratio lies outside ±{same}. "
         f"Otherwise, or with fewer than {ROUNDS_FOR_A_VERDICT} rounds, it is “inconclusive”."
     )
     yield from _families(view)
@@ -174,27 +173,6 @@ def _families(view: View) -> Iterator[str]:
             "Comparisons under a scenario's further loads are corrected for together, apart from "
             "those under its first load, which they do not weaken."
         )
-
-
-def noise_bands(view: View) -> str:
-    """As in `±3 %`, or with a band for each metric where they differ."""
-    floors = {made.metric: made.noise_floor for made in view.analysis.comparisons}
-    if len(set(floors.values())) < 2:
-        return f"±{formats.percent(next(iter(floors.values()), view.analysis.noise_floor))}"
-    return formats.listing(
-        [
-            f"±{formats.percent(floors[key])} ({metric.name})"
-            for key, metric in COMPARED.items()
-            if key in floors
-        ]
-    )
-
-
-def _same_bands(view: View) -> str:
-    floors = [made.noise_floor for made in view.analysis.comparisons]
-    if max(floors or [view.analysis.noise_floor]) <= LARGEST_SAME:
-        return noise_bands(view)
-    return f"{noise_bands(view)}, but never beyond ±{formats.percent(LARGEST_SAME)}"
 
 
 def _placed(placement: Placement, services: Sequence[str]) -> str:

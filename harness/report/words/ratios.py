@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from harness.analysis.stats import LARGEST_SAME
 from harness.models import ROUNDS_FOR_A_VERDICT, Comparison, Verdict
 from harness.report import formats
 from harness.report.metrics import Metric
@@ -38,10 +37,10 @@ def compared(part: Part, pair: Pair, comparison: Comparison) -> str:
         case Verdict.FASTER | Verdict.SLOWER:
             return f"{ratio_clause(metric, pair, comparison, part)}."
         case Verdict.SAME:
-            within = formats.percent(same_within(comparison.noise_floor))
+            within = formats.percent(comparison.same_within)
             return (
                 f"{candidate} and {baseline} {metric.same}: {figure_words(comparison)} lies within "
-                f"the noise of ±{within}."
+                f"±{within}, which is too small a difference to matter."
             )
         case Verdict.INCONCLUSIVE:
             unclear = "no verdict yet" if _is_short(comparison) else "no clear difference"
@@ -72,11 +71,6 @@ def overloaded_stacks(part: Part, pair: Pair) -> str:
     return formats.listing(phrases) or "a stack is overloaded"
 
 
-def same_within(band: float) -> float:
-    """However wide the band, no difference beyond this is called `same`."""
-    return min(band, LARGEST_SAME)
-
-
 def why_inconclusive(comparison: Comparison) -> str:
     """What keeps a comparison from a verdict, and what would help."""
     if comparison.rounds < ROUNDS_FOR_A_VERDICT:
@@ -86,23 +80,14 @@ def why_inconclusive(comparison: Comparison) -> str:
         )
     if not has_interval(comparison):
         return "it has no interval, which more rounds would give it"
-    band = f"±{formats.percent(comparison.noise_floor)}"
-    low, high = 1 / (1 + comparison.noise_floor), 1 + comparison.noise_floor
-    if (
-        comparison.noise_floor > LARGEST_SAME
-        and low <= comparison.ci_low <= comparison.ci_high <= high
-    ):
-        return (
-            f"the interval lies within this machine's noise of {band}, which is too wide to call "
-            f"anything beyond ±{formats.percent(LARGEST_SAME)} the same; a quieter machine would "
-            "help"
-        )
+    band = f"±{formats.percent(comparison.same_within)}"
+    low, high = 1 / (1 + comparison.same_within), 1 + comparison.same_within
     if comparison.ci_low > high or comparison.ci_high < low:
         return (
-            f"the interval lies outside the noise of {band}, but not clearly enough once several "
+            f"the interval lies outside {band}, but not clearly enough once several "
             f"comparisons are corrected for together; {_more_rounds(comparison)}"
         )
-    return f"the interval lies partly within the noise of {band}; {_more_rounds(comparison)}"
+    return f"the interval lies partly within {band}; {_more_rounds(comparison)}"
 
 
 def _is_short(comparison: Comparison) -> bool:
@@ -115,11 +100,10 @@ def _more_rounds(comparison: Comparison) -> str:
         return "more rounds would help"
     centre = abs(math.log(comparison.ratio))
     half_width = (math.log(comparison.ci_high) - math.log(comparison.ci_low)) / 2
-    edge = math.log1p(comparison.noise_floor)
-    inner = math.log1p(same_within(comparison.noise_floor))
-    room = centre if centre > edge else inner - centre
+    edge = math.log1p(comparison.same_within)
+    room = centre if centre > edge else edge - centre
     if room <= 0:
-        return "the ratio lies on the edge of the noise, where more rounds may not settle it"
+        return "the ratio lies on the edge of what matters, where more rounds may not settle it"
     needed = math.ceil(comparison.rounds * (half_width / room) ** 2) + 1
     if needed > MOST_ROUNDS_WORTH_ASKING_FOR:
         return (

@@ -36,8 +36,8 @@ def _differs_from_itself(part: Part, stacks: Mapping[str, Stack]) -> Iterator[st
         if baseline and candidate and baseline.name == candidate.name and is_decided(comparison):
             yield (
                 f"In {part.where}, {baseline.name} differs from itself: "
-                f"{figure_words(comparison)}. The noise of this run is larger than its noise floor "
-                "says, so don't believe any of its ratios near 1."
+                f"{figure_words(comparison)}. Its intervals promise more than they keep, so "
+                "don't believe any of its ratios near 1."
             )
 
 
