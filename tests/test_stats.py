@@ -194,8 +194,18 @@ def test_a_small_difference_is_the_same_in_a_wider_band() -> None:
 
 
 def test_a_steady_trend_within_rounds_is_not_settled() -> None:
-    assert stats.settled([1.10, 1.11, 1.12, 1.10, 1.11], tolerance=0.05)[0] is False
+    assert not stats.trend([1.10, 1.11, 1.12, 1.10, 1.11], tolerance=0.05).settled
 
 
 def test_halves_that_differ_by_chance_are_settled() -> None:
-    assert stats.settled([1.2, 0.8, 1.1, 0.9, 1.15], tolerance=0.05)[0] is True
+    assert stats.trend([1.2, 0.8, 1.1, 0.9, 1.15], tolerance=0.05).settled
+
+
+def test_a_trend_is_said_to_be_found_from_where_it_would_be_found() -> None:
+    noise = np.array([0.04, -0.03, 0.02, -0.04, 0.01])
+    noise -= noise.mean()
+    smallest = stats.trend(list(np.exp(noise)), tolerance=0.01).smallest
+    assert smallest > 0.05
+    assert stats.trend(list(np.exp(noise) * (1 + 0.99 * smallest)), tolerance=0.01).settled
+    assert not stats.trend(list(np.exp(noise) * (1 + 1.01 * smallest)), tolerance=0.01).settled
+    assert stats.trend([1.001, 1.0, 0.999], tolerance=0.05).smallest == pytest.approx(0.05)

@@ -189,14 +189,15 @@ def settled(halves: Sequence[float]) -> GateResult:
             stacks. A machine that slows down meanwhile slows all stacks, and taking turns
             already makes up for that.
     """
-    ok, mean = stats.settled(halves, tolerance=MAX_HALVES_RATIO)
+    trend = stats.trend(halves, tolerance=MAX_HALVES_RATIO)
     figure = (
         "too few rounds to tell"
-        if math.isnan(mean)
-        else f"the second half of a round is {mean:.3f} × the first, compared with the other stacks"
+        if math.isnan(trend.mean)
+        else f"the second half of a round is {trend.mean:.3f} × the first, compared with the other "
+        f"stacks; less than {trend.smallest:.0%} could not be told from noise"
     )
     return GateResult(
-        "settled", ok, figure, f"within {MAX_HALVES_RATIO:.0%}, or within its own noise"
+        "settled", trend.settled, figure, f"within {MAX_HALVES_RATIO:.0%}, or within its own noise"
     )
 
 

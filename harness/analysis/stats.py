@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -123,8 +124,17 @@ def _half_width(logs: Floats, confidence: float = CONFIDENCE) -> float:
     return quantile * float(logs.std(ddof=1)) / math.sqrt(count)
 
 
-def settled(halves: Sequence[float], *, tolerance: float) -> tuple[bool, float]:
-    """Say whether the halves of the rounds agree, and return the geometric mean of their ratios.
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """How the second halves of rounds differ from the first."""
+
+    settled: bool
+    mean: float  # second ÷ first half, geometric mean over rounds; NaN if it can't be told
+    smallest: float  # the smallest difference that counts as one: 0.05 is 5 %; NaN likewise
+
+
+def trend(halves: Sequence[float], *, tolerance: float) -> Trend:
+    """Say whether the halves of the rounds agree, and how small a difference would be found.
 
     The halves disagree if the mean is further from 1 than `tolerance` and its 99.9 % interval
     excludes 1. On a noisy machine, either condition alone is met by chance. The confidence is high
@@ -136,10 +146,10 @@ def settled(halves: Sequence[float], *, tolerance: float) -> tuple[bool, float]:
     """
     logs = _logs(halves)
     if logs is None or len(logs) < 2:
-        return True, math.nan
+        return Trend(True, math.nan, math.nan)
     mean = float(logs.mean())
-    beyond = abs(mean) > math.log1p(tolerance) and abs(mean) > _half_width(logs, 0.999)
-    return not beyond, math.exp(mean)
+    bound = max(math.log1p(tolerance), _half_width(logs, 0.999))
+    return Trend(abs(mean) <= bound, math.exp(mean), math.expm1(bound))
 
 
 # --------------------------------------------------------------------- percentiles
