@@ -6,6 +6,9 @@ Format versions of run.json (`schema`), which the journal shares:
        but a run that was begun with it can't be resumed.
     3  a cell's key has its load: `plan.blocks` for `plan.cells`, `usage.load`, `order` names
        scenario and load; services by name in `services_cpu_s`; decisions in the journal.
+       It can be read, but a run that was begun with it can't be resumed.
+    4  slices of closed load count requests (`Slice.requests`, `think_ns`), not seconds; the plan says
+       what is too small a difference to matter (`same_within`).
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from harness.models import RunRecord
 from harness.store import journal
 from harness.store.atomic import replacing
 
-SCHEMA = 3
-_READABLE = (2, 3)
+SCHEMA = 4
+_READABLE = (2, 3, 4)
 
 
 def write_run(run: Path, record: RunRecord) -> None:
@@ -52,7 +55,7 @@ def read_run(run: Path) -> RunRecord:
     schema = value.get("schema") if isinstance(value, dict) else None
     if schema not in _READABLE:
         raise BadInput(
-            f"{path} has schema {schema}, this version reads {' and '.join(map(str, _READABLE))}: "
+            f"{path} has schema {schema}, this version reads {_READABLE[0]} to {SCHEMA}: "
             "measure again, or report it with the version that measured it"
         )
     try:
