@@ -24,5 +24,5 @@ class Errors(ScenarioUser):
     shortest_slice_s = 1.0
     settle_s = 0.1
     warmup_s = 0.2
-    ladder = ("server", "framework", "validation", "driver", "handlers")
+    ladder = ("server", "framework", "validation", "driver", "handlers", "collector")
     samples = contract.refused()

@@ -19,5 +19,5 @@ class Export(ScenarioUser):
     shortest_slice_s = 1.0
     settle_s = 0.08
     warmup_s = 0.2
-    ladder = ("server", "framework", "handlers")
+    ladder = ("server", "framework", "handlers", "collector")
     samples = (contract.export(),)

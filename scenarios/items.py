@@ -26,7 +26,7 @@ class Items(ScenarioUser):
     shortest_slice_s = 1.0
     settle_s = 0.1
     warmup_s = 0.3
-    ladder = ("server", "framework", "driver", "handlers")
+    ladder = ("server", "framework", "driver", "handlers", "collector")
     samples = (
         *(contract.search_items(category="books", min_price=p, max_price=p + 999) for p in _BANDS),
         *(contract.search_items(keyword="a", min_price=p, max_price=p + 299) for p in _BANDS),

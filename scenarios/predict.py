@@ -22,5 +22,6 @@ class Predict(ScenarioUser):
     shortest_slice_s = 1.0
     settle_s = 0.15
     warmup_s = 0.1
-    ladder = ("server", "framework")  # "handlers" changes nothing: this one is always a `def`
+    # "handlers" changes nothing: this one is always a `def`.
+    ladder = ("server", "framework", "collector")
     samples = tuple(contract.predict(number) for number in range(100))

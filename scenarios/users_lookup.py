@@ -25,7 +25,7 @@ class UsersLookup(ScenarioUser):
     shortest_slice_s = 1.0
     settle_s = 0.1
     warmup_s = 0.1
-    ladder = ("server", "framework", "handlers", "driver")
+    ladder = ("server", "framework", "handlers", "driver", "collector")
     samples = tuple(
         contract.lookup_user(number) for number in range(1, contract.SEEDED_USERS + 1, 20)
     )

@@ -119,6 +119,7 @@ class StepKind(enum.StrEnum):
     CLIENT = "client"
     HANDLERS = "handlers"
     DRIVER = "driver"
+    COLLECTOR = "collector"  # of garbage
 
 
 @dataclass(frozen=True, slots=True)
