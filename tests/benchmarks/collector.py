@@ -34,7 +34,7 @@ from harness.serving.servers import serving
 from tests.benchmarks import watched
 
 STACKS = ("flask-gthread", "flask-gthread-freeze", "fastapi-uvicorn", "fastapi-uvicorn-freeze")
-USERS = (1, 4, 16)
+USERS = (1, 16)
 MOST_USERS = max(USERS)
 REQUESTS = 4_000
 #: Until every request waits for a lock in the database.
