@@ -147,7 +147,7 @@ def main() -> None:
                 server = Server(targets[stack.label].url)
                 for row in rows(stack, server, database_url):
                     table.add_row(*row)
-    console = Console(width=100)  # also where no terminal says how wide it is
+    console = Console(width=110)  # also where no terminal says how wide it is
     console.print(table)
     for name, words in COLUMNS.items():
         console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
