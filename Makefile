@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install bench bench-generator bench-report compose test test-all test-compose check report clean
+.PHONY: install bench bench-generator bench-collector bench-report compose test test-all test-compose check report clean
 
 install: .venv/installed  ## install everything into .venv, from the lock file
 
@@ -12,6 +12,9 @@ bench: install  ## measure the core scenarios and draw the report (7 to 8 minute
 
 bench-generator: install  ## compare the load process with wrk and with Locust's own users (less than 3 minutes)
 	$(BIN)/python -m tests.benchmarks.generator
+
+bench-collector: install  ## show what the garbage collector does in both twins, and what gc.freeze() changes (2 minutes)
+	$(BIN)/python -m tests.benchmarks.collector
 
 bench-report: install  ## measure how much time and memory reports of 1 and 10 million samples take
 	$(BIN)/python -m tests.benchmarks.report

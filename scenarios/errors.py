@@ -20,5 +20,5 @@ class Errors(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
     warmup_s = 0.2
-    ladder = ("server", "framework", "validation", "driver", "handlers")
+    ladder = ("server", "framework", "validation", "driver", "handlers", "collector")
     samples = contract.refused()

@@ -13,5 +13,5 @@ class Export(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 2
     warmup_s = 0.2
-    ladder = ("server", "framework", "handlers")
+    ladder = ("server", "framework", "handlers", "collector")
     samples = (contract.export(),)

@@ -22,7 +22,7 @@ class Items(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
     warmup_s = 0.3
-    ladder = ("server", "framework", "driver", "handlers")
+    ladder = ("server", "framework", "driver", "handlers", "collector")
     samples = (
         *(contract.search_items(category="books", min_price=p, max_price=p + 999) for p in _BANDS),
         *(contract.search_items(keyword="a", min_price=p, max_price=p + 299) for p in _BANDS),

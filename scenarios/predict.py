@@ -18,5 +18,6 @@ class Predict(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 2
     warmup_s = 0.1
-    ladder = ("server", "framework")  # "handlers" changes nothing: this one is always a `def`
+    # "handlers" changes nothing: this one is always a `def`.
+    ladder = ("server", "framework", "collector")
     samples = tuple(contract.predict(number) for number in range(100))

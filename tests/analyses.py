@@ -160,6 +160,7 @@ RUNGS: Mapping[str, float] = {
     "fastapi-def-httpx": 0.6,
     "fastapi-aiohttp": 1.1,
     "fastapi-aiohttp-asyncpg": 1.2,
+    "fastapi-uvicorn-freeze": 1.15,
 }
 #: What A against A came to on the machine of a calibrated run.
 CALIBRATION = Calibration(

@@ -24,6 +24,7 @@ DEFAULTS = {
         "validation": "hand",
         "handlers": "def",
         "http_client_life": "process",
+        "collector": "default",
     },
     "fastapi": {
         "http_client": "httpx",
@@ -31,6 +32,7 @@ DEFAULTS = {
         "validation": "pydantic",
         "handlers": "as written",
         "http_client_life": "process",
+        "collector": "default",
     },
 }
 SYNCHRONOUS = {"requests", "httpx-sync", "psycopg-sync"}
@@ -46,6 +48,7 @@ def things(stack: Stack) -> dict[str, object]:
         StepKind.CLIENT: client.removesuffix("-sync"),
         StepKind.DRIVER: driver.removesuffix("-sync"),
         StepKind.VALIDATION: settings.pop("validation"),
+        StepKind.COLLECTOR: settings.pop("collector"),
         # Handlers in threads stand over what is synchronous, others over what is not.
         StepKind.HANDLERS: (
             settings.pop("handlers"),
@@ -84,7 +87,7 @@ def test_the_ladder_leads_from_flask_to_fastapi_and_beyond() -> None:
     way = [step for step in STEPS if not step.beyond]
     assert way == list(STEPS[: len(way)])
     assert way[-1].after == "fastapi-uvicorn"
-    assert all(step.after == other.before for step, other in pairwise(STEPS))
+    assert all(step.after == other.before for step, other in pairwise(way))
     assert {step.kind for step in STEPS} == set(StepKind)
 
 
@@ -113,6 +116,7 @@ def test_a_scenario_climbs_the_steps_of_its_kinds_and_skips_the_others() -> None
         "fastapi-uvicorn",
     ]
     assert rungs(*ALWAYS, StepKind.HANDLERS, StepKind.DRIVER)[-1] == "fastapi-aiohttp-asyncpg"
+    assert rungs(*ALWAYS, StepKind.COLLECTOR)[-2:] == ["fastapi-uvicorn", "fastapi-uvicorn-freeze"]
     assert rungs(*StepKind) == [STEPS[0].before, *(step.after for step in STEPS)]
 
 
@@ -129,10 +133,12 @@ def test_the_way_leads_to_the_goal_whatever_is_skipped() -> None:
 def test_what_is_climbed_hangs_together_from_the_lowest_rung_on() -> None:
     for scenario in load_scenarios().values():
         climb = climbed(STEPS, scenario.ladder)
-        standing = STEPS[0].before
+        way = [step for step in climb if not step.beyond]
+        assert all(step.after == other.before for step, other in pairwise(way)), scenario.name
+        reached = {STEPS[0].before}
         for step in climb:
-            assert step.before == standing
-            standing = step.after
+            assert step.before in reached
+            reached.add(step.after)
             assert step.kind in scenario.ladder
 
 
@@ -143,6 +149,15 @@ def test_a_step_over_others_differs_in_its_kind_and_what_is_skipped() -> None:
             changed = differing(STACKS[step.before], STACKS[step.after])
             assert step.kind in changed
             assert changed - {step.kind} <= unused
+
+
+def test_a_step_that_leads_on_from_the_goal_does_so_whatever_other_step_beyond_it_is_climbed() -> (
+    None
+):
+    for others in ((), (StepKind.CLIENT,), (StepKind.DRIVER,), (StepKind.CLIENT, StepKind.DRIVER)):
+        *_, step = climbed(STEPS, (*ALWAYS, *others, StepKind.COLLECTOR))
+        assert step.before == "fastapi-uvicorn"
+        assert differing(STACKS[step.before], STACKS[step.after]) == {StepKind.COLLECTOR}
 
 
 def test_no_kinds_no_ladder() -> None:
@@ -175,6 +190,15 @@ def test_what_comes_after_the_goal_lies_beyond(tmp_path: Path) -> None:
     )
 
 
+def test_a_step_beyond_the_goal_can_lead_on_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "ladder.toml"
+    last = '[[step]]\nkind = "client"\nchange = "u → v"\nstack = "d"\n'
+    path.write_text(f'{GOOD}{last}from = "b"\n')
+    assert load_ladder(path)[-1] == Step(StepKind.CLIENT, "u → v", "b", "d", beyond=True)
+    path.write_text(f"{GOOD}{last}")
+    assert load_ladder(path)[-1] == Step(StepKind.CLIENT, "u → v", "c", "d", beyond=True)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -188,6 +212,8 @@ def test_what_comes_after_the_goal_lies_beyond(tmp_path: Path) -> None:
         (('change = "y → z"', ""), "step 2: must have kind, change, stack"),
         (('stack = "c"', 'stack = ""'), "step 2: must have kind, change, stack"),
         (('stack = "c"', 'stack = "c"\nmore = "d"'), "step 2: must have"),
+        (('stack = "c"', 'stack = "c"\nfrom = "a"'), "step 2: 'from' may only name the goal"),
+        (('stack = "b"', 'stack = "b"\nfrom = "a"'), "step 1: 'from' may only name the goal"),
         (('start = "a"', "start ="), "can't be read as TOML"),
     ],
 )

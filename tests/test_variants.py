@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import inspect
 import subprocess
 import sys
@@ -209,7 +210,11 @@ def test_def_handlers_over_an_asynchronous_client_are_refused() -> None:
 
 @pytest.mark.parametrize("twin", TWINS)
 @pytest.mark.parametrize(
-    "setting", ["http_client", "http_client_life", "database_driver", "validation", "handlers"]
+    "setting",
+    [
+        *("http_client", "http_client_life", "database_driver", "validation", "handlers"),
+        "collector",
+    ],
 )
 def test_a_twin_refuses_a_variant_that_it_does_not_have(twin: str, setting: str) -> None:
     settings = dataclasses.replace(SETTINGS, **{setting: "urllib"})
@@ -218,10 +223,49 @@ def test_a_twin_refuses_a_variant_that_it_does_not_have(twin: str, setting: str)
 
 
 @pytest.mark.parametrize("twin", TWINS)
-def test_every_stack_names_variants_that_its_twin_has(twin: str) -> None:
+def test_every_stack_names_variants_that_its_twin_has(
+    twin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # this process has other things to collect
     for stack in load_stacks(STACKS_FILE).values():
         if stack.twin == twin:
             TWINS[twin](dataclasses.replace(SETTINGS, **stack.settings))
+
+
+@pytest.fixture
+def collector_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    calls: list[str] = []
+    monkeypatch.setattr(gc, "collect", lambda: calls.append("collect"))
+    monkeypatch.setattr(gc, "freeze", lambda: calls.append("freeze"))
+    return calls
+
+
+FROZEN = dataclasses.replace(SETTINGS, collector="freeze")
+
+
+def test_the_flask_twin_freezes_what_it_holds_once_it_is_built(collector_calls: list[str]) -> None:
+    app = flask_twin.create_app(FROZEN)
+    assert collector_calls == ["collect", "freeze"]
+    assert app.test_client().get("/hello").status_code == 200
+    assert collector_calls == ["collect", "freeze"]
+
+
+def test_the_fastapi_twin_freezes_what_it_holds_once_its_lifespan_has_begun(
+    collector_calls: list[str],
+) -> None:
+    app = fastapi_twin.create_app(FROZEN)
+    assert collector_calls == []
+    with TestClient(app) as client:
+        assert collector_calls == ["collect", "freeze"]
+        assert client.get("/hello").status_code == 200
+    assert collector_calls == ["collect", "freeze"]
+
+
+def test_unless_it_is_told_to_a_twin_leaves_the_collector_alone(collector_calls: list[str]) -> None:
+    flask_twin.create_app(SETTINGS)
+    with TestClient(fastapi_twin.create_app(SETTINGS)):
+        pass
+    assert collector_calls == []
 
 
 def test_the_client_for_each_request_is_opened_and_closed_for_each() -> None:

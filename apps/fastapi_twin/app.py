@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from fastapi import FastAPI
 
+from apps import collector
 from apps.domain import classifier
 from apps.fastapi_twin import (
     auth,
@@ -47,16 +48,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings.variant("validation", {"pydantic": None}, "pydantic")  # FastAPI has no other way
     open_sessions = database.opener(settings)
     open_upstream = upstream_client.opener(settings)
+    when_ready = collector.when_ready(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         async with open_sessions() as sessions, open_upstream() as upstream:
-            yield {
+            state: State = {
                 "settings": settings,
                 "sessions": sessions,
                 "upstream": upstream,
                 "classifier": classifier.trained() if settings.classifier else None,
             }
+            when_ready()
+            yield state
 
     app = FastAPI(
         title="twinbench",

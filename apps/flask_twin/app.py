@@ -15,6 +15,7 @@ from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.sansio.response import Response
 from werkzeug.utils import import_string
 
+from apps import collector
 from apps.flask_twin import (
     auth,
     cpu,
@@ -48,6 +49,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
     settings.variant("handlers", {"as written": None}, "as written")  # Flask has no other way
+    when_ready = collector.when_ready(settings)
 
     app.extensions["settings"] = settings
     problems.init_app(app)
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     # Both views need SpecTree and Pydantic, which nothing else here uses.
     app.add_url_rule("/openapi.json", view_func=LazyView("apps.flask_twin.openapi.document"))
     app.add_url_rule("/docs", view_func=LazyView("apps.flask_twin.openapi.docs"))
+    when_ready()  # each worker process builds its own application, and nothing comes after that
     return app
 
 

@@ -121,6 +121,7 @@ class StepKind(enum.StrEnum):
     CLIENT = "client"
     HANDLERS = "handlers"
     DRIVER = "driver"
+    COLLECTOR = "collector"  # of garbage
 
 
 @dataclass(frozen=True, slots=True)

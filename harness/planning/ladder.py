@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,9 @@ def load_ladder(path: Path) -> tuple[Step, ...]:
     steps: list[Step] = []
     for number, entry in enumerate(entries, 1):
         before = steps[-1].after if steps else start
-        step = _step(f"{path}: step {number}", entry, before)
-        steps.append(replace(step, beyond=any(earlier.after == goal for earlier in steps)))
+        beyond = any(earlier.after == goal for earlier in steps)
+        step = _step(f"{path}: step {number}", entry, before, goal=goal if beyond else None)
+        steps.append(step)
     rungs = [start, *(step.after for step in steps)]
     if len(set(rungs)) < len(rungs):
         raise BadInput(f"{path}: each rung must be a different stack: {', '.join(rungs)}")
@@ -45,40 +45,40 @@ def load_ladder(path: Path) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _step(where: str, entry: Any, before: str) -> Step:
+def _step(where: str, entry: Any, before: str, *, goal: str | None) -> Step:
+    """A step from the rung `before`; `goal` only if it lies beyond it."""
     texts = ("kind", "change", "stack")
     if (
         not isinstance(entry, dict)
-        or set(entry) != set(texts)
+        or set(entry) - {"from"} != set(texts)
         or not all(isinstance(text, str) and text for text in entry.values())
     ):
         raise BadInput(f"{where}: must have {', '.join(texts)}, each a text, and nothing else")
     if entry["kind"] not in list(StepKind):
         known = ", ".join(StepKind)
         raise BadInput(f"{where}: kind '{entry['kind']}' is not one of: {known}")
-    return Step(StepKind(entry["kind"]), entry["change"], before, entry["stack"])
+    before = entry.get("from", before)
+    if "from" in entry and before != goal:
+        raise BadInput(f"{where}: 'from' may only name the goal, in a step beyond it")
+    return Step(StepKind(entry["kind"]), entry["change"], before, entry["stack"], goal is not None)
 
 
 def climbed(steps: Sequence[Step], kinds: Collection[StepKind]) -> tuple[Step, ...]:
-    """The steps of these kinds, joined so that each begins at the rung where the last one ended.
+    """The steps of these kinds, each from the rung that an earlier one of them led to.
 
     Rungs that differ only in other kinds are interchangeable. One of them is kept: the goal if it
     is among them, so that the total ends there, and otherwise the first.
     """
     if not steps:
         return ()
-    kept: list[Step] = []
-    interchangeable = [[steps[0].before]]
+    kept_of = {steps[0].before: steps[0].before}  # a rung -> the one that is kept in its place
     for step in steps:
-        if step.kind in kinds:
-            kept.append(step)
-            interchangeable.append([step.after])
-        else:
-            interchangeable[-1].append(step.after)
-    goal = next((step.before for step in steps if step.beyond), steps[-1].after)
-    first, *others = interchangeable
-    rungs = [first[0], *(goal if goal in group else group[0] for group in others)]
+        kept_of[step.after] = step.after if step.kind in kinds else kept_of[step.before]
+    *_, goal = (step.after for step in steps if not step.beyond)
+    if kept_of[goal] != steps[0].before:
+        kept_of = {rung: goal if kept == kept_of[goal] else kept for rung, kept in kept_of.items()}
     return tuple(
-        replace(step, before=before, after=after)
-        for step, (before, after) in zip(kept, pairwise(rungs), strict=True)
+        replace(step, before=kept_of[step.before], after=kept_of[step.after])
+        for step in steps
+        if step.kind in kinds
     )

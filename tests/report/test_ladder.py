@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 from harness.models import Analysis, Verdict
@@ -125,6 +126,21 @@ def test_a_bar_begins_where_the_one_above_it_ends(climbed: tuple[Analysis, Path]
     assert all(low < value < high for pair in ends for value in pair)
 
 
+def test_the_bars_of_steps_that_lead_on_from_the_goal_all_begin_where_the_total_ends() -> None:
+    analysis = analyses.analysis(scenarios=["users-lookup"], ladder=["users-lookup"])
+    assert [climb.words for climb in View(analysis).climbing[0].climbs if climb.step.beyond] == [
+        "driver: psycopg → asyncpg",
+        "collector: default → gc.freeze()",
+    ]
+    (panel,) = draw(analysis, "waterfall").axes
+    *steps, total, driver, collector = panel.patches
+    ends = total.get_x() + total.get_width()
+    assert [bar.get_x() for bar in (driver, collector)] == pytest.approx([ends, ends])
+    joined = [line for line in panel.lines if len(set(line.get_xdata())) == 1]
+    joints = [line for line in joined if np.ptp(line.get_ydata()) == 1]
+    assert len(joints) == len(steps) - 1
+
+
 @pytest.mark.parametrize("verdict", [Verdict.SAME, Verdict.INCONCLUSIVE])
 def test_a_step_without_a_verdict_is_muted_and_said_to_be_so(
     climbed: tuple[Analysis, Path], verdict: Verdict
@@ -153,7 +169,9 @@ def test_only_steps_with_a_verdict_account_for_the_total(climbed: tuple[Analysis
     assert noise.text.startswith("Too small to matter: server (granian → uvicorn)")
     assert unknown.text.startswith("Too uncertain to attribute: client (requests")
     assert beyond.text.startswith("Beyond fastapi-uvicorn: client (httpx → aiohttp)")
-    assert unused.text.startswith("No step of its own in this scenario: validation and driver.")
+    assert unused.text.startswith(
+        "No step of its own in this scenario: validation, driver and collector."
+    )
     assert not WINNER.search(noise.text + unknown.text + unused.text)
 
 

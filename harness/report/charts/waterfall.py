@@ -76,7 +76,8 @@ def caption(view: View) -> Caption:
             f"{of_headlines(parts, _READING)} Equal ratios have equal lengths, so the bars add up "
             "to the total. A grey bar names no cause: the step is too small to matter, or too "
             "uncertain to attribute. An arrowhead says that an interval goes on beyond the "
-            "drawing. What stands below the total goes on from FastAPI as it is commonly run."
+            "drawing. What stands below the total goes on from FastAPI as it is commonly run: a bar "
+            "there begins where the total ends, unless a line joins it to the bar above it."
         ),
         alt=as_alt(_facts(parts)),
     )
@@ -179,7 +180,10 @@ def _panel(
     for place, row in enumerate(rows, 1):
         y = top_in + ROW_IN * (place + 0.5)
         following = rows[place : place + 1]
-        goes_on = bool(following) and has_ratio(following[0].comparison)
+        goes_on = any(
+            other.fall.pair.baseline == row.fall.pair.candidate and has_ratio(other.comparison)
+            for other in following
+        )
         _row_words(sheet, part, row, y, columns)
         if has_ratio(row.comparison):
             _bar(axes, place + 0.5, part, row, goes_on=goes_on)
