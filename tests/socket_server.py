@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.load.fleet import Fleet
 
 GOOD_BODY = b'{"message":"Hello, World!"}'
 
@@ -67,7 +72,7 @@ def serving(answer: Answer) -> Iterator[str]:
     def talk(sock: socket.socket) -> None:
         with sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(5)
+            sock.settimeout(60)
             try:
                 while sock.recv(65536):
                     if not answer(sock):
@@ -92,3 +97,23 @@ def serving(answer: Answer) -> Iterator[str]:
         stopped.set()
         accepting.join()
         listener.close()
+
+
+@contextmanager
+def nobody_listening() -> Iterator[str]:
+    """Yield a URL whose port stays taken, and refuses every connection.
+
+    Another process might come to listen on a port that is merely free.
+    """
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def await_something_to_read(fleet: Fleet, connections: int = 1) -> None:
+    """Wait until so many connections of a fleet have something to read."""
+    socks = [connection.sock for connection in fleet._connections.values()]
+    deadline = time.monotonic() + 60
+    while len(select.select(socks, [], [], 1)[0]) < connections:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

@@ -10,6 +10,7 @@ import pytest
 
 from harness.machine import facts as machine
 from harness.machine import placement
+from harness.processes.meter import cpu_seconds
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -46,42 +47,47 @@ def test_this_machine_has_cores_memory_and_a_clock() -> None:
 def test_a_busy_process_is_found_by_name_and_pid() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
+            until_it_has_used(busy.pid, 0.1)
+            before_s = cpu_seconds(busy.pid)
             found = machine.read(0.5)
+            used_s = cpu_seconds(busy.pid) - before_s
         finally:
             busy.kill()
-    assert found.others_core_share is None or found.others_core_share > 0.1
+    assert found.others_core_share is None or found.others_core_share > 0
     named = {process.pid: process for process in found.busiest}
     if busy.pid not in named:  # processes of other tests are busier, and only three are named
         assert len(named) == 3
         return
     assert named[busy.pid].name.startswith("python")
-    assert 0.02 <= named[busy.pid].core_share <= 1.5
+    assert 0.02 <= named[busy.pid].core_share <= used_s / 0.5
 
 
-def spin(seconds: float) -> None:
-    """Use CPU time in this process."""
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
+def until_it_has_used(pid: int, cpu_s: float) -> None:
+    """Wait, busily, until a process has used so much CPU time from now on."""
+    enough_s = cpu_seconds(pid) + cpu_s
+    deadline = time.monotonic() + 60
+    while cpu_seconds(pid) < enough_s:
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux pins processes to cores")
 def test_only_busy_processes_of_others_that_may_run_on_the_cores_are_named() -> None:
     first = placement.usable_cores()[0]
     # Descendants of this process are ours, so the shell that starts this one ends at once.
-    loop = "import time\nend = time.time() + 20\nwhile time.time() < end: pass"
+    loop = "import time\nend = time.time() + 200\nwhile time.time() < end: pass"
     orphan = subprocess.run(
         ["sh", "-c", f'taskset -c {first} "$0" -c "$1" >&- 2>&- & echo $!', sys.executable, loop],
         capture_output=True,
         text=True,
         check=True,
-        timeout=10,
+        timeout=60,
     )
     pid = int(orphan.stdout)
     try:
-        time.sleep(0.2)  # until it is pinned
+        while os.sched_getaffinity(pid) != {first}:
+            time.sleep(0.01)
         before = machine.others_cpu_seconds()
-        spin(0.2)
+        until_it_has_used(pid, 0.1)
         with_it = machine.busiest_others(before, 0.2, [first])
         without_it = machine.busiest_others(before, 0.2, [first + 1])
     finally:

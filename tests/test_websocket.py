@@ -1,5 +1,6 @@
 """Messages over WebSockets, on real sockets: what is not the promised echo is a loss."""
 
+import itertools
 import json
 import socket
 import threading
@@ -21,10 +22,12 @@ from harness.load.closed import ClosedFleet
 from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
 from harness.models import Arrivals, Failure, Load
-from tests.socket_server import says
+from tests.socket_server import await_something_to_read, says
 from tests.socket_server import serving as serving_http
 
 ORIGIN_NS = time.perf_counter_ns()
+#: Longer than any machine stalls: what a message must not wait for where a time-out is a failure.
+PATIENT_S = 60.0
 MESSAGES = [contract.live_message(number) for number in range(1, 20)]
 
 
@@ -71,7 +74,7 @@ def serving(answer: Answer, *, takes: int = 1000) -> Iterator[tuple[str, list[Pe
     def talk(peer: Peer, taken: bool) -> None:
         protocol = ServerProtocol()
         with peer.sock as sock:
-            sock.settimeout(5)
+            sock.settimeout(60)
             try:
                 while data := sock.recv(65536):
                     if not taken:
@@ -116,7 +119,7 @@ def serving(answer: Answer, *, takes: int = 1000) -> Iterator[tuple[str, list[Pe
         listener.close()
 
 
-def fleet_for(url: str, *, size: int = 2, timeout_s: float = 1.0) -> ClosedFleet:
+def fleet_for(url: str, *, size: int = 2, timeout_s: float = PATIENT_S) -> ClosedFleet:
     requests = requests_for(MESSAGES, url)
     return ClosedFleet(url, requests, size, timeout_s=timeout_s, seed=1, origin_ns=ORIGIN_NS)
 
@@ -126,11 +129,15 @@ def columns_of(fleet: Fleet) -> dict[str, np.ndarray]:
 
 
 def loaded(
-    answer: Answer, *, size: int = 2, seconds: float = 0.1, timeout_s: float = 1.0
+    answer: Answer, *, size: int = 2, timeout_s: float = PATIENT_S, enough: int = 1
 ) -> tuple[dict[str, np.ndarray], Fleet]:
+    """The samples of as many slices as it takes to have enough of them."""
     with serving(answer) as (url, _):
         fleet = fleet_for(url, size=size, timeout_s=timeout_s)
-        fleet.run_slice(0, seconds, 0.0)
+        for cycle in itertools.count():
+            fleet.run_slice(cycle, 0.1, 0.0)
+            if len(fleet.recorder) >= enough:
+                break
         fleet.close()
     return columns_of(fleet), fleet
 
@@ -155,8 +162,7 @@ def with_blanks(peer: Peer, number: int, text: str) -> None:
 
 @pytest.mark.parametrize("answer", [usual, in_fragments, in_pieces, with_a_ping, with_blanks])
 def test_the_promised_echo_is_good_however_it_comes(answer: Answer) -> None:
-    columns, fleet = loaded(answer)
-    assert len(columns["slice"]) > 5
+    columns, fleet = loaded(answer, enough=5)
     assert fleet.recorder.errors == 0, fleet.recorder.examples
     assert set(columns["status"]) == {101}
     assert min(columns["size"]) > len('{"seq":1,"text":""}')
@@ -166,8 +172,11 @@ def test_pings_are_answered() -> None:
     with serving(with_a_ping) as (url, peers):
         fleet = fleet_for(url, size=1)
         fleet.run_slice(0, 0.05, 0.0)
+        fleet.run_slice(1, 0.05, 0.0)
         fleet.close()
-        assert peers[0].pongs >= peers[0].number - 1 > 0
+        (peer,) = peers
+        assert peer.number > 1
+        wait_until(lambda: peer.pongs == peer.number)
 
 
 def wrong_number(peer: Peer, number: int, text: str) -> None:
@@ -221,7 +230,8 @@ def babbles(peer: Peer, number: int, text: str) -> None:
     ],
 )
 def test_anything_else_is_a_loss(answer: Answer, failure: Failure, words: str) -> None:
-    columns, fleet = loaded(answer, timeout_s=0.2)
+    timeout_s = 0.2 if failure is Failure.TIMEOUT else PATIENT_S
+    columns, fleet = loaded(answer, timeout_s=timeout_s)
     assert len(columns["failure"]) >= 2
     assert set(columns["failure"]) == {failure}
     assert words in fleet.recorder.examples[0]
@@ -231,7 +241,7 @@ def test_one_lost_message_among_many_is_seen() -> None:
     def tenth_is_another(peer: Peer, number: int, text: str) -> None:
         peer.say(frame(echo(number + 1 if number == 10 else number, text)))
 
-    columns, fleet = loaded(tenth_is_another, size=1, seconds=0.4)
+    columns, fleet = loaded(tenth_is_another, size=1, enough=10)
     failed = int((columns["failure"] == Failure.WRONG_BODY).sum())
     assert failed == fleet.recorder.errors == len(columns["failure"]) // 10 > 0
 
@@ -256,10 +266,10 @@ def test_pings_between_slices_are_answered_and_no_failure() -> None:
         fleet.run_slice(0, 0.05, 0.0)
         for peer in peers:
             peer.say(frame(b"", Opcode.PING))
-        time.sleep(0.02)
+        await_something_to_read(fleet, 2)
         fleet.run_slice(1, 0.05, 0.0)
         fleet.close()
-        assert [peer.pongs for peer in peers] == [1, 1]
+        wait_until(lambda: [peer.pongs for peer in peers] == [1, 1])
     assert fleet.recorder.errors == 0
 
 
@@ -275,7 +285,7 @@ def test_a_connection_lost_between_slices_is_a_loss_and_opened_again(
         fleet.run_slice(0, 0.05, 0.0)
         peers[0].say(goodbye)
         peers[0].sock.shutdown(socket.SHUT_RDWR)
-        time.sleep(0.02)
+        await_something_to_read(fleet)
         fleet.run_slice(1, 0.05, 0.0)
         fleet.close()
         assert len(peers) == 3
@@ -288,7 +298,7 @@ def test_a_connection_lost_after_the_last_slice_is_a_loss_of_that_slice() -> Non
         fleet = fleet_for(url)
         fleet.run_slice(0, 0.05, 0.0)
         peers[0].sock.shutdown(socket.SHUT_RDWR)
-        time.sleep(0.02)
+        await_something_to_read(fleet)
         fleet.look_back()
         columns = columns_of(fleet)
         fleet.close()
@@ -300,7 +310,6 @@ def test_a_connection_lost_after_the_last_slice_is_a_loss_of_that_slice() -> Non
 def test_a_server_that_was_busy_in_the_warm_up_is_asked_again_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fleets, "_CONNECT_S", 0.1)
     with serving(usual) as (url, _):
         fleet = fleet_for(url, size=2)
         real = fleet._requests[0].connect
@@ -322,19 +331,17 @@ def too_late(*_: object) -> None:
 def test_connections_that_can_not_be_held_are_failures_after_one_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fleets, "_CONNECT_S", 0.3)
+    monkeypatch.setattr(fleets, "_CONNECT_S", 3.0)
     with serving(usual, takes=2) as (url, peers):
         fleet = fleet_for(url, size=5)
-        began = time.monotonic()
         fleet.run_slice(0, 0.05, 0.0)
         fleet.run_slice(1, 0.05, 0.0)
-        assert 0.3 <= time.monotonic() - began < 2 * 5 * 0.3
         fleet.close()
-        assert len(peers) == 3
+        assert len(peers) == 3  # a fourth would have been another wait
     assert fleet.recorder.failed(Failure.REFUSED) == fleet.recorder.errors == 2 * 3
     assert len(fleet.recorder) > 6
     assert fleet.recorder.examples == (
-        "3 of 5 connections could not be opened: no answer within 0.3 s",
+        "3 of 5 connections could not be opened: no answer within 3 s",
     )
 
 
@@ -352,7 +359,7 @@ def test_open_load_sends_messages_when_they_are_due() -> None:
     with serving(usual) as (url, peers):
         fleet = OpenFleet(
             url, requests_for(MESSAGES, url), Load(10, 200, Arrivals.CONSTANT),
-            schedule_seed="s", part=0, parts=1, timeout_s=1.0, seed=1, origin_ns=ORIGIN_NS,
+            schedule_seed="s", part=0, parts=1, timeout_s=PATIENT_S, seed=1, origin_ns=ORIGIN_NS,
         )  # fmt: skip
         fleet.run_slice(0, 0.3, 0.0)
         fleet.close()
@@ -365,15 +372,15 @@ def test_an_echo_of_any_length_is_recognised(size: int) -> None:
     messages = [contract.Message("of a length", "/live", "x" * size)]
     with serving(usual) as (url, _):
         requests = requests_for(messages, url)
-        fleet = ClosedFleet(url, requests, 1, timeout_s=1, seed=1, origin_ns=ORIGIN_NS)
-        fleet.run_slice(0, 0.05, 0.0)
+        fleet = ClosedFleet(url, requests, 1, timeout_s=PATIENT_S, seed=1, origin_ns=ORIGIN_NS)
+        while len(fleet.recorder) <= 2:  # the first is parsed, and the others are recognised
+            fleet.run_slice(0, 0.05, 0.0)
         fleet.close()
-    assert len(fleet.recorder) > 2
     assert fleet.recorder.errors == 0, fleet.recorder.examples
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
