@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from harness.analysis import gates, stats
 from harness.analysis.cell_gates import gates_of
 from harness.analysis.figures import RoundFigures
+from harness.analysis.pauses import pauses
 from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of
 from harness.analysis.resources import core_usages, server_usages
+from harness.analysis.saturation import core_share, limited_by_users
 from harness.analysis.schedules import overload_of, schedule_kept
 from harness.models import (
     OTHER_CORES,
@@ -17,13 +21,18 @@ from harness.models import (
     BlockPlan,
     CellSummary,
     Measures,
+    Pauses,
     RunRecord,
+    ShortSlices,
     Stack,
     TimelinePoint,
     Usage,
 )
 
 _MIB = 1 << 20
+#: A counting window this many times as long as a request sees most of such requests whole, with
+#: what they do to the others.
+MIN_WINDOW = 3
 
 
 def summarise(
@@ -56,6 +65,9 @@ def summarise(
         for group in (SERVER_CORES, OTHER_CORES)
         if (usages := core_usages(rounds, group))
     }
+    share = core_share(run, stack, rounds)
+    overload = overload_of(rounds)
+    paused = pauses([measured.waits for measured in rounds if measured.waits is not None])
     return CellSummary(
         scenario=block.scenario.name,
         stack=stack.label,
@@ -82,8 +94,31 @@ def summarise(
         timeline=() if block.counts_starts else _timeline(rounds, figures),
         foreign_share={group: gates.foreign_share(usages) for group, usages in cores.items()},
         steal_share={group: gates.steal_share(usages) for group, usages in cores.items()},
-        overload=overload_of(rounds),
+        overload=overload,
+        core_share=share,
+        limited_by_users=limited_by_users(block, share, rounds),
+        pauses=paused,
+        # Of starts nothing is cut off, and the latency of an overloaded stack says nothing anyway.
+        short_slices=None
+        if block.counts_starts or overload
+        else short_slices(rounds, latency["p99"].value, paused),
     )
+
+
+def short_slices(
+    rounds: Sequence[RoundFigures], p99_ms: float, paused: Pauses | None
+) -> ShortSlices | None:
+    """Say so if the counting window is not several times p99 and the longest pause."""
+    windows_ms = [
+        (turn.to_ns - turn.from_ns) / 1e6 for measured in rounds for turn in measured.cell.slices
+    ]
+    if not windows_ms:
+        return None
+    window_ms = float(np.median(windows_ms))
+    longest_ms = float(np.nanmax([0.0, p99_ms, paused.longest_ms if paused else math.nan]))
+    if window_ms >= MIN_WINDOW * longest_ms:
+        return None
+    return ShortSlices(window_ms, longest_ms)
 
 
 def _pss_mib(block: BlockPlan, servers: Sequence[Usage]) -> float:

@@ -1,0 +1,51 @@
+"""Whether a stack was busy: a throughput that the users limit says little of the stack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.analysis import gates
+from harness.analysis.figures import RoundFigures
+from harness.analysis.resources import core_usages, server_usages
+from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack
+
+#: A stack that works all the time uses 93 to 99 % of its core, because it waits a little at the edges
+#: of its slices and when all replies of a burst are on their way.
+MIN_BUSY = 0.9
+
+
+def core_share(run: RunRecord, stack: Stack, rounds: Sequence[RoundFigures]) -> float:
+    """Share that a stack used of the servers' cores that its workers can fill, in its slices.
+
+    A worker process computes on one core at a time, so that one worker that works all the time
+    uses 1.0, however many cores there are. C code that runs in threads may use more.
+
+    Returns:
+        CPU time ÷ time of the slices ÷ the smaller of the number of workers and of cores; NaN where
+        processes are not metered or not pinned, or where one of them ended.
+    """
+    servers, cores = server_usages(rounds), len(run.placement.servers)
+    wall_s = sum(measured.cell.wall_s for measured in rounds)
+    died = any(measured.cell.died for measured in rounds)
+    if not servers or not cores or not wall_s or died:
+        return math.nan
+    filled = min(cores, stack.worker_processes(run.plan.workers, cores))
+    return sum(server.cpu_s for server in servers) / wall_s / filled
+
+
+def limited_by_users(block: BlockPlan, share: float, rounds: Sequence[RoundFigures]) -> bool:
+    """Whether the users, and not the stack's CPU time, limited the throughput of closed load.
+
+    What the host and other programs took of the cores counts as used: the stack could not have it.
+
+    Args:
+        block: the block that the cell belongs to.
+        share: the stack's `core_share`.
+        rounds: the cell's rounds.
+    """
+    if not block.has_throughput or block.scenario.measures is not Measures.REQUESTS:
+        return False
+    usages = core_usages(rounds, SERVER_CORES)
+    taken = gates.foreign_share(usages) + gates.steal_share(usages)
+    return share + taken < MIN_BUSY  # nan is not less
