@@ -1,14 +1,14 @@
 """Pauses in which all users wait at once, found in the samples of servers with known answers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
+from harness.analysis.analyse import analyse
 from harness.analysis.pauses import Waits, pauses, waits
-from harness.models import Failure, Pauses, Samples
-
-MS = 1_000_000
+from harness.models import CellSummary, Failure, Pauses, Samples
+from tests.runs import A_STACK, MS, FakeRun, hello_plan
 
 
 @dataclass
@@ -184,11 +184,7 @@ def test_a_user_who_waits_alone_is_no_pause() -> None:
     samples = Queue(8, steady(2.0)).round(2000, 5)
     latency_ns = samples.latency_ns.copy()
     latency_ns[samples.latency_ns.argmax()] += 300 * MS
-    slow = Samples(
-        samples.slice, samples.intended_ns, samples.start_ns, latency_ns,
-        samples.failure, samples.starved,
-    )  # fmt: skip
-    known = pauses([waits(slow, 8)])
+    known = pauses([waits(replace(samples, latency_ns=latency_ns), 8)])
     assert known is not None
     assert known.count == 0
 
@@ -226,3 +222,51 @@ def test_nothing_is_known_without_replies() -> None:
     nothing = Waits(np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(0, np.bool_))
     assert pauses([nothing]) is None
     assert pauses([]) is None
+
+
+def cells_of(run: FakeRun) -> list[CellSummary]:
+    return list(analyse(run.record, run.read).cells)
+
+
+def test_a_steady_server_has_no_pauses_and_open_load_does_not_say() -> None:
+    (closed,) = cells_of(FakeRun(hello_plan(stacks=(A_STACK,)), {A_STACK: [1000.0] * 5}))
+    assert closed.pauses is not None
+    assert (closed.pauses.count, closed.pauses.recurring) == (0, False)
+    open_run = FakeRun(hello_plan(stacks=(A_STACK,), rate_rps=200), {A_STACK: [3.0] * 5})
+    assert cells_of(open_run)[0].pauses is None
+
+
+@pytest.mark.parametrize(("rate_rps", "is_short"), [(150.0, False), (120.0, True)])
+def test_a_window_shorter_than_three_times_p99_is_called_short(
+    rate_rps: float, is_short: bool
+) -> None:
+    """The window of 90 ms beside 4 users who wait 27 or 33 ms."""
+    (cell,) = cells_of(FakeRun(hello_plan(stacks=(A_STACK,)), {A_STACK: [rate_rps] * 5}))
+    assert (cell.short_slices is not None) == is_short
+    assert cell.valid
+    if cell.short_slices:
+        assert cell.short_slices.window_ms == pytest.approx(90)
+        assert cell.short_slices.longest_ms == pytest.approx(4 / 0.12, rel=0.01)
+
+
+def test_a_window_shorter_than_three_times_the_longest_pause_is_called_short() -> None:
+    """Even if pauses are too rare for p99 to see them."""
+    run = FakeRun(hello_plan(stacks=(A_STACK,)), {A_STACK: [1000.0] * 5})
+    file = run.record.rounds[0].cells[0].samples_file
+    run.samples[file] = late = delayed(run.samples[file], at_ns=50 * MS, by_ns=40 * MS)
+    assert late.latency_ns.max() == 44 * MS
+    (cell,) = cells_of(run)
+    assert cell.latency_ms["p99"].value < 5
+    assert cell.pauses is not None
+    assert cell.pauses.count == 1
+    assert cell.short_slices is not None
+    assert cell.short_slices.longest_ms == pytest.approx(39, abs=1)
+
+
+def delayed(samples: Samples, at_ns: int, by_ns: int) -> Samples:
+    """The same after a stop: in the first slice, everything that goes on then comes later."""
+    ends_ns = samples.start_ns + samples.latency_ns
+    first = samples.slice == 0
+    start_ns = samples.start_ns + by_ns * (first & (samples.start_ns > at_ns))
+    ends_ns = ends_ns + by_ns * (first & (ends_ns > at_ns))
+    return replace(samples, intended_ns=start_ns, start_ns=start_ns, latency_ns=ends_ns - start_ns)

@@ -65,7 +65,7 @@ def summarise(
         for group in (SERVER_CORES, OTHER_CORES)
         if (usages := core_usages(rounds, group))
     }
-    share = core_share(run, stack, rounds)
+    share = core_share(run, block, stack, rounds)
     overload = overload_of(rounds)
     paused = pauses([measured.waits for measured in rounds if measured.waits is not None])
     return CellSummary(

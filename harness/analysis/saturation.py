@@ -15,7 +15,9 @@ from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack
 MIN_BUSY = 0.9
 
 
-def core_share(run: RunRecord, stack: Stack, rounds: Sequence[RoundFigures]) -> float:
+def core_share(
+    run: RunRecord, block: BlockPlan, stack: Stack, rounds: Sequence[RoundFigures]
+) -> float:
     """Share that a stack used of the servers' cores that its workers can fill, in its slices.
 
     A worker process computes on one core at a time, so that one worker that works all the time
@@ -23,12 +25,13 @@ def core_share(run: RunRecord, stack: Stack, rounds: Sequence[RoundFigures]) -> 
 
     Returns:
         CPU time ÷ time of the slices ÷ the smaller of the number of workers and of cores; NaN where
-        processes are not metered or not pinned, or where one of them ended.
+        processes are not metered or not pinned, or where one of them ended. NaN of starts too, whose
+        slices end with waiting until the server is at rest.
     """
     servers, cores = server_usages(rounds), len(run.placement.servers)
     wall_s = sum(measured.cell.wall_s for measured in rounds)
     died = any(measured.cell.died for measured in rounds)
-    if not servers or not cores or not wall_s or died:
+    if block.counts_starts or died or not (servers and cores and wall_s):
         return math.nan
     filled = min(cores, stack.worker_processes(run.plan.workers, cores))
     return sum(server.cpu_s for server in servers) / wall_s / filled
