@@ -1,7 +1,7 @@
 """Finds pauses: times in which all users of a stack wait at once, much longer than usual.
 
-Under closed load every user has a request in flight, so a time without any reply is a time in which
-nobody got on. A full pass of a garbage collector is such a time; so is a lock that every request
+Under closed load every user has a request in flight until the slice drains, so a time without any
+reply is a time in which nobody got on. A full pass of a garbage collector is such a time; so is a lock that every request
 needs. Only the times of replies are used, and pauses are counted per reply, so that it does not
 matter how long the slices are.
 """
@@ -36,13 +36,12 @@ MIN_TIME_SHARE = 0.01
 class Waits:
     """How long all users waited for a stack's next reply, over a round's slices.
 
-    Arrays have an element for each reply until which every user had a request in flight, or had
-    before a later one: the draining at the end of a slice is left out.
+    Arrays have an element for each reply. While a slice drains, fewer users wait from reply to
+    reply; the last one, who waits alone, is left out.
     """
 
     wait_ns: npt.NDArray[np.int64]  # since the reply before, or since the slice's first request
     is_first: npt.NDArray[np.bool_]  # whether it is the first of its slice
-    is_full: npt.NDArray[np.bool_]  # whether every user had a request in flight when it ended
 
 
 def waits(samples: Samples, users: int) -> Waits:
@@ -62,11 +61,10 @@ def waits(samples: Samples, users: int) -> Waits:
     before_ns = np.where(is_first, begins_ns[slices], np.roll(ends_ns, 1))
     # A stack's slices don't overlap, so that all their requests can be counted at once.
     in_flight = np.searchsorted(starts_ns, ends_ns) - np.searchsorted(all_ends_ns, ends_ns)
-    is_full = in_flight >= users
-    last_full = np.full(len(begins_ns), -1)
-    np.maximum.at(last_full, slices[is_full], np.flatnonzero(is_full))
-    kept = np.arange(len(slices)) <= last_full[slices]
-    return Waits((ends_ns - before_ns)[kept], is_first[kept], is_full[kept])
+    # A pause while a slice drains counts as any other: without them, short slices, much of which is
+    # draining, would find another rate for pauses that come after a fixed number of requests.
+    kept = in_flight >= min(2, users)
+    return Waits((ends_ns - before_ns)[kept], is_first[kept])
 
 
 def pauses(rounds: Sequence[Waits]) -> Pauses | None:
@@ -85,12 +83,11 @@ def pauses(rounds: Sequence[Waits]) -> Pauses | None:
     if not len(wait_ns):
         return None
     is_first = np.concatenate([of_round.is_first for of_round in rounds])
-    is_full = np.concatenate([of_round.is_full for of_round in rounds])
     round_of = np.repeat(np.arange(len(rounds)), [len(of_round.wait_ns) for of_round in rounds])
     usual_first_ns = float(np.median(wait_ns[is_first])) if is_first.any() else 0.0
     usual_ns = _usual(wait_ns[~is_first])
     bound_ns = max(MIN_WAIT_NS, MIN_TIMES_USUAL * max(usual_first_ns, usual_ns))
-    found = is_full & (wait_ns > bound_ns)
+    found = wait_ns > bound_ns
     beyond_ns = (wait_ns - np.where(is_first, usual_first_ns, usual_ns))[found]
     rounds_with = len(np.unique(round_of[found]))
     time_share = float(beyond_ns.sum() / wait_ns.sum())

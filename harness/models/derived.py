@@ -103,7 +103,7 @@ class Pauses:
     """Times in which all users of a stack waited at once, much longer than usual."""
 
     count: int
-    requests: int  # among which they were found
+    requests: int  # among which they were found: all but the last of each slice
     p50_ms: float  # NaN without any, as the next
     longest_ms: float
     time_share: float  # of the time that these requests took
