@@ -179,6 +179,18 @@ def test_a_single_stop_is_counted_and_not_called_recurring() -> None:
     assert not known.recurring
 
 
+def test_pauses_that_others_may_have_made_are_not_called_recurring() -> None:
+    samples = [Queue(16, steady(2.0), pause_ms=50.0, each=500).round(500, 40) for _ in range(5)]
+    of_rounds = [waits(of_round, 16) for of_round in samples]
+    alone, beside_others = pauses(of_rounds, 0.01), pauses(of_rounds, 0.05)
+    assert alone is not None
+    assert beside_others is not None
+    assert 0.04 < alone.time_share < 0.05
+    assert alone.recurring
+    assert not beside_others.recurring
+    assert beside_others.count == alone.count
+
+
 def test_a_user_who_waits_alone_is_no_pause() -> None:
     """One reply in a hundred is lost for long, and the others go on."""
     samples = Queue(8, steady(2.0)).round(2000, 5)

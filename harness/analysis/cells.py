@@ -13,7 +13,7 @@ from harness.analysis.figures import RoundFigures
 from harness.analysis.pauses import pauses
 from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of
 from harness.analysis.resources import core_usages, server_usages
-from harness.analysis.saturation import core_share, limited_by_users
+from harness.analysis.saturation import core_share, limited_by_users, taken_share
 from harness.analysis.schedules import overload_of, schedule_kept
 from harness.models import (
     OTHER_CORES,
@@ -67,7 +67,8 @@ def summarise(
     }
     share = core_share(run, block, stack, rounds)
     overload = overload_of(rounds)
-    paused = pauses([measured.waits for measured in rounds if measured.waits is not None])
+    waits = [measured.waits for measured in rounds if measured.waits is not None]
+    paused = pauses(waits, taken_share(rounds))
     return CellSummary(
         scenario=block.scenario.name,
         stack=stack.label,

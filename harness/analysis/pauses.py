@@ -27,7 +27,7 @@ MIN_TIMES_USUAL = 2.5
 #: Shorter waits are what schedulers and hosts do to every process now and then.
 MIN_WAIT_NS = 15_000_000
 #: Pauses are a trait of the stack if they come back in more than half of the rounds, and take at
-#: least this share of its time. Fewer may be the machine's.
+#: least this share of its time, beside what others took. Fewer may be the machine's.
 MIN_RECURRING = 3
 MIN_TIME_SHARE = 0.01
 
@@ -67,7 +67,7 @@ def waits(samples: Samples, users: int) -> Waits:
     return Waits((ends_ns - before_ns)[kept], is_first[kept])
 
 
-def pauses(rounds: Sequence[Waits]) -> Pauses | None:
+def pauses(rounds: Sequence[Waits], taken: float = 0.0) -> Pauses | None:
     """Find the pauses of a cell, and count and size them; None if nothing is known.
 
     A pause is longer than `MIN_TIMES_USUAL` × what is usual, and than `MIN_WAIT_NS`. Usual is what
@@ -78,6 +78,8 @@ def pauses(rounds: Sequence[Waits]) -> Pauses | None:
 
     Args:
         rounds: the waits of each round.
+        taken: share of the servers' cores that the host and other programs took, which may have
+            made pauses of this share of the time.
     """
     wait_ns = np.concatenate([of_round.wait_ns for of_round in rounds] or [np.empty(0, np.int64)])
     if not len(wait_ns):
@@ -99,7 +101,7 @@ def pauses(rounds: Sequence[Waits]) -> Pauses | None:
         time_share=time_share,
         recurring=len(beyond_ns) >= MIN_RECURRING
         and 2 * rounds_with > len(rounds)
-        and time_share >= MIN_TIME_SHARE,
+        and time_share >= MIN_TIME_SHARE + taken,
     )
 
 

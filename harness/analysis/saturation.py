@@ -49,6 +49,10 @@ def limited_by_users(block: BlockPlan, share: float, rounds: Sequence[RoundFigur
     """
     if not block.has_throughput or block.scenario.measures is not Measures.REQUESTS:
         return False
+    return share + taken_share(rounds) < MIN_BUSY  # nan is not less
+
+
+def taken_share(rounds: Sequence[RoundFigures]) -> float:
+    """Share of the servers' cores that the host and other programs took; 0 if nobody can tell."""
     usages = core_usages(rounds, SERVER_CORES)
-    taken = gates.foreign_share(usages) + gates.steal_share(usages)
-    return share + taken < MIN_BUSY  # nan is not less
+    return gates.foreign_share(usages) + gates.steal_share(usages)

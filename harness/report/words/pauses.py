@@ -11,7 +11,8 @@ from harness.report.view import Part, View
 PAUSES_NOTE = (
     "A pause is a time in which every user waits for a reply and none comes, at least 2.5 × as long as "
     "is usual for the stack. Its duration is what it has beyond the usual. Pauses that come in few "
-    "rounds or take less than 1 % of the time may be the machine's, and no answer mentions them."
+    "rounds, or take less than 1 % of the time beside what others took of the cores, may be the "
+    "machine's, and no answer mentions them."
 )
 
 
