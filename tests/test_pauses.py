@@ -11,6 +11,19 @@ from harness.models import CellSummary, Failure, Pauses, Samples
 from tests.runs import A_STACK, MS, FakeRun, hello_plan
 
 
+def samples_of(index: list[int], starts_ms: list[float], ends_ms: list[float]) -> Samples:
+    """Good replies, by slice, start and end."""
+    start_ns = (np.array(starts_ms) * MS).astype(np.int64)
+    return Samples(
+        slice=np.array(index, dtype=np.int32),
+        intended_ns=start_ns,
+        start_ns=start_ns,
+        latency_ns=(np.array(ends_ms) * MS).astype(np.int64) - start_ns,
+        failure=np.zeros(len(start_ns), dtype=np.int8),
+        starved=np.zeros(len(start_ns), dtype=np.bool_),
+    )
+
+
 @dataclass
 class Queue:
     """A server with one worker, which answers its users in the order in which they ask.
@@ -62,15 +75,7 @@ class Queue:
                 index.append(number)
                 ready.append(free)
             begin = free + 10.0
-        start_ns = (np.array(starts) * MS).astype(np.int64)
-        return Samples(
-            slice=np.array(index, dtype=np.int32),
-            intended_ns=start_ns,
-            start_ns=start_ns,
-            latency_ns=(np.array(ends) * MS).astype(np.int64) - start_ns,
-            failure=np.zeros(len(start_ns), dtype=np.int8),
-            starved=np.zeros(len(start_ns), dtype=np.bool_),
-        )
+        return samples_of(index, starts, ends)
 
     def _pauses(self) -> bool:
         if not self.each:
@@ -145,6 +150,39 @@ def test_a_pause_at_the_first_request_of_a_slice_counts() -> None:
     assert waits(sample, 4).wait_ns[0] == 102 * MS
 
 
+def in_bursts(users: int, work_ms: float, pause_ms: float, each: int) -> Samples:
+    """An event loop that takes all requests there are, and then sends all replies."""
+    draw = np.random.default_rng(6)
+    starts, ends, index = [], [], []
+    served, begin = 0, 0.0
+    for number in range(20):
+        start = begin
+        while start < begin + 1000:
+            end = start + sum(draw.normal(work_ms, work_ms / 5, users))
+            stops = (served + users) // each - served // each
+            served += users
+            replies = end + stops * pause_ms + 0.05 * np.arange(users)
+            starts += [start] * users
+            ends += replies.tolist()
+            index += [number] * users
+            start = float(replies[-1]) + 0.01
+        begin = start + 10
+    return samples_of(index, starts, ends)
+
+
+@pytest.mark.parametrize("users", [8, 16])
+def test_pauses_of_a_server_that_replies_in_bursts_are_found(users: int) -> None:
+    rounds = [waits(in_bursts(users, 1.7, 110.0, 420), users) for _ in range(5)]
+    known = pauses(rounds)
+    assert known is not None
+    # Here the last of each burst is the only one in flight, and is not counted.
+    assert known.requests_each * users / (users - 1) == pytest.approx(420, rel=0.1)
+    assert known.p50_ms == pytest.approx(110, rel=0.1)
+    calm = pauses([waits(in_bursts(users, 1.7, 0.0, 420), users)])
+    assert calm is not None
+    assert calm.count == 0
+
+
 def test_users_who_wait_for_a_service_in_step_are_no_pause() -> None:
     for work_ms in (0.02, 0.3):
         in_step = Queue(50, steady(work_ms), upstream_ms=50.0)
@@ -203,31 +241,14 @@ def test_a_user_who_waits_alone_is_no_pause() -> None:
 
 def test_the_draining_of_a_slice_is_no_pause() -> None:
     """The last user waits alone, however long."""
-    start_ns = np.array([0, 0, 2, 4, 6], dtype=np.int64) * MS
-    end_ns = np.array([2, 4, 6, 8, 500], dtype=np.int64) * MS
-    samples = Samples(
-        slice=np.zeros(5, dtype=np.int32),
-        intended_ns=start_ns,
-        start_ns=start_ns,
-        latency_ns=end_ns - start_ns,
-        failure=np.zeros(5, dtype=np.int8),
-        starved=np.zeros(5, dtype=np.bool_),
-    )
+    samples = samples_of([0] * 5, [0, 0, 2, 4, 6], [2, 4, 6, 8, 500])
     assert waits(samples, 2).wait_ns.tolist() == [2 * MS] * 4
 
 
 def test_a_request_that_is_given_up_is_no_reply() -> None:
-    start_ns = np.array([0, 0, 2, 4], dtype=np.int64) * MS
-    end_ns = np.array([2, 4, 50, 100], dtype=np.int64) * MS
-    samples = Samples(
-        slice=np.zeros(4, dtype=np.int32),
-        intended_ns=start_ns,
-        start_ns=start_ns,
-        latency_ns=end_ns - start_ns,
-        failure=np.array([0, 0, Failure.TIMEOUT, 0], dtype=np.int8),
-        starved=np.zeros(4, dtype=np.bool_),
-    )
-    assert waits(samples, 2).wait_ns.tolist() == [2 * MS, 2 * MS]
+    samples = samples_of([0] * 4, [0, 0, 2, 4], [2, 4, 50, 100])
+    failure = np.array([0, 0, Failure.TIMEOUT, 0], dtype=np.int8)
+    assert waits(replace(samples, failure=failure), 2).wait_ns.tolist() == [2 * MS, 2 * MS]
 
 
 def test_nothing_is_known_without_replies() -> None:
