@@ -10,31 +10,34 @@ from harness.analysis.figures import RoundFigures
 from harness.analysis.resources import core_usages, server_usages
 from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack
 
-#: A stack that works all the time uses 93 to 99 % of its core, because it waits a little at the edges
-#: of its slices and when all replies of a burst are on their way.
+#: A stack that works all the time uses 94 to 99 % of its core, because it waits a little when
+#: all replies of a burst are on their way.
 MIN_BUSY = 0.9
 
 
 def core_share(
     run: RunRecord, block: BlockPlan, stack: Stack, rounds: Sequence[RoundFigures]
 ) -> float:
-    """Share that a stack used of the servers' cores that its workers can fill, in its slices.
+    """Share that a stack used of the servers' cores that its workers can fill, under full load.
 
     A worker process computes on one core at a time, so that one worker that works all the time
-    uses 1.0, however many cores there are. C code that runs in threads may use more.
+    uses 1.0, however many cores there are. C code that runs in threads may use more. At the edges of
+    a slice, users have not asked yet or are done; throughput knows nothing of edges, so that short
+    slices give the same share as long ones.
 
     Returns:
-        CPU time ÷ time of the slices ÷ the smaller of the number of workers and of cores; NaN where
-        processes are not metered or not pinned, or where one of them ended. NaN of starts too, whose
-        slices end with waiting until the server is at rest.
+        Throughput × CPU time per request ÷ the smaller of the number of workers and of cores; NaN where
+        processes are not metered or not pinned, or where one of them ended. NaN of starts too, which
+        have no throughput.
     """
     servers, cores = server_usages(rounds), len(run.placement.servers)
-    wall_s = sum(measured.cell.wall_s for measured in rounds)
+    sent = sum(measured.sent for measured in rounds)
     died = any(measured.cell.died for measured in rounds)
-    if block.counts_starts or died or not (servers and cores and wall_s):
+    if block.counts_starts or died or not (servers and cores and sent):
         return math.nan
     filled = min(cores, stack.worker_processes(run.plan.workers, cores))
-    return sum(server.cpu_s for server in servers) / wall_s / filled
+    throughput_rps = sum(measured.throughput_rps for measured in rounds) / len(rounds)
+    return throughput_rps * sum(server.cpu_s for server in servers) / sent / filled
 
 
 def limited_by_users(block: BlockPlan, share: float, rounds: Sequence[RoundFigures]) -> bool:

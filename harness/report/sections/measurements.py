@@ -54,7 +54,7 @@ def measurements(view: View) -> Section:
 def _cells(view: View) -> tuple[Block, ...]:
     explained = (
         "Small figures are 95 % intervals over rounds. CPU time is that of the server's process "
-        "tree per request. Busy: CPU time of the stack as a share of the cores that its workers can "
+        "tree per request. Busy: throughput × CPU time as a share of the cores that its workers can "
         "fill; below about 90 %, the number of users limits the requests per second of closed load."
     )
     blocks: list[Block] = [
