@@ -65,6 +65,14 @@ def test_starts_have_no_throughput_and_no_percentile_of_too_few(analysed: Analys
     assert all(not cell.timeline for cell in analysed.cells)
 
 
+def test_of_starts_nothing_is_said_of_users_who_wait(analysed: Analysis) -> None:
+    for cell in analysed.cells:
+        assert math.isnan(cell.core_share)
+        assert not cell.limited_by_users
+        assert cell.pauses is None
+        assert cell.short_slices is None
+
+
 def test_no_gate_speaks_of_a_load_process_that_is_not_there(analysed: Analysis) -> None:
     asked = {gate.gate for cell in analysed.cells for gate in cell.gates}
     assert asked == {"errors", "settled", "rounds", "service cores busy"}

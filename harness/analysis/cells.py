@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from harness.analysis import gates, stats
 from harness.analysis.cell_gates import gates_of
 from harness.analysis.figures import RoundFigures
+from harness.analysis.pauses import pauses
 from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of
 from harness.analysis.resources import core_usages, server_usages
+from harness.analysis.saturation import core_share, limited_by_users, taken_share
 from harness.analysis.schedules import overload_of, schedule_kept
 from harness.models import (
     OTHER_CORES,
@@ -17,13 +21,17 @@ from harness.models import (
     BlockPlan,
     CellSummary,
     Measures,
+    Pauses,
     RunRecord,
+    ShortSlices,
     Stack,
     TimelinePoint,
     Usage,
 )
 
 _MIB = 1 << 20
+#: A slice this many times as long as a request gives waiting the time to grow as long as it gets.
+MIN_SLICE = 3
 
 
 def summarise(
@@ -59,6 +67,10 @@ def summarise(
     slices_s = [
         (turn.end_ns - turn.begin_ns) / 1e9 for measured in rounds for turn in measured.cell.slices
     ]
+    share = core_share(run, block, stack, rounds)
+    overload = overload_of(rounds)
+    waits = [measured.waits for measured in rounds if measured.waits is not None]
+    paused = pauses(waits, taken_share(rounds))
     return CellSummary(
         scenario=block.scenario.name,
         stack=stack.label,
@@ -87,8 +99,39 @@ def summarise(
         slice_s=sum(slices_s) / len(slices_s) if slices_s else math.nan,
         foreign_share={group: gates.foreign_share(usages) for group, usages in cores.items()},
         steal_share={group: gates.steal_share(usages) for group, usages in cores.items()},
-        overload=overload_of(rounds),
+        overload=overload,
+        core_share=share,
+        limited_by_users=limited_by_users(block, share, rounds),
+        pauses=paused,
+        # Of starts nothing is cut off, and the latency of an overloaded stack says nothing anyway.
+        short_slices=None
+        if block.counts_starts or overload
+        else short_slices(block, rounds, latency["p99"].value, paused),
     )
+
+
+def short_slices(
+    block: BlockPlan, rounds: Sequence[RoundFigures], p99_ms: float, paused: Pauses | None
+) -> ShortSlices | None:
+    """Say so if slices are not several times as long as p99, so that waiting may still grow.
+
+    Each slice begins without a queue. Where a stack serves some users much later than others, the
+    longest waits need longer slices to show. Under closed load a pause is no such wait, because
+    every request counts with its whole time (tests/test_slice_length.py); so p99 is taken without it.
+    """
+    lengths_ms = [
+        (turn.to_ns - (turn.from_ns if block.load.is_open else turn.begin_ns)) / 1e6
+        for measured in rounds
+        for turn in measured.cell.slices
+    ]
+    if not lengths_ms:
+        return None
+    slice_ms = float(np.median(lengths_ms))
+    pause_ms = paused.longest_ms if paused and paused.count else 0.0
+    slowest_ms = p99_ms if block.load.is_open else p99_ms - pause_ms
+    if math.isnan(slowest_ms) or slice_ms >= MIN_SLICE * slowest_ms:
+        return None
+    return ShortSlices(slice_ms, slowest_ms)
 
 
 def _pss_mib(block: BlockPlan, servers: Sequence[Usage]) -> float:

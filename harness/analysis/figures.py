@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.analysis import stats
+from harness.analysis.pauses import Waits, waits
 from harness.models import BlockPlan, CellRound, Failure, Samples
 
 #: A request was late that was sent this long after it was due.
@@ -49,6 +50,7 @@ class RoundFigures:
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
     schedule: Schedule | None  # None under closed load
+    waits: Waits | None  # None under open load and of starts
     cell: CellRound
 
 
@@ -125,6 +127,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         if cell.server is not None and requests and not cell.died
         else math.nan,
         schedule=schedule,
+        waits=waits(samples, planned.load.users) if planned.has_throughput else None,
         cell=cell,
     )
 

@@ -99,6 +99,36 @@ class ScheduleKept:
 
 
 @dataclass(frozen=True, slots=True)
+class Pauses:
+    """Times in which all users of a stack waited at once, much longer than usual."""
+
+    count: int
+    requests: int  # among which they were found: all but the last of each slice
+    p50_ms: float  # NaN without any, as the next
+    longest_ms: float
+    time_share: float  # of the time that these requests took
+    recurring: bool  # whether they come back often enough to be the stack's own
+
+    @property
+    def per_1000_requests(self) -> float:
+        """How many there are in a thousand requests."""
+        return 1000 * self.count / self.requests
+
+    @property
+    def requests_each(self) -> float:
+        """Requests for each pause; infinite without any."""
+        return self.requests / self.count if self.count else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class ShortSlices:
+    """That a cell's slices are short beside its slowest requests."""
+
+    slice_ms: float  # in the median; under open load, the counting window
+    slowest_ms: float  # p99; under closed load without the longest pause
+
+
+@dataclass(frozen=True, slots=True)
 class CellSummary:
     """One cell over all its rounds: a row of summary.csv and what the charts need beside it."""
 
@@ -129,6 +159,11 @@ class CellSummary:
     overload: Overload | None = None  # of open load that the server could not keep up with
     slices: int = 0  # of all rounds
     slice_s: float = math.nan  # mean, from a slice's first request to its last reply
+    #: Share that the stack used of the servers' cores that its workers can fill; NaN if unknown.
+    core_share: float = math.nan
+    limited_by_users: bool = False  # closed load that left the stack idle for part of its time
+    pauses: Pauses | None = None  # of closed load
+    short_slices: ShortSlices | None = None  # p99 and beyond may be too low
 
     @property
     def key(self) -> CellKey:

@@ -61,6 +61,23 @@ class Stack:
     workers: str = ""  # "3", "n" or "2n+1", n being the servers' cores; empty: the plan's number
     breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
 
+    def worker_processes(self, shared: int, cores: int) -> int:
+        """Worker processes: its own number, or else the number that all stacks share.
+
+        Args:
+            shared: The plan's number.
+            cores: Number of the servers' cores.
+        """
+        match self.workers:
+            case "":
+                return shared
+            case "n":
+                return cores
+            case "2n+1":
+                return 2 * cores + 1
+            case number:
+                return int(number)
+
 
 class Arrivals(enum.StrEnum):
     """When the requests of open load are due."""

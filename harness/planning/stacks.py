@@ -155,16 +155,7 @@ def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
         workers: The plan's number.
         cores: Cores that the servers are confined to; empty if they have the whole machine.
     """
-    count = len(cores) or os.cpu_count() or 1
-    match stack.workers:
-        case "":
-            return workers
-        case "n":
-            return count
-        case "2n+1":
-            return 2 * count + 1
-        case number:
-            return int(number)
+    return stack.worker_processes(workers, len(cores) or os.cpu_count() or 1)
 
 
 def _inheriting(neighbour: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:

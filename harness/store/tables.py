@@ -17,6 +17,7 @@ SUMMARY_COLUMNS = (
     "scenario", "stack", "load", "rounds", "requests", "errors", "throughput_rps",
     "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
     "cpu_us_per_request", "pss_mib", "valid", "reason", "overloaded",
+    "core_share", "limited_by_users", "pauses_per_1000_requests", "pause_p50_ms", "pause_max_ms",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
@@ -45,6 +46,11 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "valid": cell.valid,
             "reason": cell.reason,
             "overloaded": cell.overloaded,
+            "core_share": cell.core_share,
+            "limited_by_users": cell.limited_by_users,
+            "pauses_per_1000_requests": cell.pauses.per_1000_requests if cell.pauses else None,
+            "pause_p50_ms": cell.pauses.p50_ms if cell.pauses else None,
+            "pause_max_ms": cell.pauses.longest_ms if cell.pauses else None,
         }
         rows.append({column: _known(values[column]) for column in SUMMARY_COLUMNS})
     return rows

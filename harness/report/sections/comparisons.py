@@ -24,6 +24,7 @@ from harness.report.sections import figures
 from harness.report.sections.overview import INTERVALS
 from harness.report.view import Fall, Pair, Part, View
 from harness.report.words.attribution import LADDER_NOTE, attribution
+from harness.report.words.limited import limited_note
 
 
 def comparisons(view: View) -> Section:
@@ -36,10 +37,15 @@ def comparisons(view: View) -> Section:
             "Ratios with their 95 % intervals. “Faster” always speaks of the candidate: more "
             "requests per second (above 1 ×), less time or less CPU time (below 1 ×)."
         )
-        blocks = (*blocks, table, explained)
+        blocks = (*blocks, table, *_limited(view), explained)
     else:
         blocks = (*blocks, Paragraph(("There is nothing to compare.",), outputs=MARKDOWN))
     return Section("comparisons", "Comparisons", blocks, "Comparisons", DOCUMENTS)
+
+
+def _limited(view: View) -> tuple[Block, ...]:
+    words = limited_note(view)
+    return (note(words, outputs=DOCUMENTS),) if words else ()
 
 
 def _pair_columns(view: View) -> tuple[Column, ...]:
@@ -81,7 +87,7 @@ def steps(view: View) -> Section | None:
             Subheading("The steps in figures", outputs=PAGE),
             Table("steps", _step_columns(view), rows),
         ]
-    blocks.append(note(LADDER_NOTE, outputs=DOCUMENTS))
+    blocks += [*_limited(view), note(LADDER_NOTE, outputs=DOCUMENTS)]
     return Section("steps", "From Flask to FastAPI, step by step", tuple(blocks), "Steps")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from harness.models import CellSummary, ScheduleKept
 from harness.report import formats
 from harness.report.charts import CHARTS
@@ -25,6 +27,7 @@ from harness.report.metrics import CPU, LATENCIES, MEMORY, PERCENTILES, THROUGHP
 from harness.report.sections import figures
 from harness.report.view import Part, View, overload_words
 from harness.report.words.notes import SCHEDULE_NOTE, starts_note
+from harness.report.words.pauses import PAUSES_NOTE, pausing_cells
 
 #: Columns of a terminal from which all of a schedule has room, and from which more than its heart.
 _WIDEST, _NARROW = 102, 76
@@ -44,14 +47,15 @@ def measurements(view: View) -> Section:
     """Every cell in figures, and how the schedule of open load was kept."""
     blocks: tuple[Block, ...] = (Paragraph(("No round has finished.",), outputs=DOCUMENTS),)
     if view.measured_parts:
-        blocks = (*_cells(view), *_schedules(view))
+        blocks = (*_cells(view), *_pauses(view), *_schedules(view))
     return Section("cells", "All measurements", blocks, "Measurements")
 
 
 def _cells(view: View) -> tuple[Block, ...]:
     explained = (
         "Small figures are 95 % intervals over rounds. CPU time is that of the server's process "
-        "tree per request."
+        "tree per request. Busy: throughput × CPU time as a share of the cores that its workers can "
+        "fill; below about 90 %, the number of users limits the requests per second of closed load."
     )
     blocks: list[Block] = [
         Table(
@@ -67,6 +71,7 @@ def _cells(view: View) -> tuple[Block, ...]:
                     Column(metric.column, is_number=True)
                     for metric in (THROUGHPUT, *LATENCIES, CPU, MEMORY)
                 ),
+                Column("Busy", is_number=True),
                 Column("Valid", outputs=MARKDOWN),
             ),
             tuple(_cell_row(part, cell) for part in view.parts for cell in part.cells),
@@ -97,6 +102,9 @@ def _cell_row(part: Part, cell: CellSummary) -> Row:
             *(figures.metric_of(metric, cell) for metric in LATENCIES),
             figures.metric_of(CPU, cell),
             figures.number(MEMORY.of(cell).value),
+            Cell(formats.percent(cell.core_share), cell.core_share)
+            if math.isfinite(cell.core_share)
+            else figures.NOTHING,
             Cell(_validity(cell)),
         ),
         cell,
@@ -107,6 +115,46 @@ def _validity(cell: CellSummary) -> str:
     if not cell.valid:
         return f"invalid: {formats.clean(cell.reason)}"
     return f"yes, but {overload_words(cell)}" if cell.overloaded else "yes"
+
+
+def _pauses(view: View) -> tuple[Block, ...]:
+    rows = tuple(
+        figures.row(
+            part,
+            (
+                figures.scenario(part),
+                figures.stack(cell),
+                figures.count(found.count),
+                figures.number(found.per_1000_requests),
+                figures.number(found.p50_ms),
+                figures.number(found.longest_ms),
+                Cell(formats.percent(found.time_share), found.time_share),
+                Cell("yes" if found.recurring else "no"),
+            ),
+        )
+        for part, cell, found in pausing_cells(view)
+    )
+    if not rows:
+        return ()
+    return (
+        Subheading("Pauses in which all users wait at once", outputs=DOCUMENTS),
+        Table(
+            "pauses",
+            (
+                Column("Scenario", is_group=True),
+                Column("Stack"),
+                Column("Pauses", is_number=True),
+                Column("In 1,000 requests", is_number=True),
+                Column("Median ms", is_number=True),
+                Column("Longest ms", is_number=True),
+                Column("Of its time", is_number=True),
+                Column("Recurring"),
+            ),
+            rows,
+            outputs=DOCUMENTS,
+        ),
+        note(PAUSES_NOTE, outputs=DOCUMENTS),
+    )
 
 
 def _schedules(view: View) -> tuple[Block, ...]:

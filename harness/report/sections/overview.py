@@ -22,6 +22,8 @@ from harness.report.metrics import CPU, MEDIAN, P99, START, THROUGHPUT
 from harness.report.sections import figures
 from harness.report.view import Part, View, has_ratio, overload_words
 from harness.report.words.disturbed import disturbed
+from harness.report.words.limited import limited_note
+from harness.report.words.pauses import pausing
 
 #: Columns of a terminal from which latency and CPU time have room, and from which intervals do.
 WIDE, INTERVALS = 96, 76
@@ -114,7 +116,11 @@ def _findings(view: View) -> Iterator[Finding]:
             if cell.overloaded:
                 phrases = overload_words(cell).removeprefix(f"{Verdict.OVERLOADED}: ")
                 yield Finding(f"{who}: {phrases}", Verdict.OVERLOADED)
+        if words := pausing(part):
+            yield Finding(words)
     yield from map(Finding, disturbed(view))
+    if limited := limited_note(view):
+        yield Finding(limited)
     yield from _what_decides(view)
 
 

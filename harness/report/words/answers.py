@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.models import CellSummary, Comparison, Verdict
 from harness.report import formats
 from harness.report.content import Card, Finding
 from harness.report.metrics import MEMORY, THROUGHPUT
 from harness.report.view import Pair, Part, View, by_scenario, has_ratio, overload_words
+from harness.report.words.limited import compared_by_cpu, leading
+from harness.report.words.pauses import pausing
 from harness.report.words.ratios import compared, figure_words, sentence
 
 PAIRS_TOLD_SINGLY = 3
@@ -28,7 +30,11 @@ def answers(view: View) -> tuple[Card, ...]:
             tuple(
                 finding
                 for part in parts
-                for finding in (*_findings(part), *_memory_at_rest(view, part))
+                for finding in (
+                    *_findings(part),
+                    *_pauses(part),
+                    *_memory_at_rest(view, part),
+                )
             ),
         )
         for parts in by_scenario(view.parts).values()
@@ -53,11 +59,26 @@ def _findings(part: Part) -> Iterator[Finding]:
     elif not part.compared:
         for cell in part.cells:
             yield _alone(where, part, cell)
-    elif len(part.compared) <= PAIRS_TOLD_SINGLY:
-        for pair, comparison in part.compared:
-            yield Finding(where + compared(part, pair, comparison), comparison.verdict)
     else:
-        yield from _grouped(where, part)
+        yield from _pairs(where, part)
+
+
+def _pairs(where: str, part: Part) -> Iterator[Finding]:
+    several = len(part.compared) > PAIRS_TOLD_SINGLY
+    by_throughput = []
+    for pair, comparison in part.compared:
+        if cpu := leading(part, pair):
+            yield Finding(where + compared_by_cpu(part, pair, cpu), cpu.verdict)
+        elif several:
+            by_throughput.append((pair, comparison))
+        else:
+            yield Finding(where + compared(part, pair, comparison), comparison.verdict)
+    yield from _grouped(where, part, by_throughput)
+
+
+def _pauses(part: Part) -> Iterator[Finding]:
+    if words := pausing(part):
+        yield Finding(words)
 
 
 def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
@@ -79,13 +100,15 @@ def _alone(where: str, part: Part, cell: CellSummary) -> Finding:
     return Finding(f"{where}{name} {did}; there is nothing to compare it with.")
 
 
-def _grouped(where: str, part: Part) -> Iterator[Finding]:
+def _grouped(
+    where: str, part: Part, members: Sequence[tuple[Pair, Comparison]]
+) -> Iterator[Finding]:
     """A sentence for each verdict and baseline, where candidates are too many for one each."""
     groups: dict[tuple[Verdict, str], list[tuple[Pair, Comparison]]] = defaultdict(list)
-    for pair, comparison in part.compared:
+    for pair, comparison in members:
         groups[comparison.verdict, pair.baseline].append((pair, comparison))
     for verdict in Verdict:
-        for baseline in dict.fromkeys(pair.baseline for pair, _ in part.compared):
+        for baseline in dict.fromkeys(pair.baseline for pair, _ in members):
             group = groups.get((verdict, baseline))
             if not group:
                 continue

@@ -18,6 +18,7 @@ from harness.report import formats
 from harness.report.metrics import COMPARED
 from harness.report.view import ROUNDS_FOR_AN_INTERVAL, View
 from harness.report.words.method import services_brought, services_started
+from harness.report.words.pauses import short_slices
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 #: Servers have one, load and services at least another.
@@ -82,6 +83,7 @@ def _limits(view: View) -> Iterator[str]:
         )
     yield from _too_few_rounds(view)
     yield from _invalid(view)
+    yield from short_slices(view)
     yield _noise(run.calibration)
     if any(part.plan.load.is_open for part in view.parts):
         yield (

@@ -29,9 +29,16 @@ def ratio_clause(metric: Metric, pair: Pair, comparison: Comparison, part: Part)
     return f"{candidate} {did} as {baseline} ({interval_words(comparison)})"
 
 
-def compared(part: Part, pair: Pair, comparison: Comparison) -> str:
-    """What came out of a comparison in the metric that decides; a sentence without its capital."""
-    metric = part.headline
+def compared(part: Part, pair: Pair, comparison: Comparison, metric: Metric | None = None) -> str:
+    """What came out of a comparison; a sentence without its capital.
+
+    Args:
+        part: the part that the pair belongs to.
+        pair: the stacks that are compared.
+        comparison: their comparison in `metric`.
+        metric: the part's headline unless another is given.
+    """
+    metric = metric or part.headline
     candidate, baseline = part.names[pair.candidate], part.names[pair.baseline]
     match comparison.verdict:
         case Verdict.FASTER | Verdict.SLOWER:

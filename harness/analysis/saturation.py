@@ -1,0 +1,61 @@
+"""Whether a stack was busy: a throughput that the users limit says little of the stack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.analysis import gates
+from harness.analysis.figures import RoundFigures
+from harness.analysis.resources import core_usages, server_usages
+from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack
+
+#: A stack that works all the time uses 94 to 99 % of its core, because it waits a little when
+#: all replies of a burst are on their way.
+MIN_BUSY = 0.9
+
+
+def core_share(
+    run: RunRecord, block: BlockPlan, stack: Stack, rounds: Sequence[RoundFigures]
+) -> float:
+    """Share that a stack used of the servers' cores that its workers can fill, under full load.
+
+    A worker process computes on one core at a time, so that one worker that works all the time
+    uses 1.0, however many cores there are. C code that runs in threads may use more. At the edges of
+    a slice, users have not asked yet or are done; throughput knows nothing of edges, so that short
+    slices give the same share as long ones.
+
+    Returns:
+        Throughput × CPU time per request ÷ the smaller of the number of workers and of cores; NaN where
+        processes are not metered or not pinned, or where one of them ended. NaN of starts too, which
+        have no throughput.
+    """
+    servers, cores = server_usages(rounds), len(run.placement.servers)
+    sent = sum(measured.sent for measured in rounds)
+    died = any(measured.cell.died for measured in rounds)
+    if block.counts_starts or died or not (servers and cores and sent):
+        return math.nan
+    filled = min(cores, stack.worker_processes(run.plan.workers, cores))
+    throughput_rps = sum(measured.throughput_rps for measured in rounds) / len(rounds)
+    return throughput_rps * sum(server.cpu_s for server in servers) / sent / filled
+
+
+def limited_by_users(block: BlockPlan, share: float, rounds: Sequence[RoundFigures]) -> bool:
+    """Whether the users, and not the stack's CPU time, limited the throughput of closed load.
+
+    What the host and other programs took of the cores counts as used: the stack could not have it.
+
+    Args:
+        block: the block that the cell belongs to.
+        share: the stack's `core_share`.
+        rounds: the cell's rounds.
+    """
+    if not block.has_throughput or block.scenario.measures is not Measures.REQUESTS:
+        return False
+    return share + taken_share(rounds) < MIN_BUSY  # nan is not less
+
+
+def taken_share(rounds: Sequence[RoundFigures]) -> float:
+    """Share of the servers' cores that the host and other programs took; 0 if nobody can tell."""
+    usages = core_usages(rounds, SERVER_CORES)
+    return gates.foreign_share(usages) + gates.steal_share(usages)

@@ -1,0 +1,111 @@
+"""Whether the users or the stack's CPU time limited the throughput of a cell."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from harness.analysis.analyse import analyse
+from harness.models import (
+    SERVER_CORES,
+    CellRound,
+    CellSummary,
+    CoreUsage,
+    Placement,
+    Stack,
+    Usage,
+)
+from tests.runs import FakeRun, hello_plan
+
+A, B = "flask-gthread", "fastapi-uvicorn"
+
+
+def run(rate_rps: float | None = None) -> FakeRun:
+    return FakeRun(hello_plan(rate_rps=rate_rps), {A: [1000.0] * 5, B: [1000.0] * 5})
+
+
+def using(
+    fake: FakeRun, share: float, *, steal: float = 0.0, foreign: float = 0.0, cores: int = 1
+) -> FakeRun:
+    """Candidate that uses a share of a core, while others took some of its core's time."""
+
+    def used(cell: CellRound) -> CellRound:
+        available_s, cpu_s = cell.wall_s * cores, share * cell.requests / 1000
+        usage = CoreUsage(
+            available_s, cpu_s + foreign * available_s, cpu_s, 0.0, steal * available_s
+        )
+        return replace(cell, server=Usage(cpu_s, 1 << 20, 1, 1), cores={SERVER_CORES: usage})
+
+    fake.change(B, used)
+    fake.record = replace(fake.record, placement=Placement(tuple(range(cores)), (9,), (9,)))
+    return fake
+
+
+def candidate(fake: FakeRun) -> CellSummary:
+    return next(cell for cell in analyse(fake.record, fake.read).cells if cell.stack == B)
+
+
+def with_workers(fake: FakeRun, workers: str) -> FakeRun:
+    plan = fake.record.plan
+    stacks = tuple(replace(stack, workers=workers) for stack in plan.stacks)
+    fake.record = replace(fake.record, plan=replace(plan, stacks=stacks))
+    return fake
+
+
+def test_a_stack_that_leaves_its_core_idle_is_limited_by_its_users() -> None:
+    cell = candidate(using(run(), 0.71))
+    assert cell.core_share == pytest.approx(0.71, rel=0.01)
+    assert cell.limited_by_users
+
+
+def test_a_stack_that_works_nearly_all_the_time_is_not() -> None:
+    cell = candidate(using(run(), 0.93))
+    assert cell.core_share == pytest.approx(0.93, rel=0.01)
+    assert not cell.limited_by_users
+
+
+def test_time_that_the_host_and_others_took_is_not_the_users_fault() -> None:
+    taken = candidate(using(run(), 0.84, steal=0.06, foreign=0.03))
+    assert taken.core_share == pytest.approx(0.84, rel=0.01)
+    assert not taken.limited_by_users
+    assert candidate(using(run(), 0.84, steal=0.02)).limited_by_users
+
+
+def test_one_worker_fills_one_core_of_several() -> None:
+    assert candidate(using(run(), 0.95, cores=4)).core_share == pytest.approx(0.95, rel=0.01)
+    assert not candidate(using(run(), 0.95, cores=4)).limited_by_users
+    four = candidate(with_workers(using(run(), 0.95, cores=4), "n"))
+    assert four.core_share == pytest.approx(0.95 / 4, rel=0.01)
+    assert four.limited_by_users
+
+
+def test_more_workers_than_cores_fill_no_more_than_the_cores() -> None:
+    cell = candidate(with_workers(using(run(), 1.9, cores=2), "2n+1"))
+    assert cell.core_share == pytest.approx(0.95, rel=0.01)
+
+
+def test_threads_in_c_that_use_more_than_a_core_are_not_limited() -> None:
+    cell = candidate(using(run(), 2.5, cores=4))
+    assert cell.core_share == pytest.approx(2.5, rel=0.01)
+    assert not cell.limited_by_users
+
+
+def test_nothing_is_said_of_open_load() -> None:
+    assert not candidate(using(run(rate_rps=200), 0.1)).limited_by_users
+
+
+def test_nothing_is_known_where_processes_are_not_metered_pinned_or_alive() -> None:
+    unmetered, unpinned, died = using(run(), 0.5), using(run(), 0.5), using(run(), 0.5)
+    unmetered.change(B, lambda cell: replace(cell, server=None))
+    unpinned.record = replace(unpinned.record, placement=Placement((), (), ()))
+    died.change(B, lambda cell: replace(cell, died="worker 1 ended"))
+    for fake in (unmetered, unpinned, died):
+        cell = candidate(fake)
+        assert math.isnan(cell.core_share)
+        assert not cell.limited_by_users
+
+
+@pytest.mark.parametrize(("workers", "count"), [("", 1), ("3", 3), ("n", 4), ("2n+1", 9)])
+def test_workers_follow_from_the_stack_or_from_the_plan(workers: str, count: int) -> None:
+    stack = Stack("a", "a", "flask", "apps.flask_twin:create_app", "gunicorn", "", workers=workers)
+    assert stack.worker_processes(1, 4) == count
