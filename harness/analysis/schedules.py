@@ -43,21 +43,21 @@ def schedule_kept(rounds: Sequence[RoundFigures], plan: Plan, latency: Pool) -> 
 def overload_of(rounds: Sequence[RoundFigures]) -> Overload | None:
     """Find out whether the server could not keep up in all rounds together; None if it could.
 
-    A server that takes long for each reply has fewer replies than requests at the beginning of each
-    slice, and then as many. Only one that falls further behind until the end is overloaded.
+    A server that takes long for each reply keeps up if it takes no longer for later requests. One
+    that falls further behind is overloaded, and one that never comes to a part of what is due.
     """
     schedules = [measured.schedule for measured in rounds if measured.schedule]
     window_s = sum(schedule.window_s for schedule in schedules)
     if not schedules or not window_s:
         return None
-    achieved = sum(schedule.achieved for schedule in schedules)
     offered = sum(schedule.offered for schedule in schedules)
-    achieved_later = sum(schedule.achieved_later for schedule in schedules)
-    offered_later = sum(schedule.offered_later for schedule in schedules)
-    if gates.kept_up(achieved, offered) or gates.kept_up(achieved_later, offered_later):
+    lost = sum(schedule.lost for schedule in schedules)
+    slopes = np.concatenate([schedule.slopes for schedule in schedules])
+    if gates.kept_up(offered - lost, offered) and not gates.falls_behind(slopes):
         return None
+    in_pace = sum(schedule.in_pace for schedule in schedules)
     return Overload(
-        answered_rps=achieved / window_s,
+        answered_rps=in_pace / window_s,
         due_rps=offered / window_s,
         never_sent=sum(schedule.never_sent for schedule in schedules),
         timed_out=sum(schedule.timed_out for schedule in schedules),
