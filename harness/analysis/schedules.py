@@ -10,15 +10,17 @@ import numpy as np
 from harness.analysis import gates
 from harness.analysis.figures import RoundFigures
 from harness.analysis.percentiles import Pool
-from harness.models import Overload, Plan, ScheduleKept
+from harness.models import Overload, RunRecord, ScheduleKept
 
 
-def schedule_kept(rounds: Sequence[RoundFigures], plan: Plan, latency: Pool) -> ScheduleKept | None:
+def schedule_kept(
+    rounds: Sequence[RoundFigures], run: RunRecord, latency: Pool
+) -> ScheduleKept | None:
     """Sum up how the schedule was kept in all rounds of a cell; None under closed load.
 
     Args:
         rounds: the cell's rounds.
-        plan: decides the confidence of intervals.
+        run: the run that they belong to.
         latency: latencies of these rounds, as they are reported.
     """
     schedules = [measured.schedule for measured in rounds if measured.schedule]
@@ -27,16 +29,24 @@ def schedule_kept(rounds: Sequence[RoundFigures], plan: Plan, latency: Pool) -> 
     window_s = sum(schedule.window_s for schedule in schedules)
     lag_ns = np.concatenate([schedule.lag_ns for schedule in schedules])
     lag_ms = np.quantile(lag_ns, [0.5, 0.99]) / 1e6 if len(lag_ns) else [math.nan, math.nan]
+    key = rounds[0].cell.key
+    offered_rps = sum(schedule.offered for schedule in schedules) / window_s
+    cores = max(1, len(run.placement.servers))
     return ScheduleKept(
-        offered_rps=sum(schedule.offered for schedule in schedules) / window_s,
+        offered_rps=offered_rps,
         achieved_rps=sum(schedule.achieved for schedule in schedules) / window_s,
         lag_p50_ms=float(lag_ms[0]),
         lag_p99_ms=float(lag_ms[1]),
         late=sum(schedule.late for schedule in schedules),
         starved=sum(measured.cell.starved for measured in rounds),
         never_sent=sum(schedule.never_sent for schedule in schedules),
-        service_ms=Pool([schedule.service_ns for schedule in schedules], plan).estimates(),
+        service_ms=Pool([schedule.service_ns for schedule in schedules], run.plan).estimates(),
         lag_effect_ms=latency.exceeded_by_ms([schedule.with_lag_ns for schedule in schedules]),
+        utilisation=float(np.mean([measured.cpu_us_per_request for measured in rounds]))
+        / 1e6
+        * offered_rps
+        / cores,
+        settled=all(found.enough_for(key.stack) for found in run.settlings(key.block)),
     )
 
 

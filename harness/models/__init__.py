@@ -34,6 +34,7 @@ from harness.models.measured import (
     Failure,
     Round,
     RunRecord,
+    Settling,
     Slice,
     Usage,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "Samples",
     "Scenario",
     "ScheduleKept",
+    "Settling",
     "Slice",
     "Stack",
     "Step",

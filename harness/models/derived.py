@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -95,6 +96,10 @@ class ScheduleKept:
     #: Percentile -> what the generator's lag would have added to it, had it not been taken out.
     #: Only percentiles that enough samples lie beyond.
     lag_effect_ms: Mapping[str, float]
+    #: Share of the servers' cores that the stack needs at this rate; NaN if it can't be metered.
+    utilisation: float = math.nan
+    #: Whether the queue had settled before counting began; otherwise percentiles are lower bounds.
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

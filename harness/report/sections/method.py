@@ -39,7 +39,7 @@ def method(view: View) -> Section:
                     Column("Warm-up per stack and round", is_number=True),
                     Column("Under load, all rounds", is_number=True),
                 ),
-                tuple(map(_effort, view.parts)),
+                tuple(_effort(view, part) for part in view.parts),
                 is_dense=False,
                 outputs=PAGE,
             ),
@@ -79,13 +79,14 @@ def method(view: View) -> Section:
     return Section("method", "How it was measured", tuple(blocks), "Method", DOCUMENTS)
 
 
-def _effort(part: Part) -> Row:
+def _effort(view: View, part: Part) -> Row:
     """How long a part was measured: its slices, and all of its rounds with warm-up."""
     plan = part.plan
-    seconds = part.rounds * plan.seconds_per_round
+    played = method_words.played_blocks(view.run, plan)
+    seconds = method_words.loaded_seconds(view.run, plan, part.rounds)
     of_load = (
-        Cell(f"{plan.slice_s:g}{formats.NBSP}s", plan.slice_s),
-        figures.count(plan.cycles),
+        Cell(method_words.span([block.slice_s for block in played], "s"), played[0].slice_s),
+        figures.count(played[0].cycles),
         Cell(f"{plan.warmup_s:g}{formats.NBSP}s", plan.warmup_s),
         Cell(formats.duration(seconds), seconds),
     )

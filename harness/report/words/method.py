@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.stats import LARGEST_SAME
-from harness.models import ROUNDS_FOR_A_VERDICT, Load, Measures, Placement, RunRecord
+from harness.models import ROUNDS_FOR_A_VERDICT, BlockPlan, Load, Measures, Placement, RunRecord
 from harness.report import formats
 from harness.report.metrics import COMPARED
 from harness.report.view import View, load_words
@@ -115,22 +116,44 @@ def _slices(view: View) -> Iterator[str]:
     asked = view.answering
     if not asked:
         return
-    plans = [part.plan for part in asked]
+    plans = [played for part in asked for played in played_blocks(view.run, part.plan)]
     yield (
         "Within a round the stacks take turns in slices of "
-        f"{_span([plan.slice_s for plan in plans], 's')}, in an order that is drawn afresh for "
+        f"{span([plan.slice_s for plan in plans], 's')}, in an order that is drawn afresh for "
         f"each cycle from seed {view.plan.seed}, so a drifting machine slows all stacks alike."
     )
     yield (
-        f"Not counted: {_span([plan.warmup_s for plan in plans], 's')} of warm-up before "
+        f"Not counted: {span([plan.warmup_s for plan in plans], 's')} of warm-up before "
         "a stack's first slice of a round, and the first "
-        f"{_span([1000 * plan.settle_s for plan in plans], 'ms')} of each slice."
+        f"{span([1000 * plan.settle_s for plan in plans], 'ms')} of each slice."
     )
+    if any(view.run.settlings(part.plan.key) for part in asked):
+        yield (
+            "Under open load, slices are as long as the stacks' queues need: each begins with an "
+            "empty queue, and how long it takes to settle follows from the CPU time per request "
+            "and the rate, which an uncounted slice shows in each round."
+        )
     if view.rounds:
-        loaded_s = sum(part.rounds * part.plan.seconds_per_round for part in asked)
+        loaded_s = sum(loaded_seconds(view.run, part.plan, part.rounds) for part in asked)
         yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
     loads = [plan.load for plan in plans if plan.scenario.measures is Measures.REQUESTS]
     yield from _loads(loads, view.plan.generators)
+
+
+def played_blocks(run: RunRecord, plan: BlockPlan) -> list[BlockPlan]:
+    """The block as each round played it; as planned, where nothing was found about its queues."""
+    return [
+        dataclasses.replace(
+            plan, slice_s=found.slice_s, settle_s=found.settle_s, cycles=found.cycles
+        )
+        for found in run.settlings(plan.key)
+    ] or [plan]
+
+
+def loaded_seconds(run: RunRecord, plan: BlockPlan, rounds: int) -> float:
+    """Seconds under load in so many rounds of a block."""
+    played = played_blocks(run, plan)
+    return rounds * sum(block.seconds_per_round for block in played) / len(played)
 
 
 def _loads(loads: Sequence[Load], generators: int) -> Iterator[str]:
@@ -235,7 +258,7 @@ def _allowed(environment: Mapping[str, object]) -> Iterator[str]:
         yield f"Servers and load together were allowed {formats.listing(phrases)}."
 
 
-def _span(values: Sequence[float], unit: str) -> str:
+def span(values: Sequence[float], unit: str) -> str:
     """As in `0.1 s` or `0.1 to 1 s`."""
     low, high = min(values), max(values)
     if low == high:
