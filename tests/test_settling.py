@@ -168,3 +168,17 @@ def test_what_was_found_is_kept_in_the_journal() -> None:
     usage = BlockUsage(1, "hello", "open-poisson-500", 1.0, {}, settling=settling)
     kept = TypeAdapter(BlockUsage).validate_python(json.loads(json.dumps(asdict(usage))))
     assert kept == usage
+
+
+def test_slices_that_turn_out_busier_than_the_uncounted_one_give_a_lower_bound() -> None:
+    run = FakeRun(hello_plan(rate_rps=500), {name: [4.0] * 6 for name in STACKS})
+
+    def busier(cell):
+        return replace(cell, server=replace(cell.server, cpu_s=0.0019 * cell.requests))
+
+    run.change(STACKS[0], busier)
+    first, second = (cell.schedule for cell in analyse(run.record, run.read).cells)
+    assert first is not None
+    assert second is not None
+    assert first.utilisation == pytest.approx(0.95)
+    assert (first.settled, second.settled) == (False, True)
