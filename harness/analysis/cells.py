@@ -57,7 +57,7 @@ def summarise(
     if block.counts_starts:  # with so few samples, a percentile of the tail would be a guess
         latency = {name: latency[name] if name in pool.supported else UNKNOWN for name in latency}
     sent = sum(measured.sent for measured in rounds)
-    kept = schedule_kept(rounds, run.plan, pool)
+    kept = schedule_kept(rounds, run, pool)
     confidence = confidence_of(run.plan)
     cores = {
         group: usages

@@ -14,6 +14,8 @@ from harness.models import BlockPlan, CellRound, Failure, Samples
 
 #: A request was late that was sent this long after it was due.
 LATE_NS = 1_000_000
+#: What becomes of a request that an overloaded server never comes to.
+_LOST = (Failure.NEVER_SENT, Failure.TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,15 @@ class Schedule:
     """How well the schedule of a cell was kept in a round."""
 
     offered: int  # requests that were due in the counting windows
-    achieved: int  # correct replies that came in them
-    offered_later: int  # the same two of the second halves of the windows
-    achieved_later: int
+    achieved: int  # those of them that were answered rightly, however late
+    in_pace: int  # those of them that were answered at the pace at which they were due
+    #: Per slice: by how much later answers came for each second that a request was due later. A
+    #: queue that grows shows here, while a long latency that stays the same does not.
+    slopes: npt.NDArray[np.float64]
     window_s: float
     never_sent: int
     timed_out: int
+    lost: int  # of the offered ones: those never sent, and those without a reply in time
     late: int  # requests that were sent more than LATE_NS after they were due
     lag_ns: npt.NDArray[np.int64]  # of all requests that were sent and not starved
     service_ns: npt.NDArray[np.int64]  # of the same requests as the latency
@@ -79,23 +84,25 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     if not planned.load.is_open:
         slice_rps, throughput_rps = _closed_rates(planned, cell, samples, counted, kept)
     else:
+        slopes, begins_ns = _trends(samples, kept, from_ns)
+        # The answers to the requests of a window come in a window that is later by the latency. A
+        # server that keeps up gives all of them in it, whatever its latency. One that falls behind
+        # gives as many as it can in that time, and the others after it.
         done_ns = samples.intended_ns + samples.latency_ns
-        in_window = (done_ns >= from_ns[samples.slice]) & (done_ns < to_ns[samples.slice])
-        middle_ns = ((from_ns + to_ns) // 2)[samples.slice]
-        # Answers per second, by counting them: an overloaded server answers much of what it was
-        # sent in a window only after the window's end.
-        answered = np.bincount(samples.slice[in_window & good], minlength=len(window_s))
+        in_pace = done_ns < (to_ns + begins_ns)[samples.slice]
+        answered = np.bincount(samples.slice[kept & in_pace], minlength=len(window_s))
         slice_rps = answered / window_s
         throughput_rps = float(np.average(slice_rps, weights=window_s))
         lag_ns = samples.start_ns - samples.intended_ns
         schedule = Schedule(
             offered=int(counted.sum()),
-            achieved=int((in_window & good).sum()),
-            offered_later=int((counted & (samples.intended_ns >= middle_ns)).sum()),
-            achieved_later=int((in_window & good & (done_ns >= middle_ns)).sum()),
+            achieved=int(kept.sum()),
+            in_pace=int(answered.sum()),
+            slopes=slopes,
             window_s=float(window_s.sum()),
             never_sent=int((~sent).sum()),
             timed_out=int((samples.failure == Failure.TIMEOUT).sum()),
+            lost=int((counted & np.isin(samples.failure, _LOST)).sum()),
             late=int((lag_ns[sent] > LATE_NS).sum()),
             lag_ns=lag_ns[sent & ~samples.starved],
             service_ns=service_ns[kept],
@@ -157,6 +164,27 @@ def headline(planned: BlockPlan, cell: CellRound, samples: Samples) -> float:
     if planned.has_throughput:
         return figures.throughput_rps
     return float(np.median(figures.latency_ns)) / 1e6 if len(figures.latency_ns) else math.nan
+
+
+def _trends(
+    samples: Samples, kept: npt.NDArray[np.bool_], from_ns: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Least squares of latency on when a request was due, slice by slice.
+
+    Returns:
+        Slope, NaN without two requests; and latency in ns at the beginning of the window.
+    """
+    slopes, begins_ns = np.full(len(from_ns), math.nan), np.zeros(len(from_ns))
+    for number, begin_ns in enumerate(from_ns):
+        mine = kept & (samples.slice == number)
+        due_ns = (samples.intended_ns[mine] - begin_ns).astype(np.float64)
+        if len(due_ns) < 2 or np.ptp(due_ns) == 0:
+            continue
+        latency_ns = samples.latency_ns[mine]
+        centred = due_ns - due_ns.mean()
+        slopes[number] = centred @ latency_ns / (centred @ centred)
+        begins_ns[number] = max(0.0, latency_ns.mean() - slopes[number] * due_ns.mean())
+    return slopes, begins_ns
 
 
 def _halves_of_throughput(slice_rps: npt.NDArray[np.float64]) -> float:

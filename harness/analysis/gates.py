@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from harness.analysis import stats
 from harness.models import BusyProcess, CoreUsage, GateResult, Kind
 
@@ -24,9 +27,13 @@ MAX_LAG_P50_MS = 0.01
 MAX_LAG_P99_MS = 1.0
 #: Of the median latency: a slow stack's queue does not notice more lag than the two bounds above.
 MAX_LAG_SHARE = 0.02
-#: A server that answers less than this share of what is due is overloaded: its latency depends on
-#: how long the queue was when the slice ended.
+#: A server that comes to less than this share of what is due in the end is overloaded.
 MIN_ACHIEVED = 0.99
+#: So is one whose answers come later by more than this share of the time that passes: its latency
+#: depends on how long the queue was when the slice ended. See docs/METHOD.md for the power.
+MIN_GROWTH = 0.01
+#: How sure it must be that the queue grows, given how slices differ.
+_GROWTH_CONFIDENCE = 0.99
 #: Load and services that use more of their cores than this wait for each other.
 MAX_SERVICE_CORES_BUSY = 0.95
 #: |N − X·R| / N: the share of users that neither waited for a reply nor sent a request, or by which
@@ -135,8 +142,20 @@ def schedule_lag(
 
 
 def kept_up(achieved: float, offered: float) -> bool:
-    """Open load: whether the server answered nearly all that was due in the same time."""
+    """Open load: whether the server came to nearly all requests that were due."""
     return achieved >= MIN_ACHIEVED * offered
+
+
+def falls_behind(slopes: npt.NDArray[np.float64]) -> bool:
+    """Open load: whether the queue grew, beyond the noise of its length.
+
+    Args:
+        slopes: seconds by which answers came later, for each second, slice by slice.
+    """
+    known = slopes[~np.isnan(slopes)]
+    if len(known) < 2:
+        return False
+    return float(known.mean()) > MIN_GROWTH and stats.surely_positive(known, _GROWTH_CONFIDENCE)
 
 
 def service_cores_busy(cpu_s: Mapping[str, float | None], wall_s: float, cores: int) -> GateResult:
@@ -190,12 +209,14 @@ def settled(halves: Sequence[float]) -> GateResult:
             already makes up for that.
     """
     trend = stats.trend(halves, tolerance=MAX_HALVES_RATIO)
-    figure = (
-        "too few rounds to tell"
-        if math.isnan(trend.mean)
-        else f"the second half of a round is {trend.mean:.3f} × the first, compared with the other "
-        f"stacks; less than {trend.smallest:.0%} could not be told from noise"
-    )
+    if math.isnan(trend.mean):
+        figure = "too few rounds to tell"
+    else:
+        told = f"{trend.smallest:.0%} or more" if trend.smallest < 1 else "not even a factor of 2"
+        figure = (
+            f"the second half of a round is {trend.mean:.3f} × the first, compared with the other "
+            f"stacks; {told} could be told from noise"
+        )
     return GateResult(
         "settled", trend.settled, figure, f"within {MAX_HALVES_RATIO:.0%}, or within its own noise"
     )

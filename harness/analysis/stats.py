@@ -236,6 +236,12 @@ def resampling_interval(
 # ------------------------------------------------------------------------ verdicts
 
 
+def surely_positive(values: Floats, confidence: float) -> bool:
+    """Whether the mean is above 0, one-sided, by Student's t over at least two values."""
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return float(values.mean()) > float(stdtrit(len(values) - 1, confidence)) * error
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust the p-values of a family, so that the chance of any false alarm in it stays at 5 %.
 

@@ -12,6 +12,7 @@ from harness.channel.messages import Contender
 from harness.checking import parity
 from harness.measuring.blocks import TIMEOUT_S, Bench, Meters, StacksAndRoles, play_block, warm_up
 from harness.measuring.crew import Crew, Order
+from harness.measuring.settling import find_settling, with_settling
 from harness.models import BlockPlan, BlockUsage, CellRound, Measures
 from harness.planning.files import PROJECT
 from harness.serving.servers import serving
@@ -84,9 +85,13 @@ class LoadedBlocks:
             for label, target in self.targets.items()
             if target.child is not None
         }
+        found = None
+        if block.load.is_open:
+            cores = max(1, len(self.bench.placement.servers))
+            found = find_settling(self.crew, block, trees, cores)
         measured, usage = play_block(
             self.bench,
-            block,
+            with_settling(block, found),
             self.number,
             self.crew,
             lambda: Meters(StacksAndRoles(trees, self.bench.roles), self.bench.cores),
@@ -101,7 +106,7 @@ class LoadedBlocks:
                 parity=before[cell.stack] + after[cell.stack],
             )
             for cell in measured
-        ], usage
+        ], dataclasses.replace(usage, settling=found)
 
     def _spot_check(self, block: BlockPlan, when: str) -> dict[str, tuple[str, ...]]:
         """Compare replies with the contract: stack -> differences."""

@@ -36,6 +36,7 @@ from harness.models.measured import (
     Failure,
     Round,
     RunRecord,
+    Settling,
     Slice,
     Usage,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "Samples",
     "Scenario",
     "ScheduleKept",
+    "Settling",
     "ShortSlices",
     "Slice",
     "Stack",

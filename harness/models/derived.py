@@ -67,7 +67,7 @@ class Overload:
     keep its own schedule fails the gate `schedule lag` instead.
     """
 
-    answered_rps: float  # right answers in the counting windows
+    answered_rps: float  # right answers, at the pace at which the server gave them
     due_rps: float  # requests that were due in them
     never_sent: int  # requests that found no free connection until the end
     timed_out: int  # requests that were sent and not answered in time
@@ -86,7 +86,7 @@ class ScheduleKept:
     """How the schedule of open load was kept, and how long the server itself took."""
 
     offered_rps: float  # requests that were due in the counting windows
-    achieved_rps: float  # right answers that came in the same windows
+    achieved_rps: float  # those of them that were answered rightly, however late
     lag_p50_ms: float  # how late the generator sent requests; without those that were starved
     lag_p99_ms: float
     late: int  # requests that were sent more than 1 ms after they were due
@@ -96,6 +96,10 @@ class ScheduleKept:
     #: Percentile -> what the generator's lag would have added to it, had it not been taken out.
     #: Only percentiles that enough samples lie beyond.
     lag_effect_ms: Mapping[str, float]
+    #: Share of the servers' cores that the stack needs at this rate; NaN if it can't be metered.
+    utilisation: float = math.nan
+    #: Whether the queue had settled before counting began; otherwise percentiles are lower bounds.
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,24 @@ class CellRound:
 
 
 @dataclass(frozen=True, slots=True)
+class Settling:
+    """What was found under open load about the stacks' queues, before the slices of a round."""
+
+    utilisation: Mapping[str, float]  # stack -> share of the servers' cores that its rate takes
+    needed_s: Mapping[str, float | None]  # stack -> time to settle; None: its queue never does
+    slice_s: float  # the slices that were then measured
+    settle_s: float
+    cycles: int
+
+    def enough_for(self, stack: str) -> bool:
+        """Whether the stack's queue had settled before counting began, as far as is known."""
+        if stack not in self.needed_s:
+            return True
+        needed_s = self.needed_s[stack]
+        return needed_s is not None and needed_s <= self.settle_s
+
+
+@dataclass(frozen=True, slots=True)
 class BlockUsage:
     """One block in one round, all stacks together: what everybody used from begin to end."""
 
@@ -118,6 +136,7 @@ class BlockUsage:
     #: Processes of others that may have run on the servers' cores, busiest first; noted only if
     #: they took more of these cores than the gate allows.
     busiest: tuple[BusyProcess, ...] = ()
+    settling: Settling | None = None  # of open load; None in older runs, which did not ask
 
     @property
     def key(self) -> BlockKey:
@@ -185,6 +204,15 @@ class RunRecord:
     def loaded_s(self) -> float:
         """Seconds of slices that were measured so far."""
         return sum(cell.wall_s for finished in self.rounds for cell in finished.cells)
+
+    def settlings(self, key: BlockKey) -> tuple[Settling, ...]:
+        """What was found of the queues of a block under open load, round by round."""
+        return tuple(
+            usage.settling
+            for finished in self.rounds
+            for usage in finished.blocks
+            if usage.key == key and usage.settling is not None
+        )
 
     @property
     def blocks(self) -> tuple[BlockPlan, ...]:

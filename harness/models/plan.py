@@ -222,6 +222,8 @@ class BlockPlan:
     warmup_s: float
     ladder: tuple[Step, ...] = ()  # steps that are measured too, from the lowest rung on
     family: Family = Family.ANSWERS  # of the comparisons that are no steps
+    #: Open load: whether the user gave the length, so that no queue makes slices longer.
+    fixed_slice: bool = False
 
     @property
     def key(self) -> BlockKey:

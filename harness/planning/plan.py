@@ -157,6 +157,7 @@ def _block(
         warmup_s=scenario.warmup_s * profile.scale,
         ladder=ladder,
         family=family,
+        fixed_slice=load.is_open and options.slice_s is not None,
     )
 
 

@@ -6,10 +6,11 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from harness.models import Analysis, Verdict
+from harness.models import Analysis, Settling, Verdict
 from harness.report import formats, palette
 from harness.report.metrics import PERCENTILES, THROUGHPUT
 from harness.report.view import View
+from harness.report.words.limits import limits
 from harness.report.words.method import CLOSED_HIDES, OPEN_SHOWS, method
 from harness.report.words.notes import SCHEDULE_NOTE
 from harness.report.words.surprises import surprises
@@ -146,3 +147,46 @@ def test_sooner_at_more_cpu_time_is_a_surprise_under_open_load_too() -> None:
     assert "took less time for the median request than Flask" in tail
     assert "yet it took 1.80 × as long for the slowest of a hundred requests (p99)" in folded(tail)
     assert "yet it used 1.80 × as much CPU time per request" in folded(cpu)
+
+
+def with_schedule(of: Analysis, **changed: object) -> Analysis:
+    first, *others = of.cells
+    assert first.schedule is not None
+    schedule = replace(first.schedule, **changed)
+    return replace(of, cells=(replace(first, schedule=schedule), *others))
+
+
+def test_a_stack_near_capacity_is_named_with_a_warning() -> None:
+    quiet = analyses.open_load(scenarios=["hello"])
+    said = " ".join(limits(View(with_schedule(quiet, utilisation=0.91))))
+    assert "Near capacity, with more than 85 % of the servers' cores" in folded(said)
+    assert "flask-gthread in hello" in folded(said)
+    calm = " ".join(limits(View(with_schedule(quiet, utilisation=0.84))))
+    assert "Near capacity" not in calm
+
+
+def test_latency_of_a_queue_that_did_not_settle_is_called_a_lower_bound() -> None:
+    whole = analyses.open_load(scenarios=["hello"])
+    assert "lower bound" not in " ".join(limits(View(whole)))
+    said = folded(" ".join(limits(View(with_schedule(whole, settled=False)))))
+    assert "had no time to settle: flask-gthread in hello" in said
+    assert "Its latency is a lower bound" in said
+
+
+def test_the_slices_that_were_found_are_said_and_not_those_that_were_planned() -> None:
+    whole = analyses.open_load(scenarios=["hello"])
+    settling = Settling({}, {}, slice_s=7.5, settle_s=2.5, cycles=2)
+    rounds = tuple(
+        replace(
+            finished,
+            blocks=tuple(replace(usage, settling=settling) for usage in finished.blocks),
+        )
+        for finished in whole.run.rounds
+    )
+    assert any(finished.blocks for finished in rounds)
+    cells = tuple(replace(cell, slice_s=7.5) for cell in whole.cells)
+    found = replace(whole, run=replace(whole.run, rounds=rounds), cells=cells)
+    said = folded(" ".join(method(View(found))))
+    assert "in slices of 7.5 s" in said
+    assert "the first 2.5 s of each slice" in said
+    assert "slices are as long as the stacks' queues need" in said

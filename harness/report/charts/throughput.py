@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.models import CellSummary, Estimate
+from harness.models import CellSummary, Estimate, ScheduleKept
 from harness.report import formats
 from harness.report.charts.caption import (
     Caption,
@@ -58,7 +58,7 @@ def caption(view: View) -> Caption:
 def _fact(cell: CellSummary) -> str:
     if cell.schedule:
         return (
-            f"{formats.number(cell.schedule.achieved_rps)} of "
+            f"{formats.number(_answered_rps(cell, cell.schedule))} of "
             f"{formats.number(cell.schedule.offered_rps)} requests per second that were due"
         )
     return f"{formats.number(cell.throughput_rps.value)} requests per second"
@@ -73,8 +73,13 @@ def draw(view: View, caption: Caption) -> Sheet:
 def _answered(part: Part, cell: CellSummary) -> Estimate:
     """Of open load a mere count: the schedule leaves nothing to estimate."""
     if cell.schedule:
-        return Estimate(cell.schedule.achieved_rps, math.nan, math.nan)
+        return Estimate(_answered_rps(cell, cell.schedule), math.nan, math.nan)
     return cell.throughput_rps
+
+
+def _answered_rps(cell: CellSummary, kept: ScheduleKept) -> float:
+    """An overloaded server answers much of what is due only after the schedule has ended."""
+    return cell.overload.answered_rps if cell.overload else kept.achieved_rps
 
 
 def _due(cell: CellSummary) -> float | None:

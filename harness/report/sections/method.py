@@ -39,7 +39,7 @@ def method(view: View) -> Section:
                     Column("Warm-up per stack and round", is_number=True),
                     Column("Under load, all rounds", is_number=True),
                 ),
-                tuple(map(_effort, view.parts)),
+                tuple(_effort(part) for part in view.parts),
                 is_dense=False,
                 outputs=PAGE,
             ),

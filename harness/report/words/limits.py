@@ -23,6 +23,7 @@ from harness.report.words.pauses import short_slices
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 #: Servers have one, load and services at least another.
 BUSY_CORES = 2
+NEAR_CAPACITY = 0.85  # of the servers' cores
 DRIFT_WORTH_A_WORD = 1.15  # fastest round / slowest round of one cell
 
 # How a stack is served, as far as the notes below know it.
@@ -90,6 +91,8 @@ def _limits(view: View) -> Iterator[str]:
             "Under open load the schedule decides how many requests are served: the figures say "
             "how long they took at that rate, not how many a stack could serve."
         )
+    yield from _near_capacity(view)
+    yield from _unsettled(view)
     yield from _too_few_cores(run.environment)
     yield from _placement_limits(run.placement, services_started(run))
     if brought := services_brought(run):
@@ -165,6 +168,35 @@ def _noise(calibration: Calibration | None) -> str:
         f"{formats.plural(calibration.rounds, 'round')}, and found it equal to itself within "
         f"{formats.listing(floors)}."
     )
+
+
+def _near_capacity(view: View) -> Iterator[str]:
+    """Stacks that open load keeps so busy that their latency depends on the least thing."""
+    busy = [
+        f"{cell.stack} in {view.part_of(cell).where} ({formats.percent(cell.schedule.utilisation)})"
+        for cell in view.analysis.cells
+        if cell.schedule and cell.schedule.utilisation > NEAR_CAPACITY and not cell.overloaded
+    ]
+    if busy:
+        yield (
+            f"Near capacity, with more than {formats.percent(NEAR_CAPACITY)} of the servers' cores "
+            f"in use: {formats.listing(busy)}. There a little more traffic, or a slightly slower "
+            "machine, makes the latency much longer."
+        )
+
+
+def _unsettled(view: View) -> Iterator[str]:
+    """Stacks whose queue was still growing when counting began."""
+    cells = [
+        f"{cell.stack} in {view.part_of(cell).where}"
+        for cell in view.analysis.cells
+        if cell.schedule and not cell.schedule.settled and not cell.overloaded
+    ]
+    if cells:
+        yield (
+            f"Each slice begins with an empty queue, and this one had no time to settle: "
+            f"{formats.listing(cells)}. Its latency is a lower bound, p99 above all."
+        )
 
 
 def _day(moment: str) -> str:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.models import ROUNDS_FOR_A_VERDICT, Load, Measures, Placement, RunRecord
+from harness.models import (
+    ROUNDS_FOR_A_VERDICT,
+    BlockPlan,
+    Load,
+    Measures,
+    Placement,
+    RunRecord,
+)
 from harness.report import formats
 from harness.report.view import View, load_words
 
@@ -119,12 +127,12 @@ def _slices(view: View) -> Iterator[str]:
     if lengths_s:
         yield (
             "Within a round the stacks take turns in slices of "
-            f"{_span([float(f'{length_s:.2g}') for length_s in lengths_s], 's')} on average, "
+            f"{span([float(f'{length_s:.2g}') for length_s in lengths_s], 's')} on average, "
             "in an order that is drawn afresh for each cycle from seed "
             f"{view.plan.seed}, so a drifting machine slows all stacks alike."
         )
     yield (
-        f"Not counted: {_span([plan.warmup_s for plan in plans], 's')} of warm-up before "
+        f"Not counted: {span([plan.warmup_s for plan in plans], 's')} of warm-up before "
         "a stack's first slice of a round."
     )
     if any(not plan.load.is_open for plan in plans):
@@ -134,14 +142,35 @@ def _slices(view: View) -> Iterator[str]:
             "requests are answered, so each counts with its whole time and under full load. "
             "Throughput is users ÷ (mean latency + think time) of these requests (Little's law)."
         )
-    settles_s = [plan.settle_s for plan in plans if plan.load.is_open]
+    settles_s = [
+        played.settle_s
+        for part in asked
+        for played in played_blocks(view.run, part.plan)
+        if played.load.is_open
+    ]
     if settles_s:
-        yield f"Under open load the first {_span(settles_s, 's')} of each slice are not counted."
+        yield f"Under open load the first {span(settles_s, 's')} of each slice are not counted."
+    if any(view.run.settlings(part.plan.key) for part in asked):
+        yield (
+            "Under open load, slices are as long as the stacks' queues need: each begins with an "
+            "empty queue, and how long it takes to settle follows from the CPU time per request "
+            "and the rate, which an uncounted slice shows in each round."
+        )
     if view.rounds:
         loaded_s = sum(part.loaded_s for part in asked)
         yield f"That makes {formats.duration(loaded_s)} under load, start-up not counted."
     loads = [plan.load for plan in plans if plan.scenario.measures is Measures.REQUESTS]
     yield from _loads(loads, view.plan.generators)
+
+
+def played_blocks(run: RunRecord, plan: BlockPlan) -> list[BlockPlan]:
+    """The block as each round played it; as planned, where nothing was found about its queues."""
+    return [
+        dataclasses.replace(
+            plan, slice_s=found.slice_s, settle_s=found.settle_s, cycles=found.cycles
+        )
+        for found in run.settlings(plan.key)
+    ] or [plan]
 
 
 def _loads(loads: Sequence[Load], generators: int) -> Iterator[str]:
@@ -225,7 +254,7 @@ def _allowed(environment: Mapping[str, object]) -> Iterator[str]:
         yield f"Servers and load together were allowed {formats.listing(phrases)}."
 
 
-def _span(values: Sequence[float], unit: str) -> str:
+def span(values: Sequence[float], unit: str) -> str:
     """As in `0.1 s` or `0.1 to 1 s`."""
     low, high = min(values), max(values)
     if low == high:

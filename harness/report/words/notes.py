@@ -7,7 +7,7 @@ from harness.report import formats
 from harness.report.view import View
 
 SCHEDULE_NOTE = (
-    "Offered: requests that were due; achieved: right answers in the same time. Service time runs "
+    "Offered: requests that were due; achieved: those of them that were answered rightly within the time-out. Service time runs "
     "from sending to the answer, without the wait for a free connection. Lag: how late the generator "
     "itself sent requests, which is no part of the latency; late: requests sent more than 1 ms after "
     "they were due; starved: requests that waited for a free connection; never sent: not even by the "
