@@ -9,7 +9,12 @@ import pytest
 
 from harness.analysis.analyse import analyse
 from harness.analysis.comparisons import Draft, with_verdicts
-from harness.analysis.percentiles import QUANTILES, SAMPLES_BEYOND
+from harness.analysis.percentiles import (
+    QUANTILES,
+    SAMPLES_BEYOND,
+    ratios_by_group,
+    rounds_per_group,
+)
 from harness.measuring.pacing import UntilPrecise
 from harness.models import (
     SERVER_CORES,
@@ -26,7 +31,7 @@ from harness.models import (
     Samples,
     Verdict,
 )
-from tests.runs import FakeRun, closed_load, hello_plan
+from tests.runs import MS, FakeRun, closed_load, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
 
@@ -179,10 +184,43 @@ def test_the_curve_ends_at_the_last_quantile_with_enough_samples() -> None:
 
 
 def test_a_curve_reaches_a_percentile_exactly_when_enough_samples_support_it() -> None:
-    for cell in analysed(FakeRun(hello_plan(), drifting(2.0))).cells:
+    for cell in analysed(FakeRun(hello_plan(), {A: [1000.0] * 6, B: [300.0] * 6})).cells:
         reached = {q for q, _ in cell.latency_curve_ms}
-        for quantile in QUANTILES.values():
-            assert (quantile in reached) == (cell.requests * (1 - quantile) >= SAMPLES_BEYOND)
+        for name, quantile in QUANTILES.items():
+            is_supported = cell.requests * (1 - quantile) >= SAMPLES_BEYOND
+            assert (quantile in reached) == is_supported
+            assert math.isnan(cell.latency_ms[name].value) != is_supported
+
+
+def test_the_stalls_of_two_rounds_are_no_percentile_of_the_stack() -> None:
+    run = FakeRun(hello_plan(), {A: [1000.0] * 6, B: [1000.0] * 6})
+
+    def stalled(rounds: int) -> Estimate:
+        for finished in run.record.rounds[:rounds]:
+            cell = finished.cells[0]
+            samples = run.samples[cell.samples_file]
+            latency_ns = samples.latency_ns.copy()
+            latency_ns[20:60] = 90_000_000
+            run.samples[cell.samples_file] = replace(samples, latency_ns=latency_ns)
+        return analysed(run).cells[0].latency_ms["p99"]
+
+    assert stalled(0).value == pytest.approx(4)
+    assert math.isnan(stalled(2).value)
+    assert stalled(3).value == pytest.approx(90)
+
+
+def test_ratios_of_percentiles_are_taken_between_the_same_groups_of_rounds() -> None:
+    # 100 samples a round: five beyond p99 need five rounds.
+    times = [np.arange(1, 101) * MS * number for number in range(1, 13)]
+    slower = [2 * each for each in times]
+    assert rounds_per_group({A: times, B: slower}, "p99") == 5
+    assert rounds_per_group({A: times, B: slower}, "p50") == 1
+    ratios = ratios_by_group(slower, times, "p99", 5)
+    assert ratios == pytest.approx([2.0, 2.0])
+    # Steps multiply to the total because all stacks of a block have the same groups.
+    third = [each * number for number, each in enumerate(times, 2)]
+    steps = np.multiply(ratios, ratios_by_group(third, slower, "p99", 5))
+    assert steps == pytest.approx(ratios_by_group(third, times, "p99", 5))
 
 
 def test_the_timeline_shows_rounds_in_sequence() -> None:
@@ -751,6 +789,9 @@ def test_percentiles_are_those_of_all_rounds_pooled(name: str) -> None:
         inside = (samples.start_ns >= begin) & (samples.start_ns < end)
         by_round.append(latency_ns[inside])
     found = analysed(run).cells[0].latency_ms[name]
+    if name == "p999":  # 3,500 samples
+        assert math.isnan(found.value)
+        return
     exact = np.quantile(np.concatenate(by_round), QUANTILES[name]) / 1e6
     assert found.value == pytest.approx(exact)
     assert found.low < found.value < found.high

@@ -274,7 +274,7 @@ def test_a_slice_shorter_than_three_times_p99_is_called_short(
     rate_rps: float, is_short: bool
 ) -> None:
     """A slice that counts for 100 ms beside 4 users who wait 32 or 36 ms."""
-    (cell,) = cells_of(FakeRun(hello_plan(stacks=(A_STACK,)), {A_STACK: [rate_rps] * 5}))
+    (cell,) = cells_of(FakeRun(hello_plan(stacks=(A_STACK,)), {A_STACK: [rate_rps] * 30}))
     assert (cell.short_slices is not None) == is_short
     assert cell.valid
     if cell.short_slices:

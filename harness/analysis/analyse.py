@@ -33,7 +33,7 @@ def analyse(
             for label in block.stacks
         }
         pools = {
-            label: Pool([measured.latency_ns for measured in rounds], run.plan)
+            label: Pool([measured.latency_ns for measured in rounds])
             for label, rounds in figures.items()
             if rounds
         }

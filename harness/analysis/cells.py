@@ -54,8 +54,6 @@ def summarise(
     others = [of_other for label, of_other in figures.items() if label != stack.label and of_other]
     servers = server_usages(rounds)
     latency = pool.estimates()
-    if block.counts_starts:  # with so few samples, a percentile of the tail would be a guess
-        latency = {name: latency[name] if name in pool.supported else UNKNOWN for name in latency}
     sent = sum(measured.sent for measured in rounds)
     kept = schedule_kept(rounds, run, pool)
     confidence = confidence_of(run.plan)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.analysis import stats
 from harness.analysis.figures import RoundFigures
-from harness.analysis.percentiles import Pool, confidence_of
+from harness.analysis.percentiles import Pool, confidence_of, ratios_by_group, rounds_per_group
 from harness.models import (
     BlockPlan,
     Comparison,
@@ -32,7 +32,7 @@ class Draft:
     baseline: str
     candidate: str
     estimate: Estimate  # candidate ÷ baseline
-    rounds: int
+    rounds: int  # or groups of rounds
     valid: bool
     overloaded: bool  # a latency, and one of the two stacks could not keep up with the schedule
     family: Family
@@ -61,7 +61,7 @@ def compare(
         block: the block that both stacks belong to.
         contrast: the two stacks.
         figures: stack -> figures of its rounds.
-        pools: stack -> latencies of the same rounds.
+        pools: stack -> latencies of all of its rounds.
         valid: whether the cells of both stacks are valid.
         overloaded: whether one of the stacks could not keep up with the schedule of open load.
     """
@@ -72,23 +72,30 @@ def compare(
     baseline, candidate = (
         [measured for measured in figures[label] if measured.round in shared] for label in labels
     )
-    baseline_pool, candidate_pool = (
-        pools[label]
-        if len(rounds) == len(figures[label])
-        else Pool([measured.latency_ns for measured in rounds], run.plan)
-        for label, rounds in zip(labels, (baseline, candidate), strict=True)
-    )
+    supported = pools[contrast.baseline].supported & pools[contrast.candidate].supported
     estimates: dict[str, Estimate] = {}
+    units: dict[str, int] = {}
     if block.has_throughput:
         estimates["throughput_rps"] = _mean_ratio(
             [measured.throughput_rps for measured in candidate],
             [measured.throughput_rps for measured in baseline],
             run.plan,
         )
+    latencies = {
+        label: [measured.latency_ns for measured in rounds] for label, rounds in figures.items()
+    }
     for name in ("p50", "p99"):
-        # If too few starts were measured for a p99 of both stacks, it is left out and not invalid.
-        if not block.counts_starts or name in baseline_pool.supported & candidate_pool.supported:
-            estimates[f"latency_{name}_ms"] = candidate_pool.ratio(baseline_pool, name)
+        size = rounds_per_group(latencies, name)
+        # If too few samples were measured for a p99 of both stacks, it is left out and not invalid.
+        if name == "p50" or (name in supported and len(shared) >= 2 * size):
+            ratios = ratios_by_group(
+                [measured.latency_ns for measured in candidate],
+                [measured.latency_ns for measured in baseline],
+                name,
+                size,
+            )
+            estimates[f"latency_{name}_ms"] = stats.log_mean(ratios, confidence_of(run.plan))
+            units[f"latency_{name}_ms"] = len(ratios)
     estimates["cpu_us_per_request"] = _mean_ratio(
         [measured.cpu_us_per_request for measured in candidate],
         [measured.cpu_us_per_request for measured in baseline],
@@ -102,7 +109,7 @@ def compare(
             baseline=contrast.baseline,
             candidate=contrast.candidate,
             estimate=estimate,
-            rounds=len(shared),
+            rounds=units.get(metric, len(shared)),
             valid=valid and not math.isnan(estimate.value),
             overloaded=overloaded and metric.startswith("latency_"),
             family=contrast.family,

@@ -1,4 +1,4 @@
-"""Percentiles of the pooled samples of several rounds, with intervals from resampled rounds."""
+"""Percentiles of the pooled samples of several rounds, and their ratios round by round."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0
 CURVE = tuple(
     sorted({*QUANTILES.values(), *(1 - 10**-e for e in np.linspace(math.log10(2), 4, 60))})
 )
-#: A quantile is drawn only if at least this many samples lie beyond it.
+#: A quantile is given only if at least this many samples lie beyond it, …
 SAMPLES_BEYOND = 10
-RESAMPLES = 1000
+#: … in at least so many rounds, or in all if there are fewer: ten samples can be one stall of all users.
+ROUNDS_BEYOND = 3
+#: A ratio of quantiles is taken between groups of rounds in which so many samples lie beyond.
+SAMPLES_BEYOND_IN_GROUP = 5
 UNKNOWN = Estimate(math.nan, math.nan, math.nan)
+
+Times = npt.NDArray[np.int64]
 
 
 def confidence_of(plan: Plan) -> float:
@@ -30,41 +35,42 @@ def confidence_of(plan: Plan) -> float:
 class Pool:
     """Pools the times (ns) of several rounds, and knows how they vary from round to round.
 
-    A pool is made once and serves a cell's own figures and all its comparisons, because a report
-    spends most of its time on finding percentiles among millions of samples.
+    A pool is made once and serves a cell's figures and curve, because a report spends most of its
+    time on finding percentiles among millions of samples.
     """
 
-    def __init__(self, rounds: Sequence[npt.NDArray[np.int64]], plan: Plan) -> None:
-        self._rounds = len(rounds)
-        self._confidence = confidence_of(plan)
-        self._samples = sum(map(len, rounds))
+    def __init__(self, rounds: Sequence[Times]) -> None:
+        self._rounds = [np.sort(times) for times in rounds if len(times)]
+        self._samples = sum(map(len, self._rounds))
         if not self._samples:
             return
-        found = np.quantile(np.concatenate(rounds), CURVE, overwrite_input=True)
+        found = np.quantile(np.concatenate(self._rounds), CURVE, overwrite_input=True)
         self._ns = dict(zip(CURVE, found.tolist(), strict=True))
-        # The same seed draws the same rounds for every stack.
-        weights = stats.bootstrap_weights(len(rounds), RESAMPLES, plan.seed)
-        resampled = stats.LatencyHistogram(rounds).resampled(weights, list(QUANTILES.values()))
-        self._resampled_ns = dict(zip(QUANTILES, resampled.T, strict=True))
 
     def estimates(self) -> dict[str, Estimate]:
-        """Return the percentiles in ms, with the keys of QUANTILES."""
-        if not self._samples:
-            return dict.fromkeys(QUANTILES, UNKNOWN)
+        """Return the percentiles in ms, with the keys of QUANTILES; NaN without enough samples."""
+        supported = self.supported
         return {
-            name: stats.resampling_interval(
-                self._ns[quantile] / 1e6, self._resampled_ns[name], self._rounds, self._confidence
-            )
+            name: self._estimate(quantile) if name in supported else UNKNOWN
             for name, quantile in QUANTILES.items()
         }
 
+    def _estimate(self, quantile: float) -> Estimate:
+        low_ns, high_ns = stats.quantile_interval(self._rounds, quantile)
+        value_ns = self._ns[quantile]
+        # Between two samples, a quantile is interpolated and a limit is not.
+        low_ns, high_ns = min(low_ns, value_ns), max(high_ns, value_ns)
+        return Estimate(value_ns / 1e6, low_ns / 1e6, high_ns / 1e6)
+
     def curve_ms(self) -> list[tuple[float, float]]:
         """Return (quantile, ms) for the points of CURVE that enough samples support."""
+        if not self._samples:
+            return []
         return [
             (quantile, self._ns[quantile] / 1e6) for quantile in CURVE if self._reaches(quantile)
         ]
 
-    def exceeded_by_ms(self, longer: Sequence[npt.NDArray[np.int64]]) -> dict[str, float]:
+    def exceeded_by_ms(self, longer: Sequence[Times]) -> dict[str, float]:
         """Percentile -> by how many ms the same percentile of these times (ns) exceeds it."""
         if not self._samples:
             return {}
@@ -78,19 +84,58 @@ class Pool:
     @property
     def supported(self) -> set[str]:
         """Names of the median and of the percentiles that enough samples support."""
+        if not self._samples:
+            return set()
         return {"p50", *(name for name, quantile in QUANTILES.items() if self._reaches(quantile))}
 
     def _reaches(self, quantile: float) -> bool:
-        return self._samples * (1 - quantile) >= SAMPLES_BEYOND
+        # A rounding error must not decide whether ten samples lie beyond.
+        if round(self._samples * (1 - quantile), 6) < SAMPLES_BEYOND:
+            return False
+        at_least_ns = math.floor(self._ns[quantile])  # interpolation may round up
+        contributing = sum(int(times[-1]) >= at_least_ns for times in self._rounds)
+        return contributing >= min(ROUNDS_BEYOND, len(self._rounds))
 
-    def ratio(self, base: Pool, name: str) -> Estimate:
-        """Divide a percentile of this pool by the same percentile of `base`, in the same rounds."""
-        if not self._samples or not base._samples:
-            return UNKNOWN
-        quantile = QUANTILES[name]
-        return stats.resampling_interval(
-            self._ns[quantile] / base._ns[quantile],
-            self._resampled_ns[name] / base._resampled_ns[name],
-            self._rounds,
-            self._confidence,
+
+def rounds_per_group(rounds: Mapping[str, Sequence[Times]], name: str) -> int:
+    """How many rounds a group needs for a percentile, so that all stacks of a block support it.
+
+    All comparisons of a block are made between the same groups, so that the steps of a ladder
+    multiply exactly to the total. The median needs no group: it decides where a round has one start.
+
+    Args:
+        rounds: stack -> times of each of its rounds.
+        name: a key of QUANTILES.
+    """
+    if name == "p50":
+        return 1
+    fewest = min(
+        (sum(map(len, of_stack)) / len(of_stack) for of_stack in rounds.values() if of_stack),
+        default=0.0,
+    )
+    beyond = fewest * (1 - QUANTILES[name])
+    return math.ceil(round(SAMPLES_BEYOND_IN_GROUP / beyond, 6)) if beyond else 0
+
+
+def ratios_by_group(
+    candidate: Sequence[Times], baseline: Sequence[Times], name: str, size: int
+) -> list[float]:
+    """Candidate ÷ baseline of a percentile, for each group of neighbouring rounds.
+
+    Args:
+        candidate: times of each round.
+        baseline: times of the same rounds.
+        name: a key of QUANTILES.
+        size: rounds in a group; the last group takes what remains.
+    """
+    groups = len(candidate) // size if size else 0
+    ratios = []
+    for place in range(groups):
+        part = slice(place * size, (place + 1) * size if place < groups - 1 else None)
+        above, below = (np.concatenate(rounds[part]) for rounds in (candidate, baseline))
+        if not len(above) or not len(below):
+            return []
+        ratios.append(
+            float(np.quantile(above, QUANTILES[name]) / np.quantile(below, QUANTILES[name]))
         )
+    return ratios

@@ -40,7 +40,7 @@ def schedule_kept(
         late=sum(schedule.late for schedule in schedules),
         starved=sum(measured.cell.starved for measured in rounds),
         never_sent=sum(schedule.never_sent for schedule in schedules),
-        service_ms=Pool([schedule.service_ns for schedule in schedules], run.plan).estimates(),
+        service_ms=Pool([schedule.service_ns for schedule in schedules]).estimates(),
         lag_effect_ms=latency.exceeded_by_ms([schedule.with_lag_ns for schedule in schedules]),
         utilisation=float(np.mean([measured.cpu_us_per_request for measured in rounds]))
         / 1e6
