@@ -534,7 +534,8 @@ def test_open_load_compares_latency_and_not_throughput() -> None:
     analysis = analysed(open_run())
     assert analysis.valid, [cell.reason for cell in analysis.cells]
     metrics = [c.metric for c in analysis.comparisons]
-    assert metrics == ["latency_p50_ms", "latency_p99_ms", "cpu_us_per_request"]
+    # No p99: latencies are equal within a round, so that all beyond it are of the slowest round.
+    assert metrics == ["latency_p50_ms", "cpu_us_per_request"]
     median = analysis.comparisons[0]
     assert median.ratio == pytest.approx(2.0 / 4.0, rel=0.02)
     assert median.verdict is Verdict.FASTER
@@ -696,7 +697,6 @@ def test_a_server_that_takes_long_and_keeps_up_is_not_overloaded() -> None:
 def test_the_latency_of_an_overloaded_server_is_not_compared_and_its_cpu_time_is() -> None:
     verdicts = {c.metric: c.verdict for c in analysed(overloaded_run()).comparisons}
     assert verdicts["latency_p50_ms"] is Verdict.OVERLOADED
-    assert verdicts["latency_p99_ms"] is Verdict.OVERLOADED
     assert verdicts["cpu_us_per_request"] is Verdict.SLOWER
 
 
