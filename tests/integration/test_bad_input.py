@@ -16,7 +16,7 @@ def failed(command: Command, code: int) -> str:
     assert got == code, err
     assert out == ""
     assert "Traceback" not in err.split("its last lines:")[0]
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []
     lines = [line for line in err.splitlines() if line.startswith("twinbench: ")]
     assert len(lines) == 1, err
     return lines[0]
@@ -138,7 +138,7 @@ def test_a_server_that_dies_at_its_start_shows_its_last_lines(
     assert code == 3
     assert "stack 'broken' ended at its start" in err
     assert "No module named 'apps.no_such_twin'" in err
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -180,5 +180,5 @@ def test_a_postgresql_that_can_not_start_shows_its_last_lines(
     assert code == 3
     assert "PostgreSQL's initdb failed" in err
     assert "File too large" in err
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []
     assert list(tmp_path.iterdir()) == []
