@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes.children import free_port
 from tests.integration.conftest import Command
+from tests.socket_server import nobody_listening
 
 
 def failed(command: Command, code: int) -> str:
@@ -145,11 +145,12 @@ def test_a_server_that_dies_at_its_start_shows_its_last_lines(
 def test_a_database_that_does_not_answer_is_named(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    address = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
-    command = twinbench(
-        "run", "users-lookup", "--out", tmp_path, environment={"DATABASE_URL": address}
-    )
-    complaint = failed(command, 3)
+    with nobody_listening() as url:
+        address = f"postgresql://nobody:secret@{url.removeprefix('http://')}/none"
+        command = twinbench(
+            "run", "users-lookup", "--out", tmp_path, environment={"DATABASE_URL": address}
+        )
+        complaint = failed(command, 3)
     where = address.partition("@")[2]
     assert f"the PostgreSQL at {where}: Connection refused; check that server" in complaint
     assert "secret" not in complaint
