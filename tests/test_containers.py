@@ -68,7 +68,7 @@ def services_cores(cpuset: str) -> str:
     (program,) = re.findall(r"python twinbench -c '\n(.*?)' \"\$cpuset\"", script, re.DOTALL)
     done = subprocess.run(
         [sys.executable, "-c", program, cpuset],
-        cwd=PROJECT, capture_output=True, text=True, check=True, timeout=30,
+        cwd=PROJECT, capture_output=True, text=True, check=True, timeout=100,
     )  # fmt: skip
     return done.stdout.strip()
 

@@ -180,7 +180,7 @@ def test_the_lock_pins_all_that_pyproject_asks_for_and_records_no_address() -> N
 def test_help_and_list_start_nothing_and_succeed(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "harness", *(arguments or ["--version"])],
-        cwd=PROJECT, capture_output=True, text=True, timeout=30,
+        cwd=PROJECT, capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert done.returncode == 0
     assert done.stdout

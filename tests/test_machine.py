@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,6 +45,25 @@ def test_this_machine_has_cores_memory_and_a_clock() -> None:
     assert found.steal_share is None or 0 <= found.steal_share <= 1
 
 
+@pytest.fixture
+def naming_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name all busy processes, since those of other tests may be the three busiest."""
+    monkeypatch.setattr(machine, "_NAMED", 10_000)
+
+
+def test_no_more_than_the_three_busiest_processes_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine.psutil, "Process", lambda pid: SimpleNamespace(name=lambda: "x"))
+    found = machine._named({1: 0.3, 2: 0.01, 3: 0.5, 4: 0.1, 5: 0.2})
+    assert [(process.pid, process.core_share) for process in found] == [
+        (3, 0.5),
+        (1, 0.3),
+        (5, 0.2),
+    ]
+
+
+@pytest.mark.usefixtures("naming_all")
 def test_a_busy_process_is_found_by_name_and_pid() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
@@ -55,9 +75,6 @@ def test_a_busy_process_is_found_by_name_and_pid() -> None:
             busy.kill()
     assert found.others_core_share is None or found.others_core_share > 0
     named = {process.pid: process for process in found.busiest}
-    if busy.pid not in named:  # processes of other tests are busier, and only three are named
-        assert len(named) == 3
-        return
     assert named[busy.pid].name.startswith("python")
     assert 0.02 <= named[busy.pid].core_share <= used_s / 0.5
 
@@ -70,6 +87,7 @@ def until_it_has_used(pid: int, cpu_s: float) -> None:
         assert time.monotonic() < deadline
 
 
+@pytest.mark.usefixtures("naming_all")
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux pins processes to cores")
 def test_only_busy_processes_of_others_that_may_run_on_the_cores_are_named() -> None:
     first = placement.usable_cores()[0]
@@ -94,7 +112,7 @@ def test_only_busy_processes_of_others_that_may_run_on_the_cores_are_named() -> 
         os.kill(pid, signal.SIGKILL)
     assert pid in before
     assert os.getpid() not in before
-    assert pid in {process.pid for process in with_it} or len(with_it) == 3
+    assert pid in {process.pid for process in with_it}
     assert pid not in {process.pid for process in without_it}
 
 

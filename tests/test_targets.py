@@ -10,11 +10,10 @@ import pytest
 
 from harness import report, store
 from harness.analysis.analyse import analyse
-from harness.processes.children import free_port
 from harness.serving.targets import Readiness, Target
 from tests.report.reading import rows
 from tests.runs import A_STACK, FakeRun, hello_plan
-from tests.socket_server import reply, says, serving
+from tests.socket_server import nobody_listening, reply, says, serving
 
 
 @pytest.mark.parametrize(
@@ -32,7 +31,8 @@ def test_a_target_is_ready_when_it_answers_with_the_expected_status(
 
 
 def test_a_target_is_not_ready_where_nobody_listens_or_what_is_said_is_not_http() -> None:
-    assert Readiness("/").ask(f"http://127.0.0.1:{free_port()}") is None
+    with nobody_listening() as url:
+        assert Readiness("/").ask(url) is None
     with serving(says(b"220 mail.example ESMTP\r\n")) as url:
         assert Readiness("/").ask(url) is None
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.processes.children import free_port
 from tests.integration.conftest import Command
+from tests.socket_server import nobody_listening
 
 
 def failed(command: Command, code: int) -> str:
@@ -16,7 +16,7 @@ def failed(command: Command, code: int) -> str:
     assert got == code, err
     assert out == ""
     assert "Traceback" not in err.split("its last lines:")[0]
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []
     lines = [line for line in err.splitlines() if line.startswith("twinbench: ")]
     assert len(lines) == 1, err
     return lines[0]
@@ -138,18 +138,19 @@ def test_a_server_that_dies_at_its_start_shows_its_last_lines(
     assert code == 3
     assert "stack 'broken' ended at its start" in err
     assert "No module named 'apps.no_such_twin'" in err
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_database_that_does_not_answer_is_named(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    address = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
-    command = twinbench(
-        "run", "users-lookup", "--out", tmp_path, environment={"DATABASE_URL": address}
-    )
-    complaint = failed(command, 3)
+    with nobody_listening() as url:
+        address = f"postgresql://nobody:secret@{url.removeprefix('http://')}/none"
+        command = twinbench(
+            "run", "users-lookup", "--out", tmp_path, environment={"DATABASE_URL": address}
+        )
+        complaint = failed(command, 3)
     where = address.partition("@")[2]
     assert f"the PostgreSQL at {where}: Connection refused; check that server" in complaint
     assert "secret" not in complaint
@@ -180,5 +181,5 @@ def test_a_postgresql_that_can_not_start_shows_its_last_lines(
     assert code == 3
     assert "PostgreSQL's initdb failed" in err
     assert "File too large" in err
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []
     assert list(tmp_path.iterdir()) == []

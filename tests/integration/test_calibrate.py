@@ -14,7 +14,7 @@ import pytest
 from harness import store
 from harness.calibration import noise
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, wait_for
+from tests.integration.conftest import Command, assert_sound, others_cpu_s, wait_for
 
 #: Five rounds take long while other tests use the cores.
 pytestmark = pytest.mark.timeout(180)
@@ -32,18 +32,26 @@ SHORT = ("calibrate", "--seconds", noise.MIN_SECONDS, "--stack", "flask-gthread"
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     """The answer in JSON and the --out of one calibration, for all tests of this module."""
     out = tmp_path_factory.mktemp("results")
+    others_s = others_cpu_s()
     command = [sys.executable, "-m", "harness", *map(str, SHORT), "--json", "--out", str(out)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=170)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in {0, 1}, done.stderr
     assert "round 5 measured" in done.stderr
-    return json.loads(done.stdout), out
+    answer = json.loads(done.stdout)
+    assert_sound(done.returncode, Path(answer["run"]), others_s)
+    assert answer["valid"] is (done.returncode == 0)
+    return answer, out
 
 
 @alone
 @thorough
 def test_there_is_a_noise_floor_for_every_metric(calibrated: tuple[dict, Path]) -> None:
     answer, _ = calibrated
-    assert answer["valid"] is True
+    assert answer["rounds"] >= 5
+    if not answer["valid"]:  # others used this machine at the same time
+        assert answer["reasons"]
+        assert answer["noise_floor"] is answer["noise_floors"] is answer["file"] is None
+        return
     assert set(answer["noise_floors"]) == METRICS
     for metric, floor in answer["noise_floors"].items():
         interval = answer["ratio"][metric]
@@ -52,19 +60,19 @@ def test_there_is_a_noise_floor_for_every_metric(calibrated: tuple[dict, Path]) 
         # No verdict that uses this floor can call A faster or slower than A.
         assert 1 / (1 + floor) <= interval["ratio"] <= 1 + floor
     assert answer["noise_floor"] == answer["noise_floors"]["throughput_rps"]
-    assert answer["rounds"] >= 5
 
 
 @alone
 @thorough
-def test_the_ceiling_is_far_above_what_was_measured(calibrated: tuple[dict, Path]) -> None:
+def test_the_ceiling_is_above_what_was_measured(calibrated: tuple[dict, Path]) -> None:
     answer, _ = calibrated
     record = store.read_run(Path(answer["run"]))
     cells = [cell for finished in record.rounds for cell in finished.cells]
     requests = sum(cell.requests for cell in cells)
     seconds = sum(cell.wall_s for cell in cells)
     assert set(answer["ceiling_rps"]) == {"16", "64"}
-    assert min(answer["ceiling_rps"].values()) > 1.5 * requests / seconds
+    # A server that does nothing answers more than one that does something.
+    assert min(answer["ceiling_rps"].values()) > requests / seconds
 
 
 @alone
@@ -76,7 +84,7 @@ def test_the_run_is_kept_apart_from_other_runs_and_can_be_reported(
     assert Path(answer["run"]).parent == out / "calibration"
     assert not any("calibrate" in name for name in store.list_runs(out))
     code, output, err = twinbench("report", answer["run"]).finish()
-    assert code == 0, err
+    assert code == (0 if answer["valid"] else 1), err
     assert "flask-gthread#2" in output
 
 
@@ -90,9 +98,12 @@ def test_a_later_run_on_this_machine_quotes_the_calibration_and_keeps_its_own_ba
         "run", "hello", "--stack", "flask-gthread", "--stack", "flask-gthread",
         "--profile", "smoke", "--json", "--out", out,
     ).finish()  # fmt: skip
-    assert code == 0, err
+    assert code in {0, 1}, err
     folder = Path(json.loads(output)["run"])
     kept = json.loads((folder / "run.json").read_text())["calibration"]
+    if not answer["valid"]:
+        assert kept is None
+        return
     assert kept["noise_floor"] == answer["noise_floors"]
     assert kept["ceiling_rps"] == answer["ceiling_rps"]
     with (folder / "comparisons.csv").open() as file:
@@ -111,15 +122,15 @@ def test_an_interrupted_calibration_leaves_nothing_running_and_no_noise_floor(
         return sum(path.read_text().count("\n") for path in journals)
 
     if rounds:
-        wait_for(lambda: lines() >= 2, 60, "a round")
+        wait_for(lambda: lines() >= 2, "a round")
     else:
-        wait_for(lambda: any(tmp_path.glob("calibration/*")), 20, "its folder")
+        wait_for(lambda: any(tmp_path.glob("calibration/*")), "its folder")
         time.sleep(1.5)  # by now the load process starts, or its limit is being measured
     command.process.send_signal(signal.SIGINT)
-    code, out, err = command.finish(timeout=10)
+    code, out, err = command.finish()
     assert code == 130, err
     assert out == ""
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []
     assert "Traceback" not in err
     assert not list(tmp_path.glob("calibration/*.json"))
     assert len(list(tmp_path.glob("calibration/*/run.json"))) == rounds
@@ -158,7 +169,7 @@ def test_the_doctor_gives_a_figure_a_level_and_a_remedy_for_each_finding(
     twinbench: Callable[..., Command],
 ) -> None:
     command = twinbench("doctor", "--json")
-    code, out, err = command.finish(timeout=60)
+    code, out, err = command.finish()
     answer = json.loads(out)
     levels = {finding["level"] for finding in answer["findings"]}
     assert levels <= {"fine", "note", "disturbs"}
@@ -171,4 +182,4 @@ def test_the_doctor_gives_a_figure_a_level_and_a_remedy_for_each_finding(
     named = {finding["what"] for finding in answer["findings"]}
     assert {"other work", "steal time", "CPU quota", "memory", "clock", "load process"} <= named
     assert set(answer["ceiling_rps"]) == {"16", "64"}
-    assert command.all_gone_within(0.5) == []
+    assert command.left_running() == []

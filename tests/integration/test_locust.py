@@ -146,7 +146,7 @@ def test_a_wrong_address_on_locusts_page_is_said_in_one_line() -> None:
     form = urlencode({"user_count": 1, "spawn_rate": 1, "host": "ftp://localhost"}).encode()
     assert process.stderr is not None
     try:
-        wait_for(lambda: started(f"http://127.0.0.1:{port}/swarm", form), 60, "Locust's page")
+        wait_for(lambda: started(f"http://127.0.0.1:{port}/swarm", form), "Locust's page")
         first = process.stderr.readline()
     finally:
         process.send_signal(signal.SIGINT)

@@ -13,7 +13,7 @@ import pytest
 from harness import store
 from harness.planning import plan
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, journal_lines, wait_for
+from tests.integration.conftest import Command, assert_sound, journal_lines, others_cpu_s, wait_for
 
 ROUNDS = 2
 
@@ -24,12 +24,10 @@ def killed_run(twinbench: Callable[..., Command], out: Path, lines: int) -> Path
         "run", "hello", "cpu-native", "--stack", "flask-gthread", "--stack", "fastapi-uvicorn",
         "--profile", "smoke", "--rounds", ROUNDS, "--seed", 5, "--out", out,
     )  # fmt: skip
-    wait_for(
-        lambda: any(out.glob("*/run.json")) and journal_lines(out) >= lines, 60, f"{lines} lines"
-    )
+    wait_for(lambda: any(out.glob("*/run.json")) and journal_lines(out) >= lines, f"{lines} lines")
     command.process.send_signal(signal.SIGKILL)
-    command.finish(timeout=10)
-    assert command.all_gone_within(5) == []
+    command.finish()
+    assert command.left_running() == []
     (folder,) = (path.parent for path in out.glob("*/run.json"))
     return folder
 
@@ -64,6 +62,7 @@ ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-nat
 def test_a_killed_run_goes_on_where_it_was(
     twinbench: Callable[..., Command], tmp_path: Path, lines: int
 ) -> None:
+    others_s = others_cpu_s()
     folder = killed_run(twinbench, tmp_path, lines)
     journal = folder / "journal.jsonl"
     before = journal.read_bytes() if journal.exists() else b""
@@ -71,7 +70,8 @@ def test_a_killed_run_goes_on_where_it_was(
     measured = blocks(folder) if before else []
     assert len(entries(folder) if before else []) >= lines
     code, out, err = twinbench("run", "--resume", folder, "--json").finish()
-    assert code == 0, err
+    assert code in {0, 1}, err
+    assert_sound(code, folder, others_s)
     said = json.loads(out)
     assert said["run"] == str(folder)
     assert said["seed"] == 5
@@ -116,6 +116,7 @@ def refused(twinbench: Callable[..., Command], folder: Path) -> None:
 def test_what_is_torn_is_set_aside_and_measured_again(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
+    others_s = others_cpu_s()
     folder = killed_run(twinbench, tmp_path, 6)
     journal = folder / "journal.jsonl"
     first = blocks(folder)[0]
@@ -124,7 +125,8 @@ def test_what_is_torn_is_set_aside_and_measured_again(
     whole = journal.read_text()
     journal.write_text(whole + '{"type": "block", "round": 2, "cel')
     code, _, err = twinbench("run", "--resume", folder).finish()
-    assert code == 0, err
+    assert code in {0, 1}, err
+    assert_sound(code, folder, others_s)
     assert set(blocks(folder)) == ALL_BLOCKS
     notes = store.read_run(folder).notes
     assert f"{torn.name} is damaged: set aside" in notes

@@ -12,9 +12,10 @@ from harness.checking import parity
 from harness.machine import placement
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
+from harness.processes import children
 from harness.serving import postgres, services
 from harness.serving.servers import serving
-from tests.integration.conftest import Command, wait_for
+from tests.integration.conftest import Command, assert_sound, others_cpu_s, wait_for
 
 
 def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched(
@@ -58,18 +59,20 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
 def test_a_run_that_needs_no_service_starts_none(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
+    others_s = others_cpu_s()
     command = twinbench(
         *("run", "hello", "--stack", "flask-gthread", "--profile", "smoke", "--out", tmp_path),
         environment={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
     )
-    wait_for(lambda: any("gunicorn" in line for line in command.living()), 60, "a server")
+    wait_for(lambda: any("gunicorn" in line for line in command.living()), "a server")
     started = " ".join(command.living())
     assert "harness.load" in started
     assert "apps.upstream" not in started
     assert "postgres" not in started
-    code, out, err = command.finish()
-    assert code == 0, err + out
+    code, _, err = command.finish()
+    assert code in {0, 1}, err
     (folder,) = tmp_path.iterdir()
+    assert_sound(code, folder, others_s)
     measured = [cell for finished in store.read_run(folder).rounds for cell in finished.cells]
     assert {tuple(cell.services_cpu_s) for cell in measured} == {()}
 
@@ -79,6 +82,7 @@ def test_a_run_that_needs_no_service_starts_none(
 def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
+    others_s = others_cpu_s()
     command = twinbench(
         *("run", "users-lookup", "--profile", "smoke", "--out", tmp_path),
         environment={
@@ -88,14 +92,17 @@ def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
             "PYTHONASYNCIODEBUG": "1",
         },
     )
-    code, out, err = command.finish()
-    assert code == 0, err + out
+    code, _, err = command.finish()
+    assert code in {0, 1}, err
+    (folder,) = tmp_path.iterdir()
+    assert_sound(code, folder, others_s)
 
 
 def test_another_user_gets_a_copy_of_programs_that_it_can_not_reach(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_reachable", lambda folder: False)
+    monkeypatch.setattr(children, "TERM_WAIT_S", 60)  # a slow machine may need more than usual
     with postgres.embedded((), tmp_path) as (child, url):
         with psycopg.connect(url.replace("+psycopg", "")) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)

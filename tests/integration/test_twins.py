@@ -240,7 +240,7 @@ def test_as_many_requests_wait_for_the_database_as_the_stack_can_hold_and_the_re
     with ThreadPoolExecutor(AT_ONCE + 1) as threads:
         with locked_users(database):
             asked = [threads.submit(get, server.url, "/users/1") for _ in range(AT_ONCE)]
-            wait_for(lambda: waiting(database) >= together, 20, f"{together} requests in waiting")
+            wait_for(lambda: waiting(database) >= together, f"{together} requests in waiting")
             greeted = threads.submit(get, server.url, "/hello")
             if together == AT_ONCE:  # it has room for one more, though all those wait
                 assert greeted.result(20) == 200

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import store
-from tests.integration.conftest import Command
+from tests.integration.conftest import Command, assert_sound, others_cpu_s
 
 #: Beside other tests, which are foreign load, cells would be invalid.
 pytestmark = [pytest.mark.alone, pytest.mark.thorough]
@@ -19,12 +19,14 @@ pytestmark = [pytest.mark.alone, pytest.mark.thorough]
 def test_starts_and_test_clients_are_measured(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
+    others_s = others_cpu_s()
     command = twinbench(
         "run", "startup", "tests", "--profile", "smoke", "--json", "--out", tmp_path
     )
     code, out, err = command.finish()
-    assert code == 0, err + out
+    assert code in {0, 1}, err
     said = json.loads(out)
+    assert_sound(code, Path(said["run"]), others_s)
     rows = {(row["scenario"], row["stack"]): row for row in said["summary"]}
     assert set(rows) == {
         (scenario, stack)
@@ -34,15 +36,15 @@ def test_starts_and_test_clients_are_measured(
     for (scenario, _), row in rows.items():
         assert row["errors"] == 0
         if scenario == "startup":
-            # A start in each of two rounds; importing alone takes tenths of a second of CPU.
+            # A start in each of two rounds; importing a framework alone takes longer than that.
             assert row["requests"] == 2
             assert row["throughput_rps"] is None
-            assert row["latency_p50_ms"] > 100
+            assert row["latency_p50_ms"] > 20
             assert row["latency_p99_ms"] is None
-            assert row["cpu_us_per_request"] > 100_000
+            assert row["cpu_us_per_request"] > 20_000
             assert row["pss_mib"] > 20
         else:
-            assert row["requests"] > 10
+            assert row["requests"] > 0
             assert row["throughput_rps"] > 0
             assert row["pss_mib"] is None
     record = store.read_run(Path(said["run"]))
@@ -59,4 +61,4 @@ def test_starts_and_test_clients_are_measured(
             for own in cell.slices:
                 for piece in (piece for other in others for piece in other.slices):
                     assert own.end_ns <= piece.begin_ns or piece.end_ns <= own.begin_ns
-    assert command.all_gone_within(5) == []
+    assert command.left_running() == []
