@@ -10,7 +10,14 @@ from apps import contract
 from harness.errors import BadInput, UnknownName
 from harness.models import Arrivals, BlockKey, Family, Kind, Plan, StepKind
 from harness.planning.options import PROFILES, RunOptions
-from harness.planning.plan import Catalogue, block_order, load_catalogue, make_plan, turns
+from harness.planning.plan import (
+    Catalogue,
+    block_order,
+    load_catalogue,
+    make_plan,
+    start_order,
+    turns,
+)
 from harness.planning.scenarios import load_scenarios
 
 CATALOGUE = load_catalogue()
@@ -159,6 +166,16 @@ def test_the_same_seed_draws_the_same_order_and_another_seed_another() -> None:
     assert turns(one, block, 3) == turns(same, block, 3)
     assert block_order(one, one.blocks, 3) == block_order(same, same.blocks, 3)
     assert turns(one, block, 3) != turns(other, block, 3)
+
+
+def test_the_servers_of_a_round_are_started_in_an_order_that_is_drawn_for_it() -> None:
+    todo = make(scenarios=("weather", "hello"))
+    orders = [start_order(todo, todo.blocks, number) for number in range(1, 201)]
+    assert orders == [start_order(todo, todo.blocks, number) for number in range(1, 201)]
+    first = Counter(order[0].label for order in orders)
+    assert min(first[stack.label] for stack in todo.stacks) > 0.5 * len(orders) / len(todo.stacks)
+    needed = {stack.label for stack in start_order(todo, todo.blocks[1:], 1)}
+    assert needed == set(todo.blocks[1].stacks) < {stack.label for stack in todo.stacks}
 
 
 def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> None:

@@ -275,6 +275,14 @@ def block_order(plan: Plan, blocks: Sequence[BlockPlan], number: int) -> tuple[B
     return tuple(shuffled)
 
 
+def start_order(plan: Plan, blocks: Sequence[BlockPlan], number: int) -> tuple[Stack, ...]:
+    """The stacks that a round's blocks need, in the drawn order in which they are started."""
+    needed = {label for block in blocks for label in block.stacks}
+    drawn = list(plan.stacks)
+    random.Random(f"{plan.seed} starts {number}").shuffle(drawn)
+    return tuple(stack for stack in drawn if stack.label in needed)
+
+
 def turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, ...], ...]:
     """For each cycle of a round, the stacks in the order in which they are loaded."""
     generator = random.Random(f"{plan.seed} turns {number} {block.key}")
