@@ -102,7 +102,28 @@ def test_the_default_run_measures_at_most_six_minutes() -> None:
     todo = make()
     # Servers of a round take a few seconds to start; 6 s is more than was ever seen.
     seconds = todo.rounds * (sum(cell.seconds_per_round for cell in todo.blocks) + 6)
-    assert seconds <= 360
+    assert todo.budget_s is not None
+    assert seconds <= todo.budget_s <= 360
+
+
+@pytest.mark.parametrize(
+    ("options", "rounds", "budget_s", "precision"),
+    [
+        ({}, 5, 300, 0.025),
+        ({"minutes": 2.0}, 5, 120, 0.025),
+        ({"precision": 0.01}, 5, 300, 0.01),
+        ({"rounds": 3}, 3, None, None),
+        ({"rounds": 30, "precision": 0.01}, 30, None, 0.01),
+        ({"profile": PROFILES["smoke"]}, 2, None, None),
+        ({"profile": PROFILES["smoke"], "minutes": 1.0}, 5, 60, 0.025),
+        ({"profile": PROFILES["full"]}, 8, 8100, 0.01),
+    ],
+)
+def test_a_run_has_a_time_and_a_target_unless_its_rounds_are_given(
+    options: dict[str, Any], rounds: int, budget_s: float | None, precision: float | None
+) -> None:
+    todo = make(**options)
+    assert (todo.rounds, todo.budget_s, todo.precision) == (rounds, budget_s, precision)
 
 
 def test_the_smoke_profile_loads_for_well_under_a_minute() -> None:
@@ -338,6 +359,9 @@ def test_a_slice_of_open_load_holds_enough_requests_and_is_not_endless(rate: flo
         ({"rates_rps": (math.nan,)}, "--rate nan"),
         ({"generators": 0}, "--generators 0"),
         ({"precision": 0.0}, "--precision 0.00%"),
+        ({"minutes": 0.0}, "--minutes 0"),
+        ({"minutes": math.nan}, "--minutes nan"),
+        ({"minutes": 2.0, "rounds": 5}, "--minutes 2 --rounds 5: give one of the two"),
         ({"precision": 0.9}, "--precision 90.00%"),
     ],
 )
