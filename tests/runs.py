@@ -56,7 +56,7 @@ def hello_plan(
             rates_rps=() if rate_rps is None else (rate_rps,),
             precision=precision,
             ladder=ladder,
-            slice_s=None if rate_rps else 0.1,
+            slice_s=None if rate_rps or scenario == "startup" else 0.1,
         ),
     )
 

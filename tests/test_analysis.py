@@ -15,7 +15,7 @@ from harness.analysis.percentiles import (
     ratios_by_group,
     rounds_per_group,
 )
-from harness.measuring.pacing import UntilPrecise
+from harness.measuring.pacing import UntilPrecise, Widths
 from harness.models import (
     SERVER_CORES,
     Analysis,
@@ -513,7 +513,7 @@ def test_a_block_is_measured_further_while_the_interval_of_a_step_is_wide() -> N
         plan = hello_plan(ladder=True, precision=0.05)
         run = FakeRun(plan, {**dict.fromkeys(RUNGS, STEADY), "fastapi-def": rates})
         more = replace(run.record, plan=replace(plan, rounds=plan.rounds + 1))
-        return UntilPrecise(0.05, run.read).next(more) is None
+        return UntilPrecise(Widths(0.05, run.read)).next(more) is None
 
     assert is_precise(STEADY)
     assert not is_precise([700.0, 1400.0] * 3)

@@ -164,6 +164,8 @@ def test_the_methods_figures_of_the_default_run_are_its_profiles() -> None:
     text = " ".join((PROJECT / "docs" / "METHOD.md").read_text().split())
     quick = PROFILES[DEFAULT_PROFILE]
     assert f"{quick.rounds} rounds of {quick.cell_s} s per stack and scenario" in text
+    assert quick.budget_s is not None
+    assert f"`--minutes`; {quick.budget_s / 60:g} minutes in the profile `quick`" in text
 
 
 def test_the_lock_pins_all_that_pyproject_asks_for_and_records_no_address() -> None:

@@ -18,6 +18,7 @@ from harness.planning.plan import (
     lengths,
     load_catalogue,
     make_plan,
+    start_order,
     turns,
 )
 from harness.planning.scenarios import load_scenarios
@@ -103,7 +104,28 @@ def test_the_default_run_measures_at_most_six_minutes() -> None:
     todo = make()
     # Servers of a round take a few seconds to start; 6 s is more than was ever seen.
     seconds = todo.rounds * (sum(cell.seconds_per_round for cell in todo.blocks) + 6)
-    assert seconds <= 360
+    assert todo.budget_s is not None
+    assert seconds <= todo.budget_s <= 360
+
+
+@pytest.mark.parametrize(
+    ("options", "rounds", "budget_s", "precision"),
+    [
+        ({}, 5, 300, 0.025),
+        ({"minutes": 2.0}, 5, 120, 0.025),
+        ({"precision": 0.01}, 5, 300, 0.01),
+        ({"rounds": 3}, 3, None, None),
+        ({"rounds": 30, "precision": 0.01}, 30, None, 0.01),
+        ({"profile": PROFILES["smoke"]}, 2, None, None),
+        ({"profile": PROFILES["smoke"], "minutes": 1.0}, 5, 60, 0.025),
+        ({"profile": PROFILES["full"]}, 8, 3600, 0.01),
+    ],
+)
+def test_a_run_has_a_time_and_a_target_unless_its_rounds_are_given(
+    options: dict[str, Any], rounds: int, budget_s: float | None, precision: float | None
+) -> None:
+    todo = make(**options)
+    assert (todo.rounds, todo.budget_s, todo.precision) == (rounds, budget_s, precision)
 
 
 def test_the_smoke_profile_loads_for_well_under_a_minute() -> None:
@@ -167,6 +189,16 @@ def test_the_same_seed_draws_the_same_order_and_another_seed_another() -> None:
     assert turns(one, block, 3) == turns(same, block, 3)
     assert block_order(one, one.blocks, 3) == block_order(same, same.blocks, 3)
     assert turns(one, block, 3) != turns(other, block, 3)
+
+
+def test_the_servers_of_a_round_are_started_in_an_order_that_is_drawn_for_it() -> None:
+    todo = make(scenarios=("weather", "hello"))
+    orders = [start_order(todo, todo.blocks, number) for number in range(1, 201)]
+    assert orders == [start_order(todo, todo.blocks, number) for number in range(1, 201)]
+    first = Counter(order[0].label for order in orders)
+    assert min(first[stack.label] for stack in todo.stacks) > 0.5 * len(orders) / len(todo.stacks)
+    needed = {stack.label for stack in start_order(todo, todo.blocks[1:], 1)}
+    assert needed == set(todo.blocks[1].stacks) < {stack.label for stack in todo.stacks}
 
 
 def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> None:
@@ -342,6 +374,9 @@ def test_a_slice_of_open_load_holds_enough_requests_and_is_not_endless(rate: flo
         ({"rates_rps": (math.nan,)}, "--rate nan"),
         ({"generators": 0}, "--generators 0"),
         ({"precision": 0.0}, "--precision 0.00%"),
+        ({"minutes": 0.0}, "--minutes 0"),
+        ({"minutes": math.nan}, "--minutes nan"),
+        ({"minutes": 2.0, "rounds": 5}, "--minutes 2 --rounds 5: give one of the two"),
         ({"precision": 0.9}, "--precision 90.00%"),
     ],
 )

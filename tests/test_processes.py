@@ -15,7 +15,7 @@ from harness.errors import Interrupted
 from harness.machine import placement
 from harness.processes import children as processes
 from harness.processes import meter
-from harness.processes.child_environment import child_environment
+from harness.processes.child_environment import child_environment, drawn_for_round
 from harness.processes.children import Child
 from harness.processes.interrupts import Interrupts
 
@@ -100,6 +100,25 @@ def test_no_variable_of_the_callers_reaches_a_child(
     assert not set(expected) & set(CALLERS)
     assert "/of/the/caller" not in expected.values()
     processes.stop([child])
+
+
+def test_rounds_differ_in_hash_seed_and_in_the_size_of_the_environment() -> None:
+    rounds = [drawn_for_round(7, number) for number in range(1, 101)]
+    assert rounds == [drawn_for_round(7, number) for number in range(1, 101)]  # as when resumed
+    assert rounds != [drawn_for_round(8, number) for number in range(1, 101)]
+    assert len({variables["PYTHONHASHSEED"] for variables in rounds}) == 100
+    sizes = [len(variables["PADDING"]) for variables in rounds]
+    assert min(sizes) < 400
+    assert 3700 < max(sizes) < 4096
+
+
+def test_a_drawn_hash_seed_decides_the_hashes_of_a_child(tmp_path: Path) -> None:
+    hashes = []
+    for number in (1, 1, 2):
+        child = python(tmp_path, "print(hash('a'))", environment=drawn_for_round(7, number))
+        child.process.wait(10)
+        hashes.append(child.last_lines(1))
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_descendants_end_with_the_child(tmp_path: Path) -> None:

@@ -163,3 +163,40 @@ def test_where_a_run_may_stop_early_the_time_is_called_the_most() -> None:
     shown.block_started(plan_of("hello").blocks[0])
     shown.round_ended(1)
     assert "round 1 of 2 measured, at most 0:" in out.getvalue()
+
+
+def test_under_a_budget_it_says_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now_s[0])
+    out = io.StringIO()
+    plan = plan_of("hello", minutes=2)
+    shown = Progress(plan, Console(file=out))
+    for number in range(1, 8):
+        shown.round_started(number)
+        shown.block_started(plan.blocks[0])
+        now_s[0] += 10
+        shown.round_ended(number)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "round 1 measured, at most 1:50 left"
+    assert lines[-1] == "round 7 measured, at most 0:50 left"
+
+
+def test_a_budget_that_is_too_short_for_the_rounds_of_a_verdict_says_how_long_those_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now_s[0])
+    out = io.StringIO()
+    plan = plan_of("hello", minutes=0.5)
+    shown = Progress(plan, Console(file=out))
+    shown.round_started(1)
+    shown.block_started(plan.blocks[0])
+    now_s[0] += 20
+    shown.round_ended(1)
+    assert out.getvalue() == "round 1 measured, at most 1:20 left\n"
+
+
+def test_a_resumed_run_has_only_the_rest_of_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of("hello", minutes=3)
+    left = Remaining(plan, 0.0, used_s=100.0)
+    assert left.seconds(10.0) == pytest.approx(70.0)

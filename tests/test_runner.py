@@ -84,8 +84,8 @@ def test_starts_are_spared_the_classifier_that_a_loaded_scenario_asks_for() -> N
     todo = asking(hello_plan(), "POST /predict")
     unused: Any = None
     bench = blocks.Bench(todo, unused, unused, unused, Services(), unused)
-    assert bench.environment(Measures.REQUESTS)["TWIN_CLASSIFIER"] == "on"
-    assert bench.environment(Measures.STARTS)["TWIN_CLASSIFIER"] == "off"
+    assert bench.environment(Measures.REQUESTS, 1)["TWIN_CLASSIFIER"] == "on"
+    assert bench.environment(Measures.STARTS, 1)["TWIN_CLASSIFIER"] == "off"
 
 
 def test_a_round_without_the_scenario_that_asks_for_them_has_the_same_servers(

@@ -122,7 +122,7 @@ def starter(monkeypatch: pytest.MonkeyPatch, folder: Path, outcome: Any) -> by_s
     todo = hello_plan(scenario="startup", users=())
     unused: Any = None
     bench = Bench(todo, Placement((0,), (1,), (1,)), folder, folder, Services(), unused)
-    return by_starts.Starter(bench, todo.blocks[0])
+    return by_starts.Starter(bench, todo.blocks[0], number=1)
 
 
 def test_a_start_is_one_sample_from_spawn_to_the_first_answer(

@@ -93,8 +93,8 @@ class Pool:
         if round(self._samples * (1 - quantile), 6) < SAMPLES_BEYOND:
             return False
         at_least_ns = math.floor(self._ns[quantile])  # interpolation may round up
-        contributing = sum(int(times[-1]) >= at_least_ns for times in self._rounds)
-        return contributing >= min(ROUNDS_BEYOND, len(self._rounds))
+        contributing = [times for times in self._rounds if times[-1] >= at_least_ns]
+        return len(contributing) >= min(ROUNDS_BEYOND, len(self._rounds))
 
 
 def rounds_per_group(rounds: Mapping[str, Sequence[Times]], name: str) -> int:

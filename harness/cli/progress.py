@@ -41,7 +41,8 @@ class Progress:
             measured: Rounds that an earlier command has measured, the last maybe in part.
         """
         self._console = console
-        self._rounds = plan.rounds if math.isinf(within_s) else None
+        time_decides = math.isfinite(within_s) or plan.budget_s is not None
+        self._rounds = None if time_decides else plan.rounds
         self._at_most = "at most " if plan.precision is not None else ""
         self._begun_s = time.monotonic()
         self._remaining = Remaining(
@@ -51,6 +52,7 @@ class Progress:
             measured={
                 finished.number: [usage.key for usage in finished.blocks] for finished in measured
             },
+            used_s=sum(finished.took_s for finished in measured),
         )
         self._round = 0
         self._scenario = ""

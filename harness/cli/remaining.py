@@ -64,6 +64,8 @@ class Remaining:
     within_s: float = math.inf
     #: Round -> blocks that an earlier command has measured of it, for a run that is continued.
     measured: Mapping[int, Iterable[BlockKey]] = field(default_factory=dict)
+    used_s: float = 0.0  # by rounds that an earlier command has measured
+    _number: int = 0  # of the round that began last
     _begun_rounds: int = 0
     _ended_rounds: int = 0
     _whole_rounds: int = 0  # that are not begun
@@ -91,6 +93,7 @@ class Remaining:
         self._pending = {key: plan for key, plan in self._recurring.items() if key not in done}
         self._whole_rounds = max(0, self._whole_rounds - 1)
         self._begun_rounds += 1
+        self._number = number
         self._preparing_since_s, self._prepared_s = at_s, 0.0
 
     def preparing(self, at_s: float) -> None:
@@ -126,6 +129,19 @@ class Remaining:
         """How long the rest will take; 0 only when no round remains."""
         if math.isfinite(self.within_s):
             return self._seconds_of_time_given(now_s)
+        if self.plan.budget_s is None:
+            return self._seconds_of_rounds(now_s)
+        left_s = self.plan.budget_s - self.used_s - (now_s - self.begun_s)
+        # Every block has its planned rounds, even if they take longer; after them, time decides.
+        rounds_s = 0.0 if self._has_planned_rounds else self._seconds_of_rounds(now_s)
+        return max(_LEAST_S, left_s, rounds_s)
+
+    @property
+    def _has_planned_rounds(self) -> bool:
+        return self._number > self.plan.rounds
+
+    def _seconds_of_rounds(self, now_s: float) -> float:
+        """How long the planned rounds will take."""
         services_s = 0.0
         if not self._begun_rounds:
             services_s = max(0.0, _GUESSED_SERVICES_S - (now_s - self.begun_s))

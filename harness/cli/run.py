@@ -76,7 +76,15 @@ _BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
     type=int,
     metavar="N",
     envvar="TWINBENCH_ROUNDS",
-    help="Rounds, each with freshly started servers (default: the profile's).",
+    help="Measure exactly N rounds, each with freshly started servers (default: as many as fit "
+    "into the time).",
+)
+@click.option(
+    "--minutes",
+    type=float,
+    metavar="M",
+    help="Time for all rounds: at least 5 of every scenario, and further ones where intervals are "
+    "wide (default: the profile's).",
 )
 @click.option(
     "--slice",
@@ -91,7 +99,7 @@ _BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
     type=Percent(),
     metavar="P",
     help="Stop measuring a scenario when its intervals are narrower than ±P, such as 3% "
-    "(default: measure every round).",
+    "(default: the profile's; with --rounds, measure every round).",
 )
 @same_option(SAME_WITHIN, f"default: {SAME_WITHIN:.0%}")
 @click.option(
@@ -131,6 +139,7 @@ def command(
     Examples:
       twinbench run
       twinbench run hello --profile smoke --json
+      twinbench run users-lookup --minutes 10 --precision 2%
       twinbench run hello --users 4,64
       twinbench run weather --ladder
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
@@ -213,4 +222,9 @@ def _summary(plan: Plan) -> str:
         (plan.rounds, "round"),
     ]
     counted = ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts)
+    if plan.budget_s is not None and plan.precision is not None:
+        counted += (
+            f" and more within {plan.budget_s / 60:g} minutes where intervals are wider than "
+            f"±{100 * plan.precision:g} %"
+        )
     return f"{counted}, seed {plan.seed}"

@@ -35,6 +35,7 @@ from harness.planning.plan import fitted
 from harness.planning.plan import lengths as drawn_lengths
 from harness.planning.plan import turns as drawn_turns
 from harness.processes import foreign
+from harness.processes.child_environment import drawn_for_round
 from harness.processes.foreign import CoreSeconds
 from harness.processes.meter import Meter
 from harness.serving.services import Services
@@ -77,11 +78,12 @@ class Bench:
     services: Services
     listener: Listener
 
-    def environment(self, measures: Measures) -> dict[str, str]:
-        """TWIN_* variables that all stacks share, in every round of a run.
+    def environment(self, measures: Measures, number: int) -> dict[str, str]:
+        """Variables that all stacks of a round share.
 
-        They depend on all blocks of the plan that are measured in this way, and not on the blocks of
-        one round: so stacks are the same in a round that was resumed as in one that was not cut off.
+        The TWIN_* variables depend on all blocks of the plan that are measured in this way, and not
+        on the blocks of one round: so stacks are the same in a round that was resumed as in one that
+        was not cut off.
         """
         scenarios = [block.scenario for block in self.plan.blocks]
         needs = {
@@ -91,6 +93,7 @@ class Bench:
             for need in scenario.needs
         }
         return {
+            **drawn_for_round(self.plan.seed, number),
             **self.services.environment,
             # A stack that keeps its upstream waiting is slow, and has to be measured as slow. With
             # the twins' default of 2 s, a slow machine would turn the slowest replies into errors.

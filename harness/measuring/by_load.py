@@ -15,6 +15,7 @@ from harness.measuring.crew import Crew, Order
 from harness.measuring.settling import find_settling, with_settling
 from harness.models import BlockPlan, BlockUsage, CellRound, Measures
 from harness.planning.files import PROJECT
+from harness.planning.plan import start_order
 from harness.serving.servers import serving
 from harness.serving.targets import Target
 
@@ -30,14 +31,13 @@ class ByLoad:
     def round(self, number: int, blocks: Sequence[BlockPlan]) -> Iterator[LoadedBlocks]:
         """Start every stack that a block needs, wait until all answer, and pin them."""
         bench, where = self.bench, self.bench.placement
-        needed = {label for block in blocks for label in block.stacks}
-        stacks = [stack for stack in bench.plan.stacks if stack.label in needed]
+        stacks = start_order(bench.plan, blocks, number)
         plural = "s" if len(stacks) != 1 else ""
         bench.listener.preparing(f"round {number}: starting {len(stacks)} server{plural}")
         with serving(
             stacks,
             workers=bench.plan.workers,
-            environment=bench.environment(Measures.REQUESTS),
+            environment=bench.environment(Measures.REQUESTS, number),
             cores=where.servers,
             start_cores=sorted({*where.servers, *where.load, *where.services}),
             logs=bench.logs,

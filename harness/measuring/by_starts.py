@@ -74,7 +74,7 @@ class StartBlocks:
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """Start each stack in turns."""
-        starter = Starter(self.bench, block)
+        starter = Starter(self.bench, block, self.number)
         for cell in block.cells:
             if cell.stack not in self.warm:
                 starter.play(Turn(cell, cycle=-1, seconds=0.0))
@@ -88,8 +88,8 @@ class StartBlocks:
 class Starter:
     """Plays a slice by starting a server, and stopping it when it has come to rest."""
 
-    def __init__(self, bench: Bench, block: BlockPlan) -> None:
-        self._bench, self._block = bench, block
+    def __init__(self, bench: Bench, block: BlockPlan, number: int) -> None:
+        self._bench, self._block, self._number = bench, block, number
         self._stacks = {stack.label: stack for stack in bench.plan.stacks}
         (healthz,) = contract.tested([f"GET {READY.path}"])
         self._request = Request(healthz, "localhost")
@@ -119,7 +119,7 @@ class Starter:
             with serving(
                 [stack],
                 workers=bench.plan.workers,
-                environment=bench.environment(Measures.STARTS),
+                environment=bench.environment(Measures.STARTS, self._number),
                 cores=bench.placement.servers,
                 start_cores=bench.placement.servers,
                 logs=bench.logs,

@@ -18,6 +18,7 @@ from harness.measuring.crew import Crew, Order
 from harness.measuring.players import Finished, PlayedSlice
 from harness.models import BlockPlan, BlockUsage, CellRound, Measures, Stack
 from harness.planning.files import PROJECT
+from harness.planning.plan import start_order
 from harness.processes import children as processes
 from harness.processes.children import Child
 from harness.serving.servers import READY_WITHIN_S, settings_of
@@ -49,11 +50,10 @@ class ClientBlocks:
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """Measure a block: fresh processes, warm-up, turns. They check parity themselves."""
-        stacks = {stack.label: stack for stack in self.bench.plan.stacks}
         children: dict[str, Child] = {}
         try:
-            for label in block.stacks:
-                children[label] = self._spawn(stacks[label], block)
+            for stack in start_order(self.bench.plan, [block], self.number):
+                children[stack.label] = self._spawn(stack, block)
             clients = ClientPlayers(children)
             clients.seat(block)
             rates_rps = warm_up(clients, block)
@@ -75,7 +75,10 @@ class ClientBlocks:
                 *(stack.app, *block.scenario.endpoints),
             ],
             log=self.bench.logs / f"{stack.label}-{block.scenario.name}.log",
-            environment={**self.bench.environment(Measures.TEST_CLIENT), **settings_of(stack)},
+            environment={
+                **self.bench.environment(Measures.TEST_CLIENT, self.number),
+                **settings_of(stack),
+            },
             cores=self.bench.placement.servers,
             piped=True,
             folder=PROJECT,

@@ -7,7 +7,6 @@ with the decision that it was carrying out.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 from harness.analysis import figures, stats
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
+    BlockKey,
     BlockPlan,
     CellKey,
     CellRound,
@@ -56,38 +56,34 @@ class EveryRound:
 
 
 @dataclass(frozen=True, slots=True)
-class UntilPrecise:
-    """Each block until its intervals are narrow enough.
+class Widths:
+    """How wide the intervals of a block are beside a wanted width.
 
-    The width alone decides, never the verdict: stopping as soon as the hoped-for winner leads
-    finds winners where there are none.
+    The width alone may decide what is measured, never the verdict: stopping as soon as the
+    hoped-for winner leads finds winners where there are none.
     """
 
     within: float  # ± share: 0.03 is ±3 %
     read_samples: ReadSamples
-    name: str = AS_PLANNED
     _figures: dict[tuple[CellKey, int], float] = field(default_factory=dict)
 
-    def next(self, record: RunRecord) -> Decision | None:
-        """The blocks that have an interval wider than asked for."""
-        wide = [block for block in record.plan.blocks if not self._is_precise(block, record)]
-        reason = (
-            f"{len(wide)} of {len(record.plan.blocks)} blocks are wider than ±{self.within:.1%}"
-        )
-        return _round_of(record, wide, reason)
+    def of(self, block: BlockPlan, record: RunRecord) -> float:
+        """Half the widest interval ÷ half the wanted one, as logarithms.
 
-    def _is_precise(self, block: BlockPlan, record: RunRecord) -> bool:
-        return all(
-            estimate.high <= estimate.value * (1 + self.within)  # false if there is none
+        Infinite until there are rounds enough, NaN if a stack served nothing in one of them.
+        """
+        widths = [
+            (math.log(estimate.high) - math.log(estimate.value)) / math.log1p(self.within)
             for estimate in self._estimates(block, record)
-        )
+        ]
+        return math.nan if any(map(math.isnan, widths)) else max(widths, default=math.inf)
 
     def _estimates(self, block: BlockPlan, record: RunRecord) -> list[Estimate]:
         """Of the headline metric: every comparison, or the figure of a stack that is alone."""
         of_stack = {label: self._of(block, label, record) for label in block.stacks}
         first = of_stack[block.stacks[0]]
         if len(first) < ROUNDS_FOR_A_VERDICT:
-            return [Estimate(math.nan, math.nan, math.nan)]
+            return []
         if not block.contrasts:
             return [stats.log_mean(list(first.values()), stats.STOPPED_CONFIDENCE)]
         return [
@@ -116,37 +112,117 @@ class UntilPrecise:
 
 
 @dataclass(frozen=True, slots=True)
+class UntilPrecise:
+    """Each block until its intervals are narrow enough, but no more rounds than are planned."""
+
+    widths: Widths
+    name: str = AS_PLANNED
+
+    def next(self, record: RunRecord) -> Decision | None:
+        """The blocks that have an interval wider than asked for."""
+        blocks = record.plan.blocks
+        # What has no width, because a stack served nothing, is not precise.
+        wide = [block for block in blocks if not self.widths.of(block, record) <= 1]
+        reason = f"{len(wide)} of {len(blocks)} blocks are wider than ±{self.widths.within:.1%}"
+        return _round_of(record, wide, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class WhereWidest:
+    """The planned rounds of every block; then, as long as the time lasts, where it narrows most.
+
+    A further round of a block that has had n takes 1 ÷ (n + 1) off the square of its width. What
+    that is beside the wanted width, for each second that it costs, decides which blocks the next
+    round has: the best one, and all others that bring more than the round would without them. A
+    round as such costs time too, for starts, and that is why it has more than the best one.
+
+    The time that was used is the journal's, so that a run that is resumed has no more of it.
+    """
+
+    widths: Widths
+    within_s: float
+    name: str = AS_PLANNED
+
+    def next(self, record: RunRecord) -> Decision | None:
+        """Every block, or the blocks that bring most; None when all are precise or time is up."""
+        plan = record.plan
+        if len(record.decisions) < plan.rounds:
+            return _decided(record, plan.blocks, f"every block in the first {plan.rounds} rounds")
+        width = {block.key: self.widths.of(block, record) for block in plan.blocks}
+        # Without a width there is none after another round either: a stack served nothing in one.
+        wide = [block for block in plan.blocks if width[block.key] > 1]
+        used_s, taken_s = used_seconds(record), _seconds_of_blocks(record)
+        own_s = (used_s - sum(map(sum, taken_s.values()))) / len(record.rounds)
+        costs_s = {key: sum(took_s) / len(took_s) for key, took_s in taken_s.items()}
+        gain = {block.key: width[block.key] ** 2 / (len(taken_s[block.key]) + 1) for block in wide}
+        chosen: list[BlockPlan] = []
+        brings, takes_s = 0.0, max(0.0, own_s)
+        for block in sorted(wide, key=lambda block: -gain[block.key] / costs_s[block.key]):
+            key = block.key
+            if used_s + takes_s + costs_s[key] > self.within_s:
+                continue
+            if chosen and gain[key] / costs_s[key] < brings / takes_s:
+                break
+            chosen.append(block)
+            brings, takes_s = brings + gain[key], takes_s + costs_s[key]
+        reason = (
+            f"{len(wide)} of {len(plan.blocks)} blocks are wider than ±{self.widths.within:.1%}; "
+            f"of these, {len(chosen)} narrow most for their time; {used_s:.0f} of "
+            f"{self.within_s:.0f} s are used"
+        )
+        return _decided(record, chosen, reason)
+
+
+@dataclass(frozen=True, slots=True)
 class WithinTime:
     """As another pacing, but without rounds that would likely end too late."""
 
     pacing: Pacing
     within_s: float
-    clock: Callable[[], float] = time.monotonic
     name: str = "within a time"
-    _begun: list[float] = field(default_factory=list)
 
     def next(self, record: RunRecord) -> Decision | None:
         """The other's decision, if there is time for it; a verdict's rounds are always measured."""
-        if not self._begun:
-            self._begun.append(self.clock())
         done = len(record.rounds)
-        elapsed_s = self.clock() - self._begun[0]
-        if done >= ROUNDS_FOR_A_VERDICT and elapsed_s * (done + 1) / done > self.within_s:
+        if (
+            done >= ROUNDS_FOR_A_VERDICT
+            and used_seconds(record) * (done + 1) / done > self.within_s
+        ):
             return None
         return self.pacing.next(record)
 
 
+def used_seconds(record: RunRecord) -> float:
+    """How long all rounds took, as the journal knows it."""
+    return sum(finished.took_s for finished in record.rounds)
+
+
+def _seconds_of_blocks(record: RunRecord) -> dict[BlockKey, list[float]]:
+    """Block -> how long it took in each of its rounds."""
+    took_s: dict[BlockKey, list[float]] = {}
+    for usage in (usage for finished in record.rounds for usage in finished.blocks):
+        # Nothing takes no time at all; a made-up round might.
+        took_s.setdefault(usage.key, []).append(max(usage.took_s, 1e-3))
+    return took_s
+
+
 def _round_of(record: RunRecord, blocks: Sequence[BlockPlan], reason: str) -> Decision | None:
     """These blocks in drawn order; None if there are none, or no round is left."""
-    number = len(record.decisions) + 1
-    if number > record.plan.rounds or not blocks:
+    return _decided(record, blocks, reason) if len(record.decisions) < record.plan.rounds else None
+
+
+def _decided(record: RunRecord, blocks: Sequence[BlockPlan], reason: str) -> Decision | None:
+    """A further round of these blocks, in drawn order; None if there are none."""
+    if not blocks:
         return None
+    number = len(record.decisions) + 1
     ordered = block_order(record.plan, blocks, number)
     return Decision(number, tuple(block.key for block in ordered), reason)
 
 
 def pacing_of(plan: Plan, read_samples: ReadSamples) -> Pacing:
     """The pacing that a plan asks for."""
-    if plan.precision is not None:
-        return UntilPrecise(plan.precision, read_samples)
-    return EveryRound()
+    if plan.precision is None:
+        return EveryRound()
+    widths = Widths(plan.precision, read_samples)
+    return UntilPrecise(widths) if plan.budget_s is None else WhereWidest(widths, plan.budget_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -201,7 +202,7 @@ class Rounds:
         planned = {block.key: block for block in record.blocks}
         done = _measured(record, decision.round)
         todo = [planned[key] for key in decision.blocks if key not in done]
-        started, order = _now(), list(done)
+        started, begun_s, order = _now(), time.monotonic(), list(done)
         ready_s: dict[str, float] = {}
         self.listener.round_started(decision.round)
         for measures, way in self.ways.items():
@@ -209,7 +210,9 @@ class Rounds:
             if blocks:
                 ready_s |= self._measure(way, decision.round, blocks)
                 order += [block.key for block in blocks]
-        self.journal.round(decision.round, started, order, ready_s)
+        # A round that was cut off and resumed took what is known of both its parts.
+        took_s = sum(done.values()) + time.monotonic() - begun_s
+        self.journal.round(decision.round, started, order, ready_s, took_s)
         self.listener.round_ended(decision.round)
 
     def _measure(self, way: Way, number: int, blocks: Sequence[BlockPlan]) -> Mapping[str, float]:
@@ -217,19 +220,21 @@ class Rounds:
         with way.round(number, blocks) as measuring:
             for block in blocks:
                 self.listener.block_started(block)
+                begun_s = time.monotonic()
                 cells, usage = measuring.measure(block)
-                self.journal.block(number, cells, usage)
+                took_s = round(time.monotonic() - begun_s, 3)
+                self.journal.block(number, cells, dataclasses.replace(usage, took_s=took_s))
             return measuring.ready_s
 
 
-def _measured(record: RunRecord, number: int) -> list[BlockKey]:
-    """The blocks of a round that are in the journal, as measured."""
-    return [
-        usage.key
+def _measured(record: RunRecord, number: int) -> dict[BlockKey, float]:
+    """The blocks of a round that are in the journal, as measured, and the seconds that each took."""
+    return {
+        usage.key: usage.took_s
         for finished in record.rounds
         if finished.number == number
         for usage in finished.blocks
-    ]
+    }
 
 
 def _now() -> str:

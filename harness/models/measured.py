@@ -137,6 +137,7 @@ class BlockUsage:
     #: they took more of these cores than the gate allows.
     busiest: tuple[BusyProcess, ...] = ()
     settling: Settling | None = None  # of open load; None in older runs, which did not ask
+    took_s: float = 0.0  # everything from the first check of replies on: warm-up, slices, samples
 
     @property
     def key(self) -> BlockKey:
@@ -164,6 +165,7 @@ class Round:
     ready_s: Mapping[str, float]  # stack -> seconds from spawn to the first good reply
     cells: tuple[CellRound, ...]
     blocks: tuple[BlockUsage, ...]
+    took_s: float = 0.0  # with starts and ends of all processes; 0 while it is not complete
 
     @property
     def complete(self) -> bool:

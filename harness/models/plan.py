@@ -181,8 +181,10 @@ class Profile:
     """How much is measured: rounds, and seconds that a cell is loaded in each."""
 
     name: str
-    rounds: int
+    rounds: int  # of every block
     cell_s: float  # all slices of a cell in a round, settling included
+    budget_s: float | None = None  # time for further rounds too, where intervals are wide
+    precision: float = 0.025  # ± share at which a block needs none of them
     scale: float = 1.0  # of the scenario's own slice and warm-up (smoke shortens them)
     every_scenario: bool = False  # which scenarios a run measures that names none
     ladder: bool = False  # whether the steps between the twins are measured too
@@ -306,7 +308,7 @@ class Plan:
 
     profile: str
     seed: int
-    rounds: int
+    rounds: int  # of every block; without a budget, no block has more
     stacks: tuple[Stack, ...]
     blocks: tuple[BlockPlan, ...]
     workers: int  # worker processes of each server
@@ -315,3 +317,6 @@ class Plan:
     pacing: str = "as planned"  # which pacing decides the rounds; see measuring.pacing
     same_within: float = SAME_WITHIN  # differences below this are too small to matter: 0.03 is ±3 %
     precision: float | None = None  # ± share below which an interval is narrow enough; None: any
+    #: Time for all rounds: what `rounds` rounds of every block leave of it goes to further rounds,
+    #: of the blocks whose intervals are wide.
+    budget_s: float | None = None

@@ -13,8 +13,16 @@ PROFILES: Mapping[str, Profile] = {
     "smoke": Profile("smoke", rounds=2, cell_s=0.3, scale=0.3),
     # As many rounds as the time allows: a second start of a process says more about it than a
     # longer look at the first.
-    "quick": Profile("quick", rounds=14, cell_s=0.8),
-    "full": Profile("full", rounds=30, cell_s=1.6, every_scenario=True, ladder=True),
+    "quick": Profile("quick", rounds=5, cell_s=0.8, budget_s=300),
+    "full": Profile(
+        "full",
+        rounds=8,
+        cell_s=1.6,
+        budget_s=3_600,
+        precision=0.01,
+        every_scenario=True,
+        ladder=True,
+    ),
 }
 DEFAULT_PROFILE = "quick"
 UPSTREAM_LATENCY = "constant:50"
@@ -22,6 +30,7 @@ UPSTREAM_LATENCY = "constant:50"
 _MIN_SLICE_S = 0.02
 _MAX_SLICE_S = 60.0
 _MAX_ROUNDS = 10_000
+_MAX_MINUTES = 7 * 24 * 60
 MAX_USERS = 10_000
 _MAX_RATE = 1_000_000
 _MAX_GENERATORS = 64
@@ -45,10 +54,15 @@ class RunOptions:
     rates_rps: tuple[float, ...] = ()  # open load, one load each; empty: closed load
     arrivals: Arrivals | None = None  # None: Poisson
     rounds: int | None = None  # None: the profile's
+    minutes: float | None = (
+        None  # time for all rounds; None: the profile's, if rounds are not given
+    )
     slice_s: float | None = None  # None: the scenario's
     generators: int = 1  # load processes
     same_within: float = SAME_WITHIN  # differences below this are too small to matter: 0.03 is ±3 %
-    precision: float | None = None  # stop once intervals are narrower than ± this: 0.03 is ±3 %
+    #: A block is measured no further once its intervals are narrower than ± this: 0.03 is ±3 %.
+    #: None: the profile's if there is a budget of time, or else every round is measured.
+    precision: float | None = None
     ladder: bool | None = None  # None: as the profile says, unless stacks are chosen
     workers: int = 1  # worker processes of each server
     upstream_latency: str = UPSTREAM_LATENCY
@@ -83,6 +97,15 @@ class RunOptions:
         if self.rounds is not None and not 1 <= self.rounds <= _MAX_ROUNDS:
             advice = f"give 1 to {_MAX_ROUNDS:,} rounds (5 for a verdict)"
             raise BadOption("--rounds", self.rounds, advice)
+        if self.minutes is not None:
+            if self.rounds is not None:
+                raise BadInput(
+                    f"--minutes {self.minutes:g} --rounds {self.rounds}: give one of the two, the "
+                    "time or the number of rounds"
+                )
+            if not 0 < self.minutes <= _MAX_MINUTES:  # refuses nan too
+                advice = f"give more than 0 and at most {_MAX_MINUTES:,} minutes"
+                raise BadOption("--minutes", f"{self.minutes:g}", advice)
         if self.slice_s is not None and not _MIN_SLICE_S <= self.slice_s <= _MAX_SLICE_S:
             advice = f"give {_MIN_SLICE_S} to {_MAX_SLICE_S:g} seconds"
             raise BadOption("--slice", self.slice_s, advice)

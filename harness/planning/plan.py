@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, UnknownName
 from harness.models import (
+    ROUNDS_FOR_A_VERDICT,
     Arrivals,
     BlockPlan,
     Family,
@@ -80,7 +81,7 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
     return Plan(
         profile=options.profile.name,
         seed=options.seed,
-        rounds=options.rounds or options.profile.rounds,
+        rounds=_rounds(options),
         stacks=tuple(contenders),
         blocks=tuple(
             _block(
@@ -101,8 +102,31 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
         upstream_latency=options.upstream_latency,
         generators=options.generators,
         same_within=options.same_within,
-        precision=options.precision,
+        precision=_precision(options),
+        budget_s=_budget_s(options),
     )
+
+
+def _budget_s(options: RunOptions) -> float | None:
+    """The time for all rounds; None where their number is given."""
+    if options.rounds is not None:
+        return None
+    return options.profile.budget_s if options.minutes is None else 60 * options.minutes
+
+
+def _rounds(options: RunOptions) -> int:
+    """The rounds of every block; a verdict needs some, however little time there is."""
+    if options.rounds is not None:
+        return options.rounds
+    least = 1 if _budget_s(options) is None else ROUNDS_FOR_A_VERDICT
+    return max(least, options.profile.rounds)
+
+
+def _precision(options: RunOptions) -> float | None:
+    """A budget always has a target, without which nothing is wide."""
+    if options.precision is not None or _budget_s(options) is None:
+        return options.precision
+    return options.profile.precision
 
 
 def _chosen_scenarios(catalogue: Catalogue, options: RunOptions) -> list[Scenario]:
@@ -283,6 +307,14 @@ def block_order(plan: Plan, blocks: Sequence[BlockPlan], number: int) -> tuple[B
     shuffled = list(blocks)
     random.Random(f"{plan.seed} order {number}").shuffle(shuffled)
     return tuple(shuffled)
+
+
+def start_order(plan: Plan, blocks: Sequence[BlockPlan], number: int) -> tuple[Stack, ...]:
+    """The stacks that a round's blocks need, in the drawn order in which they are started."""
+    needed = {label for block in blocks for label in block.stacks}
+    drawn = list(plan.stacks)
+    random.Random(f"{plan.seed} starts {number}").shuffle(drawn)
+    return tuple(stack for stack in drawn if stack.label in needed)
 
 
 def turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, ...], ...]:

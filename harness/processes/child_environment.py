@@ -10,7 +10,12 @@ own libpython by it alone can't run children; its log then names the missing lib
 
 from __future__ import annotations
 
+import random
 import tempfile
+
+#: Programs begin their stack below their environment, so its size decides how data lies in memory.
+#: Alignments repeat after a page at the latest.
+_PAGE_BYTES = 4096
 
 
 def child_environment() -> dict[str, str]:
@@ -24,4 +29,18 @@ def child_environment() -> dict[str, str]:
         "TMPDIR": tempfile.gettempdir(),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
+    }
+
+
+def drawn_for_round(seed: int, number: int) -> dict[str, str]:
+    """Name -> value of the variables in which the rounds of a run differ by design.
+
+    A hash seed and an environment of a certain size may happen to suit a stack. If they were the
+    same in all rounds, that luck would be in every round, and no interval would show it. All stacks
+    of a round have the same values, which follow from the seed and the number of the round.
+    """
+    drawn = random.Random(f"{seed} environment {number}")
+    return {
+        "PYTHONHASHSEED": str(drawn.randint(1, 2**32 - 1)),  # 0 would turn hash seeds off
+        "PADDING": "x" * drawn.randrange(_PAGE_BYTES),
     }

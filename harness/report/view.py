@@ -174,6 +174,19 @@ class Part:
             if self.headline.key in pair.comparisons
         )
 
+    def is_within(self, precision: float) -> bool:
+        """Whether every interval of the metric that decides is narrower than ± this share."""
+        pairs = (*self.pairs, *(climb.pair for climb in self.climbs))
+        intervals = [
+            (found.ratio, found.ci_high)
+            for pair in pairs
+            if (found := pair.comparisons.get(self.headline.key)) is not None
+        ]
+        if not pairs:
+            figures = [self.headline.of(cell) for cell in self.cells]
+            intervals = [(figure.value, figure.high) for figure in figures]
+        return bool(intervals) and all(high <= (1 + precision) * value for value, high in intervals)
+
     @property
     def total(self) -> tuple[Pair, Comparison] | None:
         """All steps from Flask to FastAPI as it is commonly run; None without a ladder."""
@@ -329,11 +342,17 @@ class View:
         """Rounds of the part that has the fewest, of those that were measured at all."""
         return min((part.rounds for part in self.measured_parts), default=0)
 
+    @property
+    def has_planned_rounds(self) -> bool:
+        """Whether a run that may go on as long as its time lasts has the rounds that it must have."""
+        return self.plan.budget_s is not None and self.rounds >= self.plan.rounds
+
     @cached_property
     def rounds_words(self) -> str:
         """As in `8 rounds`, `5 to 8 rounds` or, if there were to be more, `2 of 8 rounds`."""
         done, planned = self.rounds, self.plan.rounds
         precise = self.plan.precision is not None and self.run.ended is not None
+        precise = precise or self.has_planned_rounds
         fewest = self.fewest_rounds or done
         span = f"{fewest:,} to {done:,}" if fewest < done else f"{done:,}"
         if done < planned and not precise:
@@ -343,8 +362,11 @@ class View:
     @cached_property
     def stopped_early(self) -> tuple[Part, ...]:
         """The parts that were measured no further because their intervals were narrow enough."""
-        if self.plan.precision is None:
+        precision = self.plan.precision
+        if precision is None:
             return ()
+        if self.plan.budget_s is not None:
+            return tuple(part for part in self.measured_parts if part.is_within(precision))
         whole = [finished for finished in self.run.rounds if finished.complete]
         return tuple(
             part

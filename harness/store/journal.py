@@ -46,7 +46,12 @@ class Journal:
         )
 
     def round(
-        self, number: int, started: str, order: Sequence[BlockKey], ready_s: Mapping[str, float]
+        self,
+        number: int,
+        started: str,
+        order: Sequence[BlockKey],
+        ready_s: Mapping[str, float],
+        took_s: float = 0.0,
     ) -> None:
         """A round is complete."""
         self._append(
@@ -56,6 +61,7 @@ class Journal:
                 "started": started,
                 "order": [asdict(key) for key in order],
                 "ready_s": dict(ready_s),
+                "took_s": round(took_s, 3),
             }
         )
 
@@ -113,7 +119,8 @@ class _Reader:
             taken["cells"].extend(entry["cells"])
             taken["blocks"].append(entry["usage"])
         else:
-            taken.update(started=entry["started"], order=entry["order"], ready_s=entry["ready_s"])
+            del entry["round"]
+            taken.update(entry)
 
 
 def read(run: Path, loads: Mapping[str, str] | None = None) -> Lines:

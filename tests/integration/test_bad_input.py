@@ -36,6 +36,11 @@ def failed(command: Command, code: int) -> str:
         (["run", "hello", "--generators", "0"], "--generators 0: give 1 to"),
         (["run", "hello", "--precision", "narrow"], "'narrow' is not a share such as 3% or 0.03"),
         (["run", "hello", "--precision", "3"], "'3' is unclear: write 3% or 0.03"),
+        (
+            ["run", "hello", "--minutes", "3", "--rounds", "9"],
+            "--minutes 3 --rounds 9: give one of the two, the time or the number of rounds",
+        ),
+        (["run", "hello", "--minutes", "0"], "--minutes 0: give more than 0 and at most 10,080"),
         (["run", "hello", "--precision", "80%"], "--precision 80.00%: give 0.1% to 50%"),
         (["run", "--profile", "quik"], "'quik' is not one of"),
         (["run", "hello", "--out", "/dev/null/results"], "can't write results to"),

@@ -78,9 +78,11 @@ def _served_by(stack: Stack) -> str:
 def _limits(view: View) -> Iterator[str]:
     run = view.run
     if run.ended is None:
+        of_planned = "" if view.has_planned_rounds else f"{view.rounds:,} of "
+        rounds = view.rounds if view.has_planned_rounds else run.plan.rounds
         yield (
-            f"The run was cut off after {view.rounds:,} of "
-            f"{formats.plural(run.plan.rounds, 'round')}; what was measured until then is kept."
+            f"The run was cut off after {of_planned}{formats.plural(rounds, 'round')}; what was "
+            "measured until then is kept."
         )
     yield from _too_few_rounds(view)
     yield from _invalid(view)

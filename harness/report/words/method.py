@@ -89,7 +89,7 @@ def _method(view: View) -> Iterator[str]:
 
 
 def _of_plan(view: View) -> str:
-    if view.rounds == view.plan.rounds:
+    if view.rounds == view.plan.rounds or view.has_planned_rounds:
         return ""
     if view.plan.precision is not None and view.run.ended is not None:
         return f" of at most {view.plan.rounds}"
@@ -104,6 +104,21 @@ def _precision(view: View) -> Iterator[str]:
     phrases = [
         f"{part.title} after {formats.plural(part.rounds, 'round')}" for part in view.stopped_early
     ]
+    budget_s = view.plan.budget_s
+    if budget_s is not None:
+        yield (
+            f"The run had {formats.duration(budget_s)} for its rounds. Every scenario had at least "
+            f"{formats.plural(view.plan.rounds, 'round')}. What time was left went, round by round, "
+            f"to those whose intervals were widest beside ±{formats.percent(wanted)} for what "
+            "another round of them takes: the widths decide that, never who leads. Stopping on a "
+            "narrow interval favours lucky runs, so intervals are widened to keep 95 % coverage. "
+            + (
+                f"These became narrow enough: {formats.listing(phrases)}."
+                if phrases
+                else "None became narrow enough."
+            )
+        )
+        return
     yield (
         f"A scenario is measured no further once all its intervals are narrower than "
         f"±{formats.percent(wanted)}, from {ROUNDS_FOR_A_VERDICT} rounds on: the width alone "
