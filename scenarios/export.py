@@ -12,6 +12,7 @@ class Export(ScenarioUser):
     endpoints = ("GET /export",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 2
+    slice_s = 0.1
     warmup_s = 0.2
     ladder = ("server", "framework", "handlers", "collector")
     samples = (contract.export(),)

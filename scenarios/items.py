@@ -21,6 +21,7 @@ class Items(ScenarioUser):
     endpoints = ("GET /items", "GET /items/{id}")
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
+    slice_s = 0.1
     warmup_s = 0.3
     ladder = ("server", "framework", "driver", "handlers", "collector")
     samples = (

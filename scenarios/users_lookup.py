@@ -17,6 +17,7 @@ class UsersLookup(ScenarioUser):
     endpoints = ("GET /users/{id}",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
+    slice_s = 0.1
     warmup_s = 0.1
     ladder = ("server", "framework", "handlers", "driver", "collector")
     samples = tuple(

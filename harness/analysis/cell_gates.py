@@ -99,14 +99,15 @@ def _contract(rounds: Sequence[RoundFigures]) -> Iterator[GateResult]:
 
 
 def _possible(run: RunRecord, rounds: Sequence[RoundFigures]) -> Iterator[GateResult]:
-    servers = server_usages(rounds)
-    if servers:
-        sent = sum(measured.sent for measured in rounds)
-        yield gates.possible(
-            float(np.mean([measured.throughput_rps for measured in rounds])),
-            sum(server.cpu_s for server in servers) / max(1, sent),
-            len(run.placement.servers),
-        )
+    """Not asked where processes can't be metered, or where servers may use any core."""
+    cores = len(run.placement.servers)
+    shares = [
+        measured.throughput_rps * measured.cpu_us_per_request / 1e6 / cores
+        for measured in rounds
+        if cores and not math.isnan(measured.cpu_us_per_request)
+    ]
+    if shares:
+        yield gates.possible(shares)
 
 
 def _service_cores(

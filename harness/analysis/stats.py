@@ -135,6 +135,11 @@ class Trend:
     smallest: float  # the smallest difference that counts as one: 0.05 is 5 %; NaN likewise
 
 
+def half_width(values: Sequence[float], confidence: float = CONFIDENCE) -> float:
+    """Half width of the t interval of a mean; NaN for fewer than two values."""
+    return _half_width(np.asarray(values, dtype=np.float64), confidence)
+
+
 def trend(halves: Sequence[float], *, tolerance: float) -> Trend:
     """Say whether the halves of the rounds agree, and how small a difference would be found.
 
