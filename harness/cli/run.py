@@ -160,6 +160,7 @@ def _measure(options: RunOptions, stacks_file: Path, out: Path) -> Path:
     from datetime import UTC, datetime
 
     from harness import store
+    from harness.cli.foresight import can_find
     from harness.cli.measured import keeping
     from harness.cli.output import progress_console
     from harness.cli.progress import showing
@@ -172,6 +173,8 @@ def _measure(options: RunOptions, stacks_file: Path, out: Path) -> Path:
     folder = store.create_run(out, plan.profile, datetime.now(UTC))
     console = progress_console()
     console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)
+    if foreseen := can_find(plan, calibration):
+        console.print(foreseen, soft_wrap=True, highlight=False)
     with keeping(folder), showing(plan, console) as listener:
         runner.run(plan, folder, listener, calibration=calibration)
     return folder

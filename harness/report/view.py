@@ -97,6 +97,7 @@ class Part:
         str  # what tells it from the scenario's other loads: "64 users"; empty if it is alone
     )
     names: Mapping[str, str]  # stack -> what sentences call it: "Flask" where there is only one
+    round_s: float = math.nan  # how long a round of it alone takes, about; NaN if nobody noted it
 
     @property
     def name(self) -> str:
@@ -407,7 +408,25 @@ class View:
                 else label
                 for label in plan.stacks
             },
+            round_s=self._round_s(plan),
         )
+
+    def _round_s(self, plan: BlockPlan) -> float:
+        """How long a round with nothing but this block takes, as far as the rounds show."""
+        own_s = [
+            finished.took_s - sum(usage.took_s for usage in finished.blocks)
+            for finished in self.run.rounds
+            if finished.took_s
+        ]
+        block_s = [
+            usage.took_s
+            for finished in self.run.rounds
+            for usage in finished.blocks
+            if usage.key == plan.key and usage.took_s
+        ]
+        if not own_s or not block_s:
+            return math.nan
+        return sum(own_s) / len(own_s) + sum(block_s) / len(block_s)
 
     def _pairs(self, plan: BlockPlan) -> dict[tuple[str, str], Pair]:
         """Baseline and candidate -> their comparisons, steps among them."""

@@ -78,6 +78,8 @@ def test_inconclusive_says_what_would_help() -> None:
     assert "partly within ±3 %" in words
     needed = int(re.findall(r"about (\d+) rounds", words)[0])
     assert 8 < needed < 30
+    timed = why_inconclusive(wide, round_s=10.0).replace(formats.NBSP, " ")
+    assert f"about {needed} rounds (about {math.ceil(needed / 6)} min of it alone) would" in timed
 
     few = comparison(2.3, 2.2, 2.4, Verdict.INCONCLUSIVE, rounds=2)
     assert "at least 5" in why_inconclusive(few)

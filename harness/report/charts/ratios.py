@@ -118,7 +118,7 @@ def _facts(parts: Iterable[Part]) -> Iterator[str]:
                 continue
             of = "" if part.headline == THROUGHPUT else f" of the {part.headline.name}"
             undecided = comparison.verdict is Verdict.INCONCLUSIVE
-            why = f" ({why_inconclusive(comparison)})" if undecided else ""
+            why = f" ({why_inconclusive(comparison, part.round_s)})" if undecided else ""
             limits = formats.ratio_interval(comparison.ratio, comparison.ci_low, comparison.ci_high)
             yield (
                 f"{names} {formats.ratio(comparison.ratio)} {limits}{of}, {comparison.verdict}{why}"

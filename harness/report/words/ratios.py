@@ -53,7 +53,7 @@ def compared(part: Part, pair: Pair, comparison: Comparison, metric: Metric | No
             unclear = "no verdict yet" if _is_short(comparison) else "no clear difference"
             return (
                 f"{unclear}: {ratio_clause(metric, pair, comparison, part)}. "
-                f"{sentence(why_inconclusive(comparison))}"
+                f"{sentence(why_inconclusive(comparison, part.round_s))}"
             )
         case Verdict.OVERLOADED:
             return (
@@ -78,8 +78,13 @@ def overloaded_stacks(part: Part, pair: Pair) -> str:
     return formats.listing(phrases) or "a stack is overloaded"
 
 
-def why_inconclusive(comparison: Comparison) -> str:
-    """What keeps a comparison from a verdict, and what would help."""
+def why_inconclusive(comparison: Comparison, round_s: float = math.nan) -> str:
+    """What keeps a comparison from a verdict, and what would help.
+
+    Args:
+        comparison: It has no verdict.
+        round_s: How long a round of its scenario alone takes; NaN if that is unknown.
+    """
     if comparison.rounds < ROUNDS_FOR_A_VERDICT:
         return (
             f"a verdict needs at least {ROUNDS_FOR_A_VERDICT} rounds, and there "
@@ -92,17 +97,17 @@ def why_inconclusive(comparison: Comparison) -> str:
     if comparison.ci_low > high or comparison.ci_high < low:
         return (
             f"the interval lies outside {band}, but not clearly enough once several "
-            f"comparisons are corrected for together; {_more_rounds(comparison)}"
+            f"comparisons are corrected for together; {_more_rounds(comparison, round_s)}"
         )
-    return f"the interval lies partly within {band}; {_more_rounds(comparison)}"
+    return f"the interval lies partly within {band}; {_more_rounds(comparison, round_s)}"
 
 
 def _is_short(comparison: Comparison) -> bool:
     return comparison.rounds < ROUNDS_FOR_A_VERDICT or not has_interval(comparison)
 
 
-def _more_rounds(comparison: Comparison) -> str:
-    """About how many rounds would settle it: an interval narrows with the root of the rounds."""
+def _more_rounds(comparison: Comparison, round_s: float) -> str:
+    """About how many rounds would settle it, and how much time: an interval narrows with the root of the rounds."""
     if min(comparison.ratio, comparison.ci_low) <= 0:
         return "more rounds would help"
     centre = abs(math.log(comparison.ratio))
@@ -119,7 +124,10 @@ def _more_rounds(comparison: Comparison) -> str:
         )
     if needed <= comparison.rounds:
         return "a few more rounds would help"
-    return f"about {needed} rounds would settle it if the figures stay as they are"
+    takes = ""
+    if not math.isnan(round_s):
+        takes = f" (about {formats.duration(60 * math.ceil(needed * round_s / 60))} of it alone)"
+    return f"about {needed} rounds{takes} would settle it if the figures stay as they are"
 
 
 def sentence(clause: str) -> str:
