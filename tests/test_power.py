@@ -57,7 +57,7 @@ def test_a_run_says_beforehand_what_it_can_find_and_from_what_it_knows_it() -> N
     quiet = Calibration("", "", 20, {"throughput_rps": 0.01}, {})
     assert "a spread of 2.1 % (at most that of hello" in can_find(plan, quiet)
     target = can_find(replace(plan, precision=0.025, budget_s=300.0), None)
-    assert target.endswith("of runs; ±2.5 % takes about 25 rounds")
+    assert target.endswith("of runs; ±2.5 % takes about 24 rounds")
 
 
 def test_a_run_of_too_few_rounds_promises_nothing() -> None:

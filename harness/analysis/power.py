@@ -38,7 +38,10 @@ def chance_to_find(
         return 0.0
     limit = _quantile(rounds, 1 - (1 - confidence) / comparisons)
     shift = abs(math.log(ratio)) / spread * math.sqrt(rounds)
-    return float(1 - nctdtr(rounds - 1, shift, limit) + nctdtr(rounds - 1, shift, -limit))
+    found_above = 1 - float(nctdtr(rounds - 1, shift, limit))
+    found_below = float(nctdtr(rounds - 1, shift, -limit))
+    # SciPy has NaN where the share below is too small to compute.
+    return found_above + (0.0 if math.isnan(found_below) else found_below)
 
 
 def rounds_for(half_width: float, *, spread: float, confidence: float = CONFIDENCE) -> int:
