@@ -13,6 +13,6 @@ class Export(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 2
     slice_s = 0.1
-    warmup_s = 0.2
+    warmup_s = 0.4
     ladder = ("server", "framework", "handlers", "collector")
     samples = (contract.export(),)

@@ -22,7 +22,7 @@ class Items(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
     slice_s = 0.1
-    warmup_s = 0.3
+    warmup_s = 0.5
     ladder = ("server", "framework", "driver", "handlers", "collector")
     samples = (
         *(contract.search_items(category="books", min_price=p, max_price=p + 999) for p in _BANDS),

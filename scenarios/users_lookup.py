@@ -18,7 +18,7 @@ class UsersLookup(ScenarioUser):
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
     slice_s = 0.1
-    warmup_s = 0.1
+    warmup_s = 0.5
     ladder = ("server", "framework", "handlers", "driver", "collector")
     samples = tuple(
         contract.lookup_user(number) for number in range(1, contract.SEEDED_USERS + 1, 20)

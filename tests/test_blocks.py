@@ -47,7 +47,7 @@ class Silent:
 
 def bench_in(folder: Path, services: Sequence[Service] = ()) -> Bench:
     (folder / "samples").mkdir()
-    todo = hello_plan(cycles=CYCLES)
+    todo = hello_plan(cycles=CYCLES, users=(1,))
     where = Placement((), (), ())
     return Bench(todo, where, folder, folder, Services(tuple(services)), Silent())
 

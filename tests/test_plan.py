@@ -20,6 +20,7 @@ from harness.planning.plan import (
     make_plan,
     start_order,
     turns,
+    warmup_s,
 )
 from harness.planning.scenarios import load_scenarios
 
@@ -222,6 +223,16 @@ def test_a_slice_that_is_asked_for_may_be_shorter_than_the_scenarios_own() -> No
     only_hello = replace(CATALOGUE, scenarios={"hello": hello})
     assert make(only_hello).blocks[0].slice_s == 1.0
     assert make(only_hello, slice_s=0.25).blocks[0].slice_s == 0.25
+
+
+def test_a_warm_up_lasts_once_to_twice_as_long_as_planned_and_differs_from_round_to_round() -> None:
+    plan = make(scenarios=("hello",))
+    (block,) = plan.blocks
+    drawn = [warmup_s(plan, block, number, "flask-gthread") for number in range(1, 101)]
+    assert block.warmup_s <= min(drawn) < 1.1 * block.warmup_s
+    assert 1.9 * block.warmup_s < max(drawn) <= 2 * block.warmup_s
+    assert warmup_s(plan, block, 1, "flask-gthread") == drawn[0]
+    assert warmup_s(plan, block, 1, "fastapi-uvicorn") != drawn[0]
 
 
 def test_slices_are_as_planned_where_the_stacks_answer_quickly() -> None:

@@ -31,7 +31,7 @@ from harness.models import (
     Plan,
     Usage,
 )
-from harness.planning.plan import fitted
+from harness.planning.plan import fitted, warmup_s
 from harness.planning.plan import lengths as drawn_lengths
 from harness.planning.plan import turns as drawn_turns
 from harness.processes import foreign
@@ -191,11 +191,12 @@ class Meters:
         return StacksAndRoles(self._stacks.usage(), self._roles.usage())
 
 
-def warm_up(players: Players, block: BlockPlan) -> dict[str, float]:
+def warm_up(players: Players, plan: Plan, block: BlockPlan, number: int) -> dict[str, float]:
     """Play a first turn of each stack, which does not count; return stack -> requests per second."""
     rates_rps = {}
     for cell in block.cells:
-        played = players.play(Turn(cell, cycle=-1, seconds=block.warmup_s))
+        seconds = warmup_s(plan, block, number, cell.stack)
+        played = players.play(Turn(cell, cycle=-1, seconds=seconds))
         seconds = (played.slice.end_ns - played.slice.begin_ns) / 1e9
         rates_rps[cell.stack] = played.samples / seconds
     return rates_rps

@@ -79,7 +79,7 @@ class LoadedBlocks:
                 seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
             )
         )
-        rates_rps = warm_up(self.crew, block)
+        rates_rps = warm_up(self.crew, self.bench.plan, block, self.number)
         trees = {
             label: target.tree()
             for label, target in self.targets.items()

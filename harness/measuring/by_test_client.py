@@ -56,7 +56,7 @@ class ClientBlocks:
                 children[stack.label] = self._spawn(stack, block)
             clients = ClientPlayers(children)
             clients.seat(block)
-            rates_rps = warm_up(clients, block)
+            rates_rps = warm_up(clients, self.bench.plan, block, self.number)
             return play_block(
                 self.bench, block, self.number, clients, lambda: self._meter(children), rates_rps
             )

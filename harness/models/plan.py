@@ -163,7 +163,7 @@ class Scenario:
     endpoints: tuple[str, ...]  # what it requests, named as in the contract: "GET /hello"
     stacks: tuple[str, ...]  # default contenders; the first is the baseline
     users: int  # default number of users
-    warmup_s: float  # uncounted load on fresh servers, until their rate is steady
+    warmup_s: float  # least uncounted load on fresh servers, until their rate is steady
     #: How long one stack is loaded at least before the next has its turn. The speed of a core differs
     #: between neighbouring windows by about as much when they are shorter than this, so that shorter
     #: slices gain nothing (docs/METHOD.md).
@@ -288,8 +288,8 @@ class BlockPlan:
 
     @property
     def seconds_per_round(self) -> float:
-        """Seconds of load that one round of this block takes."""
-        return len(self.stacks) * (self.warmup_s + self.cycles * self.slice_s)
+        """Seconds of load that one round of this block takes; warm-ups last 1.5 times as said."""
+        return len(self.stacks) * (1.5 * self.warmup_s + self.cycles * self.slice_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,6 +325,17 @@ def turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, ...], .
     )
 
 
+def warmup_s(plan: Plan, block: BlockPlan, number: int, label: str) -> float:
+    """How long a stack is warmed up in a round: one to two times what its scenario says.
+
+    The length is drawn because fresh processes are alike: a collector's pauses come after the same
+    numbers of requests in every round. With the same warm-up, they would fall on the same slices, and
+    a round would count always one too many of them, or always one too few.
+    """
+    generator = random.Random(f"{plan.seed} warm-up {number} {block.key} {label}")
+    return block.warmup_s * generator.uniform(1, 2)
+
+
 def fitted(block: BlockPlan, rates_rps: Mapping[str, float]) -> BlockPlan:
     """Return a block of closed load with slices as short as its stacks allow.
 

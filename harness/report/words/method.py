@@ -148,7 +148,7 @@ def _slices(view: View) -> Iterator[str]:
         )
     yield (
         f"Not counted: {span([plan.warmup_s for plan in plans], 's')} of warm-up before "
-        "a stack's first slice of a round."
+        "a stack's first slice of a round, or up to twice that, drawn for each round."
     )
     if any(not plan.load.is_open for plan in plans):
         yield (
