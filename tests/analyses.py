@@ -578,8 +578,9 @@ def _kept(load: Load) -> GateResult:
     return GateResult(
         "Little's law",
         True,
-        "15.9 of 16 users in flight, 16.0 by throughput × latency, 0.6% off",
-        "at most 2.5% off",
+        "15.9 of 16 users in flight, 15.9 by throughput × latency, and 0.05 between two requests: "
+        "0.3% off",
+        "at most 2.5% off, and 5% between two requests",
     )
 
 

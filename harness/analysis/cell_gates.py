@@ -70,6 +70,7 @@ def gates_of(
                 block.load.users,
                 float(np.mean([measured.in_flight for measured in rounds])),
                 float(np.mean([measured.in_flight_reported for measured in rounds])),
+                float(np.mean([measured.thinking for measured in rounds])),
             )
         )
     asked += _service_cores(run, rounds, load_s, wall_s)

@@ -47,6 +47,7 @@ class RoundFigures:
     throughput_rps: float
     halves: float  # second ÷ first half, of throughput in closed load and of latency in open load
     in_flight: float  # requests, on average while requests were counted
+    thinking: float  # users between a reply and their next request, on average
     in_flight_reported: float  # the same by Little's law: throughput × mean latency, as reported
     sent: int
     failed: int
@@ -122,6 +123,8 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         throughput_rps=throughput_rps,
         halves=halves,
         in_flight=stats.in_flight(samples.slice, samples.start_ns, service_ns, from_ns, to_ns),
+        thinking=sum(piece.think_ns for piece in cell.slices)
+        / max(1, int((to_ns - from_ns).sum())),
         in_flight_reported=throughput_rps * float(latency_ns.mean()) / 1e9
         if len(latency_ns)
         else 0.0,

@@ -39,6 +39,9 @@ MAX_SERVICE_CORES_BUSY = 0.95
 #: |N − X·R| / N: the share of users that neither waited for a reply nor sent a request, or by which
 #: the reported throughput and latency contradict each other.
 MAX_LITTLE_GAP = 0.025
+#: Share of the users who may be between a reply and their next request: the load process takes 8 to
+#: 20 µs for that. It lowers the latency of the others, but not the throughput of a busy server.
+MAX_THINKING = 0.05
 #: Difference between the first and the second half of a round.
 MAX_HALVES_RATIO = 0.05
 #: Share of the servers' cores that the measured throughput implies. The bound is above 1 because CPU
@@ -179,8 +182,8 @@ def service_cores_busy(cpu_s: Mapping[str, float | None], wall_s: float, cores: 
     )
 
 
-def little(users: int, in_flight: float, reported: float) -> GateResult:
-    """Judge Little's law: in closed load, every user always has a request in flight (N = X·R).
+def little(users: int, in_flight: float, reported: float, thinking: float) -> GateResult:
+    """Judge Little's law: in closed load, N = X·(R + Z), Z being the think time of the load process.
 
     It is asked of what was seen, because throughput follows from the number of users, and of what is
     reported, because throughput and latency are to describe the same requests.
@@ -189,14 +192,15 @@ def little(users: int, in_flight: float, reported: float) -> GateResult:
         users: N.
         in_flight: the average number of requests that were seen in flight.
         reported: X·R, the throughput × the mean latency that are reported.
+        thinking: X·Z, the average number of users between a reply and their next request.
     """
-    gap = max(abs(users - in_flight), abs(users - reported)) / users
+    gap = max(abs(users - thinking - known) for known in (in_flight, reported)) / users
     return GateResult(
         "Little's law",
-        gap <= MAX_LITTLE_GAP,
-        f"{in_flight:.1f} of {users} users in flight, {reported:.1f} by throughput × latency, "
-        f"{gap:.1%} off",
-        f"at most {MAX_LITTLE_GAP:.1%} off",
+        gap <= MAX_LITTLE_GAP and thinking <= MAX_THINKING * users,
+        f"{in_flight:.1f} of {users} users in flight, {reported:.1f} by throughput × latency, and "
+        f"{thinking:.2f} between two requests: {gap:.1%} off",
+        f"at most {MAX_LITTLE_GAP:.1%} off, and {MAX_THINKING:.0%} between two requests",
     )
 
 
