@@ -34,6 +34,17 @@ def test_a_difference_downwards_is_found_as_often_as_one_upwards() -> None:
     assert up == pytest.approx(down)
 
 
+@pytest.mark.parametrize("rounds", [5, 6, 12, 31])
+@pytest.mark.parametrize("spread", [0.1, 0.01, 0.003, 0.0005])
+def test_the_chance_is_a_number_however_clear_the_difference(rounds: int, spread: float) -> None:
+    chances = [
+        power.chance_to_find(1 + 0.01 * percent, spread=spread, rounds=rounds)
+        for percent in range(0, 101, 5)
+    ]
+    assert all(0 <= chance <= 1 for chance in chances)
+    assert chances[-1] > 0.99
+
+
 def test_one_round_finds_nothing() -> None:
     assert power.chance_to_find(2.0, spread=0.01, rounds=1) == 0
 

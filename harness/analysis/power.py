@@ -38,10 +38,8 @@ def chance_to_find(
         return 0.0
     limit = _quantile(rounds, 1 - (1 - confidence) / comparisons)
     shift = abs(math.log(ratio)) / spread * math.sqrt(rounds)
-    found_above = 1 - float(nctdtr(rounds - 1, shift, limit))
-    found_below = float(nctdtr(rounds - 1, shift, -limit))
-    # SciPy has NaN where the share below is too small to compute.
-    return found_above + (0.0 if math.isnan(found_below) else found_below)
+    missed = _share_below(limit, rounds, shift) - _share_below(-limit, rounds, shift)
+    return 1 - max(0.0, missed)
 
 
 def rounds_for(half_width: float, *, spread: float, confidence: float = CONFIDENCE) -> int:
@@ -67,6 +65,12 @@ def rounds_for(half_width: float, *, spread: float, confidence: float = CONFIDEN
 def spread_of(half_width: float, *, rounds: int, confidence: float = CONFIDENCE) -> float:
     """Return the spread from round to round that an interval of ± this over rounds shows."""
     return half_width * math.sqrt(rounds) / _quantile(rounds, confidence)
+
+
+def _share_below(limit: float, rounds: int, shift: float) -> float:
+    """The share of t statistics below a limit; SciPy has NaN where it is too small to compute."""
+    share = float(nctdtr(rounds - 1, shift, limit))
+    return 0.0 if math.isnan(share) else share
 
 
 def _half_width(rounds: int, spread: float, confidence: float) -> float:
