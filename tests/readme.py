@@ -34,7 +34,8 @@ def table() -> str:
                 f"| {scenario} | {candidate} ÷ {row['baseline']} | {_figure(row)} "
                 f"| {row['verdict']} | {_figure(cost)} |"
             )
-    return "\n".join(lines) + f"\n\n{_where()}\n"
+    rounds = [int(row["rounds"]) for row in rows.values() if row["metric"] == "throughput_rps"]
+    return "\n".join(lines) + f"\n\n{_where(min(rounds), max(rounds))}\n"
 
 
 def _own_pairs() -> set[tuple[str, str, str]]:
@@ -52,15 +53,15 @@ def _figure(row: dict[str, str]) -> str:
     return f"{value:.2f} × [{low:.2f}, {high:.2f}]"
 
 
-def _where() -> str:
+def _where(fewest: int, most: int) -> str:
     run = json.loads((REFERENCE / "run.json").read_text())
-    environment, plan = run["environment"], run["plan"]
+    environment = run["environment"]
     packages = {name.lower(): version for name, version in environment["packages"].items()}
     versions = ", ".join(
         f"{name} {packages[name]}" for name in ("flask", "fastapi", "gunicorn", "uvicorn")
     )
     return (
-        f"95 % intervals over {plan['rounds']} rounds of fresh processes, measured on "
+        f"95 % intervals over {fewest} to {most} rounds of fresh processes, measured on "
         f"{run['started'][:10]}: {environment['cores']} cores of {environment['cpu']}, "
         f"{environment['python']}, {versions}."
     )
