@@ -55,12 +55,15 @@ def test_pauses_count_as_often_and_as_long_as_they_are(
     assert found.in_flight == pytest.approx(USERS, rel=0.025)
 
 
-@pytest.mark.parametrize("slice_s", SLICES_S)
-def test_requests_that_are_served_out_of_turn_count_with_their_whole_time(slice_s: float) -> None:
+@pytest.mark.parametrize("users", [USERS, 50])
+@pytest.mark.parametrize("slice_s", (0.03, 0.3, 2.0))
+def test_requests_that_are_served_out_of_turn_count_with_their_whole_time(
+    slice_s: float, users: int
+) -> None:
     server = Server(SERVICE_S, in_order=False, spread=1.0)
-    found = figures(server, slice_s, seconds=120)
-    assert found.throughput_rps == pytest.approx(server.capacity_rps, rel=0.01)
-    long = figures(Server(SERVICE_S, in_order=False, spread=1.0), 60, seconds=120)
+    found = figures(server, slice_s, seconds=120, users=users)
+    assert found.throughput_rps == pytest.approx(server.capacity_rps, rel=0.015)
+    long = figures(Server(SERVICE_S, in_order=False, spread=1.0), 60, seconds=120, users=users)
     assert np.quantile(found.latency_ns, 0.99) == pytest.approx(
         np.quantile(long.latency_ns, 0.99), rel=0.06
     )

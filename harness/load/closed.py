@@ -8,9 +8,9 @@ import time
 from harness.load.fleet import LOOK_S, Fleet
 from harness.models import Slice
 
-#: Some stacks leave a few requests unanswered for long. The load goes on until nine tenths of the
-#: connections have no counted request in flight any more, and does not wait for the last tenth.
-_FEW_SHARE = 10
+#: Some stacks leave a few requests unanswered for long. The load goes on for them at most this many
+#: times as long as the slice took until its last request was counted.
+_TAIL = 3
 _LOOK_NS = int(LOOK_S * 1e9)
 #: A slice counts no further requests after this many times the seconds that it was planned for, and
 #: not before the shortest time below: a server that hardly answers must not hold up the run.
@@ -66,8 +66,8 @@ class ClosedFleet(Fleet):
         counted = 0
         wanted = sys.maxsize if requests is None else requests
         counting_to = 0  # when the last request was counted; 0: not yet
+        tail_ends = 0  # when the load ends, though counted requests may be unanswered
         unanswered = 0  # counted requests that are in flight
-        few = waiting // _FEW_SHARE
         think = 0  # time between a reply and the next request, of counted requests
         look_again = begin + _LOOK_NS
 
@@ -76,7 +76,7 @@ class ClosedFleet(Fleet):
             if now >= look_again:
                 look_again = now + _LOOK_NS
                 if not counting_to and now >= ends:  # perhaps no reply will come
-                    counting_to = now
+                    counting_to = tail_ends = now
                 for connection in self._give_up_on_late(now):
                     unanswered -= counting_from <= connection.start_ns < (counting_to or now)
                     replacement = self._replace(connection)
@@ -97,7 +97,7 @@ class ClosedFleet(Fleet):
                 if counting_to:
                     if counting_from <= sent < counting_to:
                         unanswered -= 1
-                    if unanswered <= few:
+                    if not unanswered or now >= tail_ends:
                         waiting -= 1
                         continue
                 elif sent >= counting_from:
@@ -106,8 +106,8 @@ class ClosedFleet(Fleet):
                 # that this takes is part of the request's latency.
                 start = clock()
                 if not counting_to and (counted >= wanted or now >= ends):
-                    counting_to = start
-                    if unanswered <= few:
+                    counting_to, tail_ends = start, start + _TAIL * (start - begin)
+                    if not unanswered:
                         waiting -= 1
                         continue
                 if connection.broken:

@@ -1,0 +1,52 @@
+"""What `make bench-precision` is going to measure, and what it makes of it. No test judges a speed."""
+
+import math
+
+import pytest
+
+from harness.models import Comparison, Family, Verdict
+from tests.benchmarks import precision
+
+
+def comparison(ratio: float, half: float, rounds: int) -> Comparison:
+    """A ratio with an interval of ± half on the logarithm."""
+    low, high = ratio * math.exp(-half), ratio * math.exp(half)
+    return Comparison(
+        "hello", "closed-8", "throughput_rps", "flask-gthread", "fastapi-uvicorn",
+        ratio, low, high, rounds, 0.03, Verdict.INCONCLUSIVE, Family.ANSWERS,
+    )  # fmt: skip
+
+
+def test_every_scenario_is_measured_as_it_is_and_as_it_was_in_the_same_rounds() -> None:
+    plan = precision._widths_plan()
+    names = [block.scenario.name for block in plan.blocks]
+    assert names == [*precision.TARGETS, *(f"{name}-before" for name in precision.TARGETS)]
+    cells = [cell for block in plan.blocks for cell in block.cells]
+    assert len(set(cells)) == len(cells) == 20
+    for block in plan.blocks:
+        if block.scenario.name.endswith("-before"):
+            users, slice_s = precision.BEFORE[block.scenario.name.removesuffix("-before")]
+            assert (block.load.users, block.slice_s) == (users, slice_s)
+
+
+def test_forty_pairs_of_equal_stacks_are_compared_each_by_itself() -> None:
+    plan = precision._equal_plan()
+    assert len(plan.blocks) == 40
+    assert all(len(block.contrasts) == 1 for block in plan.blocks)
+    pairs = {block.stacks for block in plan.blocks}
+    assert len(pairs) == precision.PAIRS
+    assert len({label for pair in pairs for label in pair}) == 2 * precision.PAIRS
+
+
+def test_a_width_after_another_time_narrows_with_its_root() -> None:
+    width = precision.Width("hello", comparison(2.0, 0.04, 101), seconds=100.0)
+    assert width.half == pytest.approx(math.expm1(0.04))
+    assert width.half_after(400.0) == pytest.approx(0.02, rel=0.03)
+    longer = precision.Width("hello", comparison(2.0, 0.02, 401), seconds=400.0)
+    assert longer.error == pytest.approx(width.error, rel=0.01)
+
+
+def test_comparisons_of_equal_stacks_are_judged_as_if_each_were_alone() -> None:
+    made = [comparison(1.0, 0.01, 10), comparison(1.2, 0.05, 10), comparison(1.0, 0.2, 10)]
+    found = precision._counted(made)
+    assert (found.count, found.winners, found.same, found.holds) == (3, 1, 1, 2)
