@@ -56,7 +56,7 @@ def test_pauses_count_as_often_and_as_long_as_they_are(
 
 
 @pytest.mark.parametrize("users", [USERS, 50])
-@pytest.mark.parametrize("slice_s", (0.03, 0.3, 2.0))
+@pytest.mark.parametrize("slice_s", [0.03, 0.3, 2.0])
 def test_requests_that_are_served_out_of_turn_count_with_their_whole_time(
     slice_s: float, users: int
 ) -> None:

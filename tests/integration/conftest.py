@@ -201,7 +201,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 
 
 #: Gates that a sound run may fail, because other work kept the machine busy.
-OF_THE_MACHINE = {"foreign load", "steal time", "settled", "schedule lag"}
+OF_THE_MACHINE = {"foreign load", "steal time", "settled", "schedule lag", "Little's law"}
 
 
 def others_cpu_s() -> float:

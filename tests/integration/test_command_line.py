@@ -57,4 +57,9 @@ def test_several_numbers_of_users_are_several_loads_of_the_scenario(
     rates = {row["throughput_rps"] for row in measured.values()}
     assert len(rates) == 4  # no cell is blended with another
     families = {(row["load"], row["family"]) for row in answer["comparisons"]}
-    assert families == {("closed-4", "answers"), ("closed-16", "loads")}
+    assert families == {
+        ("closed-4", "answers"),
+        ("closed-4", "answers: secondary"),
+        ("closed-16", "loads"),
+        ("closed-16", "loads: secondary"),
+    }

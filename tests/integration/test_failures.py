@@ -8,7 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.planning.scenarios import load_scenarios
 from tests.integration.conftest import Command, wait_for
+
+USERS = load_scenarios()["hello"].users
 
 
 def started(command: Command, part: str) -> list[psutil.Process]:
@@ -29,7 +32,7 @@ def loaded(process: psutil.Process) -> bool:
         connections = process.net_connections("tcp")
     except psutil.Error:
         return False
-    return sum(c.status == psutil.CONN_ESTABLISHED for c in connections) >= 16
+    return sum(c.status == psutil.CONN_ESTABLISHED for c in connections) >= USERS
 
 
 def long_slices(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -149,7 +148,8 @@ def test_a_wrong_address_on_locusts_page_is_said_in_one_line() -> None:
         wait_for(lambda: started(f"http://127.0.0.1:{port}/swarm", form), "Locust's page")
         first = process.stderr.readline()
     finally:
-        process.send_signal(signal.SIGINT)
+        # Not SIGINT, which a process ignores that was begun in the background of a shell.
+        process.terminate()
         _, said = process.communicate(timeout=60)
     assert first == "locust: 'ftp://localhost' is not an http:// address\n"
     assert "Traceback" not in said

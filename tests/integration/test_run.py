@@ -67,7 +67,9 @@ def test_every_cell_has_a_row_with_figures(smoke: Smoke) -> None:
     assert len(summary) == 2 * len(smoke.scenarios) + 2  # weather has four stacks
     for row in summary:
         assert float(row["throughput_rps"]) > 0
-        assert float(row["latency_p50_ms"]) <= float(row["latency_p99_ms"])
+        # So short a run may be too short for a percentile of the tail, but not in hello.
+        if row["latency_p90_ms"] or row["scenario"] == "hello":
+            assert float(row["latency_p50_ms"]) <= float(row["latency_p90_ms"])
         assert float(row["cpu_us_per_request"]) > 0
         assert float(row["pss_mib"]) > 10
         assert row["rounds"] == "2"
