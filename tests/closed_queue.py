@@ -77,7 +77,7 @@ def play(
         unanswered -= is_counted[user]
         if not ends_at and counted >= requests:
             ends_at = now
-        if ends_at and (not unanswered or now >= 4 * ends_at):
+        if ends_at and not unanswered:
             continue
         sent_at[user], is_counted[user] = now, not ends_at
         counted += not ends_at

@@ -223,6 +223,20 @@ def test_ratios_of_percentiles_are_taken_between_the_same_groups_of_rounds() -> 
     assert steps == pytest.approx(ratios_by_group(third, times, "p99", 5))
 
 
+def test_a_stack_without_a_good_reply_takes_no_p99_from_the_others() -> None:
+    plan = hello_plan(ladder=True)
+    dead = "flask-granian"
+    run = FakeRun(plan, {label: [1000.0] * 6 for label in plan.blocks[0].stacks})
+    run.spoil(dead, 1.0)
+    others = [
+        made for made in analysed(run).comparisons if dead not in (made.baseline, made.candidate)
+    ]
+    p99 = [made for made in others if made.metric == "latency_p99_ms"]
+    assert len(p99) == len([made for made in others if made.metric == "latency_p50_ms"]) >= 2
+    assert [made.ratio for made in p99] == pytest.approx([1.0] * len(p99))
+    assert Verdict.INVALID not in {made.verdict for made in others}
+
+
 def test_the_timeline_shows_rounds_in_sequence() -> None:
     cell = analysed(FakeRun(hello_plan(), drifting(2.0))).cells[0]
     times = [point.elapsed_s for point in cell.timeline]

@@ -81,10 +81,13 @@ def compare(
             [measured.throughput_rps for measured in baseline],
             run.plan,
         )
-    latencies = {
-        label: [measured.latency_ns for measured in rounds] for label, rounds in figures.items()
-    }
     for name in ("p50", "p99"):
+        # A stack without this percentile is compared with none, and must not decide the groups.
+        latencies = {
+            label: [measured.latency_ns for measured in figures[label]]
+            for label, pool in pools.items()
+            if name in pool.supported
+        }
         size = rounds_per_group(latencies, name)
         # If too few samples were measured for a p99 of both stacks, it is left out and not invalid.
         if name == "p50" or (name in supported and len(shared) >= 2 * size):

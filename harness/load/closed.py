@@ -8,12 +8,10 @@ import time
 from harness.load.fleet import LOOK_S, Fleet
 from harness.models import Slice
 
-#: Some stacks leave a few requests unanswered for long. The load goes on for them at most this many
-#: times as long as the slice took until its last request was counted.
-_TAIL = 3
 _LOOK_NS = int(LOOK_S * 1e9)
 #: A slice counts no further requests after this many times the seconds that it was planned for, and
-#: not before the shortest time below: a server that hardly answers must not hold up the run.
+#: not before the shortest time below: a server that hardly answers must not hold up the run. As long
+#: goes the load on, at most, for requests that are counted and not answered.
 _OVERTIME = 10
 _OVERTIME_NS = int(5e9)
 
@@ -62,7 +60,8 @@ class ClosedFleet(Fleet):
         if not waiting:
             time.sleep(seconds)
         length = int(seconds * 1e9)
-        ends = begin + length if requests is None else begin + max(_OVERTIME_NS, _OVERTIME * length)
+        overtime = max(_OVERTIME_NS, _OVERTIME * length)
+        ends = begin + (length if requests is None else overtime)
         counted = 0
         wanted = sys.maxsize if requests is None else requests
         counting_to = 0  # when the last request was counted; 0: not yet
@@ -106,7 +105,7 @@ class ClosedFleet(Fleet):
                 # that this takes is part of the request's latency.
                 start = clock()
                 if not counting_to and (counted >= wanted or now >= ends):
-                    counting_to, tail_ends = start, start + _TAIL * (start - begin)
+                    counting_to, tail_ends = start, start + overtime
                     if not unanswered:
                         waiting -= 1
                         continue

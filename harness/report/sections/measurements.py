@@ -26,7 +26,7 @@ from harness.report.content import (
 from harness.report.metrics import CPU, LATENCIES, MEMORY, PERCENTILES, THROUGHPUT
 from harness.report.sections import figures
 from harness.report.view import Part, View, overload_words
-from harness.report.words.notes import SCHEDULE_NOTE, starts_note
+from harness.report.words.notes import SCHEDULE_NOTE, starts_note, unsupported_note
 from harness.report.words.pauses import PAUSES_NOTE, pausing_cells
 
 #: Columns of a terminal from which all of a schedule has room, and from which more than its heart.
@@ -79,8 +79,9 @@ def _cells(view: View) -> tuple[Block, ...]:
         ),
         note(explained, outputs=PAGE),
     ]
-    if words := starts_note(view):
-        blocks.append(note(words, outputs=DOCUMENTS))
+    for words in (starts_note(view), unsupported_note(view)):
+        if words:
+            blocks.append(note(words, outputs=DOCUMENTS))
     return tuple(blocks)
 
 

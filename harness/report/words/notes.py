@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.analysis.percentiles import SAMPLES_BEYOND
+import math
+
+from harness.analysis.percentiles import ROUNDS_BEYOND, SAMPLES_BEYOND
 from harness.report import formats
 from harness.report.view import View
 
@@ -33,6 +35,16 @@ def starts_note(view: View) -> str:
     return (
         f"In {formats.listing(names)} a request is a start: p50 is the median time from spawn to "
         "the first good answer, CPU time is that of one start until the server is at rest, and "
-        "memory is what it holds then. A percentile beyond which fewer than "
-        f"{SAMPLES_BEYOND} starts lie is not given."
+        "memory is what it holds then."
+    )
+
+
+def unsupported_note(view: View) -> str:
+    """Why percentiles are missing from the tables; empty if none is."""
+    cells = [cell for part in view.parts for cell in part.cells]
+    if not any(math.isnan(one.value) for cell in cells for one in cell.latency_ms.values()):
+        return ""
+    return (
+        f"“{formats.NOTHING}” stands for a percentile beyond which fewer than {SAMPLES_BEYOND} samples "
+        f"lie, or samples of fewer than {ROUNDS_BEYOND} rounds: it could be a single stall."
     )
