@@ -25,7 +25,7 @@ from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
 from harness.models import Arrivals, Load
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command
+from tests.integration.conftest import Command, assert_sound, others_cpu_s
 from tests.known_servers import PAUSE_EVERY, PAUSE_S, STALL_END_S, STALL_S
 from tests.paced import SLOWED
 
@@ -135,10 +135,15 @@ def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices
     service_s = float(took_s[~paused].mean()) + loop_s
     truth_rps = 1 / (service_s + (took_s[paused].mean() - took_s[~paused].mean()) / PAUSE_EVERY)
     found_rps = users * len(latency_s) / (latency_s.sum() + think_s)
-    assert found_rps == pytest.approx(truth_rps, rel=0.01)
+    # Within 1 % on a quiet machine; one stall of the machine in the requests that count is 1 to 2 %.
+    # Windows of seconds were off by 7 to 25 %.
+    assert found_rps == pytest.approx(truth_rps, rel=0.03)
     share = (latency_s > users * service_s + PAUSE_S / 2).mean()
     assert share == pytest.approx(users / PAUSE_EVERY, rel=0.1)
 
+
+#: Measuring a slow-down takes half a minute, in which the machine may be disturbed.
+TRIES = 3
 
 STACKS = """
 [usual]
@@ -155,15 +160,22 @@ isolates = "a reply every 2.2 ms"
 """
 
 
+@pytest.mark.timeout(240)
 def test_a_known_slow_down_comes_back_and_a_stack_does_not_beat_itself(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     (tmp_path / "stacks.toml").write_text(STACKS)
-    code, out, err = twinbench(
-        "run", "hello", "--stack", "usual", "--stack", "usual", "--stack", "slowed",
-        "--stacks-file", tmp_path / "stacks.toml", "--out", tmp_path / "results",
-        "--profile", "smoke", "--users", 4, "--slice", 0.2, "--rounds", 6, "--seed", 1, "--json",
-    ).finish()  # fmt: skip
+    for _ in range(TRIES):  # again, if other work on this machine made the measurement invalid
+        others_s = others_cpu_s()
+        code, out, err = twinbench(
+            "run", "hello", "--stack", "usual", "--stack", "usual", "--stack", "slowed",
+            "--stacks-file", tmp_path / "stacks.toml", "--out", tmp_path / "results",
+            "--profile", "smoke", "--users", 4, "--slice", 0.2, "--rounds", 6, "--seed", 1, "--json",
+        ).finish()  # fmt: skip
+        assert code in {0, 1}, err + out
+        assert_sound(code, Path(json.loads(out)["run"]), others_s)
+        if code == 0:
+            break
     assert code == 0, err + out
     with (Path(json.loads(out)["run"]) / "comparisons.csv").open() as file:
         rows = {
