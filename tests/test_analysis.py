@@ -9,12 +9,7 @@ import pytest
 
 from harness.analysis.analyse import analyse
 from harness.analysis.comparisons import Draft, with_verdicts
-from harness.analysis.percentiles import (
-    QUANTILES,
-    SAMPLES_BEYOND,
-    ratios_by_group,
-    rounds_per_group,
-)
+from harness.analysis.percentiles import QUANTILES, SAMPLES_BEYOND, Pool
 from harness.measuring.pacing import UntilPrecise, Widths
 from harness.models import (
     SERVER_CORES,
@@ -31,7 +26,7 @@ from harness.models import (
     Samples,
     Verdict,
 )
-from tests.runs import MS, FakeRun, closed_load, hello_plan
+from tests.runs import FakeRun, closed_load, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
 
@@ -209,18 +204,18 @@ def test_the_stalls_of_two_rounds_are_no_percentile_of_the_stack() -> None:
     assert stalled(3).value == pytest.approx(90)
 
 
-def test_ratios_of_percentiles_are_taken_between_the_same_groups_of_rounds() -> None:
-    # 100 samples a round: five beyond p99 need five rounds.
-    times = [np.arange(1, 101) * MS * number for number in range(1, 13)]
-    slower = [2 * each for each in times]
-    assert rounds_per_group({A: times, B: slower}, "p99") == 5
-    assert rounds_per_group({A: times, B: slower}, "p50") == 1
-    ratios = ratios_by_group(slower, times, "p99", 5)
-    assert ratios == pytest.approx([2.0, 2.0])
-    # Steps multiply to the total because all stacks of a block have the same groups.
-    third = [each * number for number, each in enumerate(times, 2)]
-    steps = np.multiply(ratios, ratios_by_group(third, slower, "p99", 5))
-    assert steps == pytest.approx(ratios_by_group(third, times, "p99", 5))
+def test_ratios_of_percentiles_multiply_exactly_from_step_to_step() -> None:
+    generator = np.random.default_rng(2)
+    low, middle, high = (
+        Pool([generator.lognormal(14, 0.4, 800).astype(np.int64) * factor for _ in range(6)])
+        for factor in (2, 3, 7)
+    )
+    steps = middle.ratio(low, "p99", 0.95).value * high.ratio(middle, "p99", 0.95).value
+    total = high.ratio(low, "p99", 0.95)
+    assert steps == pytest.approx(total.value)
+    assert total.low < total.value < total.high
+    turned = low.ratio(high, "p99", 0.95)
+    assert (turned.low, turned.high) == pytest.approx((1 / total.high, 1 / total.low))
 
 
 def test_a_stack_without_a_good_reply_takes_no_p99_from_the_others() -> None:

@@ -55,6 +55,7 @@ def lag(
         (gates.little(50, 47.5, 47.5, 2.5), gates.little(50, 47.49, 47.49, 2.51)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
         (gates.possible([1.0499]), gates.possible([1.0501])),
+        (gates.possible([1.0, 1.298]), gates.possible([1.0, 1.302])),
         (foreign(core(own_s=9.51)), foreign(core(own_s=9.49))),
         (steal(core(steal_s=0.99)), steal(core(steal_s=1.01))),
         (gates.rounds(2), gates.rounds(1)),
@@ -76,10 +77,10 @@ def test_a_reason_names_gate_figure_and_bound() -> None:
 
 def test_a_reason_says_what_to_do_and_a_bound_does_not() -> None:
     gate = gates.possible([1.2])
-    assert gate.bound == "at most 105%, or within its noise"
+    assert gate.bound == "at most 105%, or 115% within its noise"
     assert gate.reason == (
         "throughput possible: the throughput implies 120% of the servers' cores "
-        "(at most 105%, or within its noise: try a longer --slice)"
+        "(at most 105%, or 115% within its noise: try a longer --slice)"
     )
 
 

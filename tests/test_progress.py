@@ -46,7 +46,7 @@ class Timeline:
                 yield self._later(self.start_s / 10)
             for block in self.plan.blocks if blocks is None else blocks:
                 self.left.block_started(self.now_s, block)
-                yield self._later(self.pace * len(block.stacks) * 1.5 * block.warmup_s)
+                yield self._later(self.pace * len(block.stacks) * block.mean_warmup_s)
                 for _ in range(block.cycles * len(block.stacks)):
                     self._later(self.pace * block.slice_s)
                     self.left.slice_done(self.now_s, block.slice_s)

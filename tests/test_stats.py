@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis import stats
+from harness.analysis.percentiles import Pool
 from harness.models import Estimate, Verdict
 
 MS = 1_000_000
@@ -106,26 +107,49 @@ def test_the_interval_of_a_quantile_lies_around_it_and_needs_two_rounds() -> Non
     assert all(map(math.isnan, stats.quantile_interval(rounds[:1], 0.5)))
 
 
+def stalling(generator: np.random.Generator, share: float, luck: float) -> np.ndarray:
+    """A round of 600 requests; a stall adds 50 ms to sixteen requests in a row."""
+    ms = 8 * np.exp(generator.normal(0, 0.25, 600))
+    for at in generator.integers(0, 584, generator.poisson(600 * share / 16)):
+        ms[at : at + 16] += 50 * math.exp(generator.normal(0, 0.1))
+    return (ms * math.exp(luck + generator.normal(0, 0.03)) * MS).astype(np.int64)
+
+
+def p99_of_many(generator: np.random.Generator, share: float) -> float:
+    rounds = [stalling(generator, share, generator.normal(0, 0.1)) for _ in range(4000)]
+    return float(np.quantile(np.concatenate(rounds), 0.99))
+
+
 @pytest.mark.parametrize("share", [0.005, 0.01, 0.02])
 def test_intervals_of_quantiles_hold_the_truth_also_where_p99_is_the_edge_of_the_stalls(
     share: float,
 ) -> None:
     generator = np.random.default_rng(11)
-
-    def measured() -> np.ndarray:
-        """A round of 600 requests; a stall adds 50 ms to sixteen requests in a row."""
-        luck = math.exp(generator.normal(0, 0.1))
-        ms = luck * 8 * np.exp(generator.normal(0, 0.25, 600))
-        for at in generator.integers(0, 584, generator.poisson(600 * share / 16)):
-            ms[at : at + 16] += 50 * math.exp(generator.normal(0, 0.1))
-        return np.sort(ms * MS).astype(np.int64)
-
-    truth = float(np.quantile(np.concatenate([measured() for _ in range(3000)]), 0.99))
+    truth = p99_of_many(generator, share)
     covered, runs = 0, 200
     for _ in range(runs):
-        low, high = stats.quantile_interval([measured() for _ in range(14)], 0.99)
+        rounds = [np.sort(stalling(generator, share, generator.normal(0, 0.1))) for _ in range(14)]
+        low, high = stats.quantile_interval(rounds, 0.99)
         covered += low <= truth <= high
     assert covered / runs >= 0.88
+
+
+@pytest.mark.parametrize("share", [0.0, 0.005, 0.0125, 0.02])
+def test_the_ratio_of_p99_is_right_also_where_only_one_of_the_stacks_stalls(share: float) -> None:
+    generator = np.random.default_rng(12)
+    truth = p99_of_many(generator, share) / p99_of_many(generator, 0.0)
+    covered, runs, found = 0, 150, []
+    for _ in range(runs):
+        drift = generator.normal(0, 0.1, 14)  # common to both
+        one, other = (
+            Pool([stalling(generator, of_stack, luck) for luck in drift])
+            for of_stack in (share, 0.0)
+        )
+        ratio = one.ratio(other, "p99", stats.CONFIDENCE)
+        found.append(ratio.value)
+        covered += ratio.low <= truth <= ratio.high
+    assert np.median(found) == pytest.approx(truth, rel=0.1)
+    assert covered / runs >= 0.9
 
 
 def test_p_is_five_percent_if_the_interval_just_touches_1() -> None:

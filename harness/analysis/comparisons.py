@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from harness.analysis import stats
 from harness.analysis.figures import RoundFigures
-from harness.analysis.percentiles import Pool, confidence_of, ratios_by_group, rounds_per_group
+from harness.analysis.percentiles import Pool, confidence_of
 from harness.models import (
     BlockPlan,
     Comparison,
@@ -32,7 +32,7 @@ class Draft:
     baseline: str
     candidate: str
     estimate: Estimate  # candidate ÷ baseline
-    rounds: int  # or groups of rounds
+    rounds: int
     valid: bool
     overloaded: bool  # a latency, and one of the two stacks could not keep up with the schedule
     family: Family
@@ -72,33 +72,29 @@ def compare(
     baseline, candidate = (
         [measured for measured in figures[label] if measured.round in shared] for label in labels
     )
-    supported = pools[contrast.baseline].supported & pools[contrast.candidate].supported
     estimates: dict[str, Estimate] = {}
-    units: dict[str, int] = {}
     if block.has_throughput:
         estimates["throughput_rps"] = _mean_ratio(
             [measured.throughput_rps for measured in candidate],
             [measured.throughput_rps for measured in baseline],
             run.plan,
         )
-    for name in ("p50", "p99"):
-        # A stack without this percentile is compared with none, and must not decide the groups.
-        latencies = {
-            label: [measured.latency_ns for measured in figures[label]]
-            for label, pool in pools.items()
-            if name in pool.supported
-        }
-        size = rounds_per_group(latencies, name)
-        # If too few samples were measured for a p99 of both stacks, it is left out and not invalid.
-        if name == "p50" or (name in supported and len(shared) >= 2 * size):
-            ratios = ratios_by_group(
-                [measured.latency_ns for measured in candidate],
-                [measured.latency_ns for measured in baseline],
-                name,
-                size,
-            )
-            estimates[f"latency_{name}_ms"] = stats.log_mean(ratios, confidence_of(run.plan))
-            units[f"latency_{name}_ms"] = len(ratios)
+    estimates["latency_p50_ms"] = _mean_ratio(
+        [measured.latency_p50_ns for measured in candidate],
+        [measured.latency_p50_ns for measured in baseline],
+        run.plan,
+    )
+    baseline_pool, candidate_pool = (
+        pools[label]
+        if len(rounds) == len(figures[label])
+        else Pool([measured.latency_ns for measured in rounds])
+        for label, rounds in zip(labels, (baseline, candidate), strict=True)
+    )
+    # If too few samples were measured for a p99 of both stacks, it is left out and not invalid.
+    if "p99" in baseline_pool.supported & candidate_pool.supported:
+        estimates["latency_p99_ms"] = candidate_pool.ratio(
+            baseline_pool, "p99", confidence_of(run.plan)
+        )
     estimates["cpu_us_per_request"] = _mean_ratio(
         [measured.cpu_us_per_request for measured in candidate],
         [measured.cpu_us_per_request for measured in baseline],
@@ -112,7 +108,7 @@ def compare(
             baseline=contrast.baseline,
             candidate=contrast.candidate,
             estimate=estimate,
-            rounds=units.get(metric, len(shared)),
+            rounds=len(shared),
             valid=valid and not math.isnan(estimate.value),
             overloaded=overloaded and metric.startswith("latency_"),
             family=contrast.family,

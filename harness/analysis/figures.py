@@ -53,6 +53,7 @@ class RoundFigures:
     failed: int
     #: Of correct replies to requests that were due inside a window.
     latency_ns: npt.NDArray[np.int64]
+    latency_p50_ns: float  # their median; NaN without any
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
     schedule: Schedule | None  # None under closed load
@@ -131,6 +132,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         sent=requests,
         failed=int((~good).sum()),
         latency_ns=latency_ns,
+        latency_p50_ns=float(np.median(latency_ns)) if len(latency_ns) else math.nan,
         slice_rps=slice_rps,
         # A request that was never sent costs the server nothing.
         cpu_us_per_request=cell.server.cpu_s / requests * 1e6
@@ -166,7 +168,7 @@ def headline(planned: BlockPlan, cell: CellRound, samples: Samples) -> float:
     figures = round_figures(planned, cell, samples)
     if planned.has_throughput:
         return figures.throughput_rps
-    return float(np.median(figures.latency_ns)) / 1e6 if len(figures.latency_ns) else math.nan
+    return figures.latency_p50_ns / 1e6
 
 
 def _trends(

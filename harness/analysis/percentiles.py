@@ -1,4 +1,4 @@
-"""Percentiles of the pooled samples of several rounds, and their ratios round by round."""
+"""Percentiles of the pooled samples of several rounds, and their ratios."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ CURVE = tuple(
 SAMPLES_BEYOND = 10
 #: … in at least so many rounds, or in all if there are fewer: ten samples can be one stall of all users.
 ROUNDS_BEYOND = 3
-#: A ratio of quantiles is taken between groups of rounds in which so many samples lie beyond.
-SAMPLES_BEYOND_IN_GROUP = 5
 UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 
 Times = npt.NDArray[np.int64]
@@ -35,8 +33,8 @@ def confidence_of(plan: Plan) -> float:
 class Pool:
     """Pools the times (ns) of several rounds, and knows how they vary from round to round.
 
-    A pool is made once and serves a cell's figures and curve, because a report spends most of its
-    time on finding percentiles among millions of samples.
+    A pool is made once and serves a cell's own figures and all its comparisons, because a report
+    spends most of its time on finding percentiles among millions of samples.
     """
 
     def __init__(self, rounds: Sequence[Times]) -> None:
@@ -55,8 +53,27 @@ class Pool:
             for name, quantile in QUANTILES.items()
         }
 
-    def _estimate(self, quantile: float) -> Estimate:
-        low_ns, high_ns = stats.quantile_interval(self._rounds, quantile)
+    def ratio(self, base: Pool, name: str, confidence: float) -> Estimate:
+        """Divide a percentile of this pool by the same percentile of `base`.
+
+        A ratio taken round by round would depend on how long rounds are: where one stack stalls for
+        about 1 % of its requests, its p99 lies among the stalls in some rounds and before them in
+        others. The distances of both percentiles to their limits are added as independent errors are
+        (MOVER: G. Y. Zou, A. Donner, "Construction of confidence limits about effect measures", 2008).
+
+        Args:
+            base: the other pool, which has this percentile too.
+            name: a key of QUANTILES that both pools support.
+            confidence: the nominal confidence of the interval.
+        """
+        own, other = (pool._estimate(QUANTILES[name], confidence) for pool in (self, base))
+        value = own.value / other.value
+        below = math.hypot(math.log(own.value / own.low), math.log(other.high / other.value))
+        above = math.hypot(math.log(own.high / own.value), math.log(other.value / other.low))
+        return Estimate(value, value * math.exp(-below), value * math.exp(above))
+
+    def _estimate(self, quantile: float, confidence: float = stats.QUANTILE_CONFIDENCE) -> Estimate:
+        low_ns, high_ns = stats.quantile_interval(self._rounds, quantile, confidence)
         value_ns = self._ns[quantile]
         # Between two samples, a quantile is interpolated and a limit is not.
         low_ns, high_ns = min(low_ns, value_ns), max(high_ns, value_ns)
@@ -95,47 +112,3 @@ class Pool:
         at_least_ns = math.floor(self._ns[quantile])  # interpolation may round up
         contributing = [times for times in self._rounds if times[-1] >= at_least_ns]
         return len(contributing) >= min(ROUNDS_BEYOND, len(self._rounds))
-
-
-def rounds_per_group(rounds: Mapping[str, Sequence[Times]], name: str) -> int:
-    """How many rounds a group needs for a percentile, so that all stacks of a block support it.
-
-    All comparisons of a block are made between the same groups, so that the steps of a ladder
-    multiply exactly to the total. The median needs no group: it decides where a round has one start.
-
-    Args:
-        rounds: stack -> times of each of its rounds.
-        name: a key of QUANTILES.
-    """
-    if name == "p50":
-        return 1
-    fewest = min(
-        (sum(map(len, of_stack)) / len(of_stack) for of_stack in rounds.values() if of_stack),
-        default=0.0,
-    )
-    beyond = fewest * (1 - QUANTILES[name])
-    return math.ceil(round(SAMPLES_BEYOND_IN_GROUP / beyond, 6)) if beyond else 0
-
-
-def ratios_by_group(
-    candidate: Sequence[Times], baseline: Sequence[Times], name: str, size: int
-) -> list[float]:
-    """Candidate ÷ baseline of a percentile, for each group of neighbouring rounds.
-
-    Args:
-        candidate: times of each round.
-        baseline: times of the same rounds.
-        name: a key of QUANTILES.
-        size: rounds in a group; the last group takes what remains.
-    """
-    groups = len(candidate) // size if size else 0
-    ratios = []
-    for place in range(groups):
-        part = slice(place * size, (place + 1) * size if place < groups - 1 else None)
-        above, below = (np.concatenate(rounds[part]) for rounds in (candidate, baseline))
-        if not len(above) or not len(below):
-            return []
-        ratios.append(
-            float(np.quantile(above, QUANTILES[name]) / np.quantile(below, QUANTILES[name]))
-        )
-    return ratios

@@ -98,13 +98,15 @@ def p_value(estimate: Estimate, rounds: int, confidence: float = CONFIDENCE) -> 
     """Return the two-sided p-value of the hypothesis that the ratio is 1.
 
     Args:
-        estimate: the ratio, with a t interval on the logarithms.
+        estimate: the ratio, with a t interval on the logarithms; if its limits are not equally far
+            away, the one towards 1 decides.
         rounds: the number of rounds that it is based on.
         confidence: the nominal confidence of its interval.
     """
     if rounds < 2 or math.isnan(estimate.low):
         return 1.0
-    half = (math.log(estimate.high) - math.log(estimate.low)) / 2
+    towards_one = estimate.low if estimate.value > 1 else estimate.high
+    half = abs(math.log(estimate.value / towards_one))
     if half == 0:
         return 0.0 if estimate.value != 1 else 1.0
     error = half / float(stdtrit(rounds - 1, 0.5 + confidence / 2))
@@ -174,7 +176,7 @@ def quantile_interval(
     Args:
         rounds: the times (ns) of each round, sorted; each has at least one.
         quantile: a number between 0 and 1.
-        confidence: nominal. By simulation, 98 % hold the truth in 92 to 97 % (tests/test_simulation.py).
+        confidence: nominal. By simulation, 98 % hold the truth in 92 to 97 % (tests/test_stats.py).
 
     Returns:
         The limits, in ns; NaN if there are fewer than two rounds.

@@ -50,7 +50,7 @@ class _CurrentBlock:
         """How much of the block's planned time is over, warm-up included."""
         if not self.loaded_s:
             return 0.0
-        done_s = len(self.plan.stacks) * 1.5 * self.plan.warmup_s + self.loaded_s
+        done_s = len(self.plan.stacks) * self.plan.mean_warmup_s + self.loaded_s
         return min(1.0, done_s / max(self.plan.seconds_per_round, done_s))
 
 

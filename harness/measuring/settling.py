@@ -9,10 +9,8 @@ from harness.analysis import queueing
 from harness.channel.messages import Turn
 from harness.measuring.players import Players
 from harness.models import BlockPlan, Settling
+from harness.planning.plan import MIN_CYCLES
 from harness.processes.meter import cpu_seconds
-
-#: With fewer slices than this in a round, the stacks hardly take turns.
-_MIN_CYCLES = 2
 
 
 def find_settling(
@@ -55,7 +53,7 @@ def find_settling(
         slice_s, settle_s = queueing.lengths(needed_s, slice_s, settle_s)
     cycles = block.cycles
     if slice_s > block.slice_s:
-        cycles = max(_MIN_CYCLES, round(block.cycles * block.slice_s / slice_s))
+        cycles = max(MIN_CYCLES, round(block.cycles * block.slice_s / slice_s))
     return Settling(utilisation, needed_s, slice_s, settle_s, cycles)
 
 

@@ -288,8 +288,13 @@ class BlockPlan:
 
     @property
     def seconds_per_round(self) -> float:
-        """Seconds of load that one round of this block takes; warm-ups last 1.5 times as said."""
-        return len(self.stacks) * (1.5 * self.warmup_s + self.cycles * self.slice_s)
+        """Seconds of load that one round of this block takes."""
+        return len(self.stacks) * (self.mean_warmup_s + self.cycles * self.slice_s)
+
+    @property
+    def mean_warmup_s(self) -> float:
+        """How long warm-ups last on average: planning.plan.warmup_s draws them."""
+        return 1.5 * self.warmup_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from harness.planning.scenarios import load_scenarios
 from harness.planning.stacks import load_stacks
 
 #: With fewer slices than this in a round, the stacks hardly take turns.
-_MIN_CYCLES = 2
+MIN_CYCLES = 2
 #: Closed load: a slice counts at least this many requests for each user.
 _LEAST_REQUESTS = 2
 #: Closed load: of each user, one request before the counted ones and one while they are answered.
@@ -167,7 +167,7 @@ def _block(
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_OPEN_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
     length_s = options.slice_s or own_s
-    least_cycles = _MIN_CYCLES
+    least_cycles = MIN_CYCLES
     if scenario.measures is Measures.STARTS:
         length_s, least_cycles = own_s, 1  # nobody can shorten a start
     return BlockPlan(

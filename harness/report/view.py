@@ -121,7 +121,7 @@ class Part:
     def loaded_s(self) -> float:
         """Seconds under load, of all stacks and rounds, warm-up included."""
         return sum(
-            cell.rounds * 1.5 * self.plan.warmup_s + cell.slices * cell.slice_s
+            cell.rounds * self.plan.mean_warmup_s + cell.slices * cell.slice_s
             for cell in self.cells
             if cell.slices
         )

@@ -42,6 +42,8 @@ def failed(command: Command, code: int) -> str:
         ),
         (["run", "hello", "--minutes", "0"], "--minutes 0: give more than 0 and at most 10,080"),
         (["run", "hello", "--precision", "80%"], "--precision 80.00%: give 0.1% to 50%"),
+        (["run", "hello", "--same", "3"], "'3' is unclear: write 3% or 0.03"),
+        (["report", "--same", "80%"], "--same 80.00%: give 0.1% to 50%"),
         (["run", "--profile", "quik"], "'quik' is not one of"),
         (["run", "hello", "--out", "/dev/null/results"], "can't write results to"),
         (["serve", "fastapi"], "unknown stack 'fastapi': did you mean fastapi-"),

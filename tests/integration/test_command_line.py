@@ -1,11 +1,13 @@
 """Whole commands, as a user types them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from harness.planning.files import PROJECT
 from tests.integration.conftest import Command
 
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
@@ -63,3 +65,29 @@ def test_several_numbers_of_users_are_several_loads_of_the_scenario(
         ("closed-16", "loads"),
         ("closed-16", "loads: secondary"),
     }
+
+
+def test_a_report_judges_a_finished_run_by_what_its_reader_calls_the_same(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    run = tmp_path / "finished"
+    shutil.copytree(PROJECT / "results" / "reference", run)
+
+    def verdicts(*options: str) -> dict[tuple[str, str], str]:
+        code, out, err = twinbench("report", run, "--json", *options).finish()
+        assert code == 0, err
+        return {
+            (row["scenario"], row["candidate"]): row["verdict"]
+            for row in json.loads(out)["comparisons"]
+            if row["metric"] == "throughput_rps" and row["same_within"] == wanted
+        }
+
+    wanted = 0.03
+    usual = verdicts()
+    assert usual["cpu-python", "fastapi-uvicorn"] == "faster"
+    wanted = 0.3
+    wide = verdicts("--same", "30%")
+    assert wide["cpu-python", "fastapi-uvicorn"] == "same"
+    assert wide["hello", "fastapi-uvicorn"] == "faster"
+    said = (run / "report" / "summary.md").read_text()
+    assert "as '--same' asked" in said

@@ -71,6 +71,8 @@ def latencies_s(fleet: Fleet, seconds: float) -> np.ndarray:
     return columns["latency_ns"] / 1e9
 
 
+#: A measurement takes half a minute, in which other work may disturb the machine.
+TRIES = 3
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 
@@ -108,10 +110,12 @@ def test_a_stall_shows_in_open_load_as_the_closed_form_says_and_closed_load_hide
     assert np.quantile(closed_s, 0.99) < 0.05
 
 
-@pytest.mark.parametrize(("requests", "slices"), [(24, 202), (185, 101), (985, 20)])
-def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices: int) -> None:
-    # A slice sends about 16 requests before and 15 after those that count. Over 101 slices the pause
-    # comes once at each place of a slice, since 101 is a prime.
+def pauses_counted(requests: int, slices: int) -> tuple[float, float]:
+    """Throughput, and share of requests that met a pause, each ÷ what the server's own log says.
+
+    A slice sends about 16 requests before and 15 after those that count. Over 101 slices the pause
+    comes once at each place of a slice, since 101 is a prime.
+    """
     users = 16
     with server("pausing") as url:
         fleet = closed_fleet(url, users)
@@ -135,15 +139,22 @@ def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices
     service_s = float(took_s[~paused].mean()) + loop_s
     truth_rps = 1 / (service_s + (took_s[paused].mean() - took_s[~paused].mean()) / PAUSE_EVERY)
     found_rps = users * len(latency_s) / (latency_s.sum() + think_s)
-    # Within 1 % on a quiet machine; one stall of the machine in the requests that count is 1 to 2 %.
-    # Windows of seconds were off by 7 to 25 %.
-    assert found_rps == pytest.approx(truth_rps, rel=0.03)
     share = (latency_s > users * service_s + PAUSE_S / 2).mean()
-    assert share == pytest.approx(users / PAUSE_EVERY, rel=0.1)
+    return found_rps / truth_rps, float(share) * PAUSE_EVERY / users
 
 
-#: Measuring a slow-down takes half a minute, in which the machine may be disturbed.
-TRIES = 3
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("requests", "slices"), [(24, 202), (185, 101), (985, 20)])
+def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices: int) -> None:
+    # A stall of the machine in the requests that count is 1 to 2 %, and does not come every time.
+    # What windows of seconds cut off was 7 to 25 %, every time.
+    for _ in range(TRIES):
+        throughput, share = pauses_counted(requests, slices)
+        if abs(throughput - 1) <= 0.01:
+            break
+    assert throughput == pytest.approx(1, abs=0.01)
+    assert share == pytest.approx(1, abs=0.1)
+
 
 STACKS = """
 [usual]
