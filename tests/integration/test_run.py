@@ -79,16 +79,14 @@ def test_every_cell_has_a_row_with_figures(smoke: Smoke) -> None:
 def test_every_scenario_has_a_ratio_with_interval_and_verdict(smoke: Smoke) -> None:
     comparisons = rows(smoke.folder / "comparisons.csv")
     summary = rows(smoke.folder / "summary.csv")
-    invalid = {row["scenario"] for row in summary if row["valid"] == "false"}
+    invalid = {(row["scenario"], row["stack"]) for row in summary if row["valid"] == "false"}
     throughput = [row for row in comparisons if row["metric"] == "throughput_rps"]
     assert {row["scenario"] for row in throughput} == smoke.scenarios
     for row in comparisons:
         assert float(row["ci_low"]) <= float(row["ratio"]) <= float(row["ci_high"])
-        assert row["verdict"] == (
-            "invalid"
-            if row["scenario"] in invalid
-            else "inconclusive"  # two rounds are too few for more
-        )
+        pair = {(row["scenario"], row[side]) for side in ("baseline", "candidate")}
+        # Two rounds are too few for more.
+        assert row["verdict"] == ("invalid" if pair & invalid else "inconclusive")
 
 
 def test_the_json_says_what_the_files_say(smoke: Smoke) -> None:
