@@ -230,3 +230,26 @@ def test_whatever_the_text_the_answer_is_stacks_or_one_line(text: str) -> None:
         except StacksFileError as error:
             message = str(error)
         assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("stack", "threads"),
+    [
+        ("flask-gthread", 40),
+        ("flask-granian", 40),
+        ("fastapi-def", 40),
+        ("flask-gevent", None),
+        ("fastapi-uvicorn", None),
+        ("fastapi-aiohttp", None),
+    ],
+)
+def test_a_stack_tells_how_many_requests_its_threads_handle(
+    stack: str, threads: int | None
+) -> None:
+    assert load_stacks(STACKS_FILE)[stack].threads == threads
+
+
+def test_threads_are_read_in_both_forms_of_an_option() -> None:
+    stack = load_stacks(STACKS_FILE)["flask-gthread"]
+    assert dataclasses.replace(stack, options=("--threads=8",)).threads == 8
+    assert dataclasses.replace(stack, options=("--threads", "all")).threads is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -40,6 +41,10 @@ class CellKey:
         return f"{self.stack} in {self.block}"
 
 
+#: AnyIO, in whose threads FastAPI's `def` handlers run, has so many in a process (its default).
+ANYIO_THREADS = 40
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A twin made runnable: twin + server + worker model + settings.
@@ -60,6 +65,15 @@ class Stack:
     )  # TWIN_* variables, in lower case and without the prefix
     workers: str = ""  # "3", "n" or "2n+1", n being the servers' cores; empty: the plan's number
     breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
+
+    @property
+    def threads(self) -> int | None:
+        """Requests that one of its processes handles at a time; None where no threads bound that."""
+        words = " ".join(self.options).replace("=", " ").split()
+        for option, number in itertools.pairwise(words):
+            if option in {"--threads", "--blocking-threads"} and number.isdecimal():
+                return int(number)
+        return ANYIO_THREADS if self.settings.get("handlers") == "def" else None
 
     def worker_processes(self, shared: int, cores: int) -> int:
         """Worker processes: its own number, or else the number that all stacks share.

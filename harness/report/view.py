@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.models import (
@@ -97,6 +97,8 @@ class Part:
         str  # what tells it from the scenario's other loads: "64 users"; empty if it is alone
     )
     names: Mapping[str, str]  # stack -> what sentences call it: "Flask" where there is only one
+    #: Stack -> requests that its threads handle at a time, where they are fewer than the users.
+    threads: Mapping[str, int] = field(default_factory=dict)
     round_s: float = math.nan  # how long a round of it alone takes, about; NaN if nobody noted it
 
     @property
@@ -390,6 +392,11 @@ class View:
             return None
         return worker_count(self.stacks[stack], self.plan.workers, cores)
 
+    def _threads(self, stack: str) -> int | None:
+        """Requests that a stack's threads handle at a time; None where no threads bound that."""
+        threads, workers = self.stacks[stack].threads, self.workers(stack)
+        return threads * workers if threads and workers else None
+
     def _part(self, plan: BlockPlan) -> Part:
         pairs = self._pairs(plan)
         return Part(
@@ -407,6 +414,11 @@ class View:
                 if (name := self._frameworks.get(label)) and self._is_alone(label, plan)
                 else label
                 for label in plan.stacks
+            },
+            threads={
+                stack: threads
+                for stack in plan.stacks
+                if (threads := self._threads(stack)) and threads < plan.load.users
             },
             round_s=self._round_s(plan),
         )

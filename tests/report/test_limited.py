@@ -67,6 +67,27 @@ def test_where_the_users_limit_both_the_ratio_is_no_bound() -> None:
     assert "bound" not in text
 
 
+def test_threads_and_not_users_limit_a_stack_that_has_fewer_of_them() -> None:
+    analysis = limited(hello(), "flask-gthread", 0.68)
+    threads = replace(analysis.run.plan.stacks[0], options=("--threads", "8"))
+    assert threads.label == "flask-gthread"
+    plan = replace(analysis.run.plan, stacks=(threads, *analysis.run.plan.stacks[1:]))
+    few = replace(analysis, run=replace(analysis.run, plan=plan))
+    text, _ = only_answer(few)
+    words = (
+        "Flask is limited by its 8 threads, which are fewer than the 16 users, and was 68 % busy."
+    )
+    assert words in text
+    # More users would not raise it, so that it is no bound.
+    assert "2.34 × (2.27 to 2.42), holds for so many threads." in text
+    assert "number of users" not in text
+    assert "flask-gthread in hello (68 % busy with 16 users and 8 threads)" in folded(
+        shown(few, 100)
+    )
+    each = replace(few, run=replace(few.run, plan=replace(plan, workers=2)))
+    assert "limited by the number of users" in only_answer(each)[0]  # 16 threads for 16 users
+
+
 def test_throughput_leads_where_no_stack_is_limited() -> None:
     text, _ = only_answer(hello())
     assert "limited" not in text
@@ -94,8 +115,8 @@ def test_limited_candidates_are_told_apart_from_a_group() -> None:
 def test_comparisons_and_terminal_name_the_stacks_that_users_limit() -> None:
     analysis = limited(hello(), "fastapi-uvicorn")
     words = (
-        "Limited by the number of users, so that CPU time per request says more than requests per "
-        "second: fastapi-uvicorn in hello (71 % busy with 16 users)."
+        "Limited by users or threads and not by a core, so that CPU time per request says more than "
+        "requests per second: fastapi-uvicorn in hello (71 % busy with 16 users)."
     )
     notes = [str(block) for block in section(analysis, "comparisons").blocks]
     assert any(words in folded(note.replace("\\xa0", " ")) for note in notes)

@@ -1,6 +1,8 @@
-"""Sentences about stacks whose throughput the number of users limited."""
+"""Sentences about stacks whose throughput the number of users or threads limited."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from harness.models import CellSummary, Comparison
 from harness.report import formats
@@ -12,7 +14,7 @@ from harness.report.words.ratios import compared, figure_words
 def leading(part: Part, pair: Pair) -> Comparison | None:
     """The comparison of CPU time, where it says more than the pair's throughput; None elsewhere.
 
-    That is where the users left a stack of the pair idle for part of its time.
+    That is where users or threads left a stack of the pair idle for part of its time.
     """
     throughput, cpu = pair.comparisons.get(THROUGHPUT.key), pair.comparisons.get(CPU.key)
     if part.headline != THROUGHPUT or not throughput or not cpu or not limited(part, pair):
@@ -29,25 +31,44 @@ def limited(part: Part, pair: Pair) -> list[CellSummary]:
 def compared_by_cpu(part: Part, pair: Pair, cpu: Comparison) -> str:
     """What came out of a pair by its CPU time, and why its throughput says less."""
     cells = limited(part, pair)
-    names = formats.listing([part.names[cell.stack] for cell in cells])
-    busy = formats.listing([formats.percent(cell.core_share) for cell in cells])
-    are, them = ("is", "it") if len(cells) == 1 else ("are", "them")
-    if len(cells) > 1:
+    if all(cell.stack in part.threads for cell in cells):
+        meaning = "holds for so many threads"
+    elif len(cells) > 1:
         meaning = "says how long requests wait, and not how many could be served"
     else:
         bound = "a lower" if cells[0].stack == pair.candidate else "an upper"
         meaning = f"is {bound} bound, and moves with the machine"
     return (
-        f"{compared(part, pair, cpu, CPU)} {names} {are} limited by the number of users: "
-        f"{part.load} kept {them} {busy} busy. The ratio of requests per second, "
+        f"{compared(part, pair, cpu, CPU)} {_causes(part, cells)} The ratio of requests per second, "
         f"{figure_words(pair.comparisons[THROUGHPUT.key])}, {meaning}."
     )
 
 
+def _causes(part: Part, cells: Sequence[CellSummary]) -> str:
+    """What limited these cells: their own threads where there are fewer of them than users."""
+    sentences = [
+        f"{part.names[cell.stack]} is limited by its {part.threads[cell.stack]} threads, which are "
+        f"fewer than the {part.load}, and was {formats.percent(cell.core_share)} busy."
+        for cell in cells
+        if cell.stack in part.threads
+    ]
+    others = [cell for cell in cells if cell.stack not in part.threads]
+    if others:
+        names = formats.listing([part.names[cell.stack] for cell in others])
+        busy = formats.listing([formats.percent(cell.core_share) for cell in others])
+        are, them = ("is", "it") if len(others) == 1 else ("are", "them")
+        sentences.insert(
+            0,
+            f"{names} {are} limited by the number of users: {part.load} kept {them} {busy} busy.",
+        )
+    return " ".join(sentences)
+
+
 def limited_note(view: View) -> str:
-    """Which cells the users limited; empty if none."""
+    """Which cells the users or threads limited; empty if none."""
     phrases = [
-        f"{cell.stack} in {part.where} ({formats.percent(cell.core_share)} busy with {part.load})"
+        f"{cell.stack} in {part.where} ({formats.percent(cell.core_share)} busy with "
+        f"{_with_threads(part, cell)})"
         for part in view.parts
         for cell in part.cells
         if cell.valid and cell.limited_by_users
@@ -55,6 +76,12 @@ def limited_note(view: View) -> str:
     if not phrases:
         return ""
     return (
-        "Limited by the number of users, so that CPU time per request says more than requests per "
-        f"second: {formats.listing(phrases)}."
+        "Limited by users or threads and not by a core, so that CPU time per request says more than "
+        f"requests per second: {formats.listing(phrases)}."
     )
+
+
+def _with_threads(part: Part, cell: CellSummary) -> str:
+    if cell.stack not in part.threads:
+        return part.load
+    return f"{part.load} and {part.threads[cell.stack]} threads"
