@@ -144,7 +144,7 @@ class CellSummary:
     requests: int  # all that were sent in the slices, also outside the counting windows
     errors: int
     throughput_rps: Estimate  # NaN of starts
-    latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999; NaN where too few samples support one
+    latency_ms: Mapping[str, Estimate]  # keys p50, p90, p99, p999; NaN with too few samples
     cpu_us_per_request: Estimate  # the server's process tree
     pss_mib: float  # largest of the rounds; NaN of a test client, whose process holds our own code
     threads: int | None  # likewise; None if the target's processes could not be metered

@@ -204,22 +204,35 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 OF_THE_MACHINE = {"foreign load", "steal time", "settled", "schedule lag", "Little's law"}
 
 
-def others_cpu_s() -> float:
-    """CPU seconds so far of all processes but this one and its descendants that have ended."""
+@dataclass(frozen=True)
+class CpuClocks:
+    """CPU seconds so far: of this process with its descendants that have ended, and of all others."""
+
+    own_s: float
+    others_s: float
+
+
+def cpu_clocks() -> CpuClocks:
     times = psutil.cpu_times()._asdict()
     busy = ("user", "nice", "system", "irq", "softirq")
-    return sum(times.get(column, 0.0) for column in busy) - sum(os.times()[:4])
+    own_s = sum(os.times()[:4])
+    return CpuClocks(own_s, sum(times.get(column, 0.0) for column in busy) - own_s)
 
 
-def assert_sound(code: int, folder: Path, others_s: float) -> None:
+#: The kernel samples how busy its cores are, while each process has an exact clock. Over a minute
+#: of load, the two were 1 % apart.
+SAMPLING_ERROR = 0.05
+
+
+def assert_sound(code: int, folder: Path, before: CpuClocks) -> None:
     """Fail if a run has an invalid cell for which nobody but the run itself can be blamed.
 
     Args:
         code: The run's exit code.
         folder: The run's.
-        others_s: What `others_cpu_s` returned before the run.
+        before: What `cpu_clocks` returned before the run.
     """
-    others_s = others_cpu_s() - others_s
+    after = cpu_clocks()
     record = store.read_run(folder)
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     failed = {gate for cell in analysis.cells for gate in cell.gates if not gate.passed}
@@ -231,4 +244,5 @@ def assert_sound(code: int, folder: Path, others_s: float) -> None:
         if usage := cell.cores.get(SERVER_CORES):
             allowed = MAX_FOREIGN_SHARE + clock_error([usage], len(cell.slices))
             blamed_s += max(0.0, usage.busy_s - usage.own_s - allowed * usage.available_s)
-    assert blamed_s <= max(0.0, others_s)
+    own_s, others_s = after.own_s - before.own_s, after.others_s - before.others_s
+    assert blamed_s <= max(0.0, others_s) + SAMPLING_ERROR * own_s

@@ -14,7 +14,7 @@ import pytest
 from harness import store
 from harness.calibration import noise
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, assert_sound, others_cpu_s, wait_for
+from tests.integration.conftest import Command, assert_sound, cpu_clocks, wait_for
 
 #: Five rounds take long while other tests use the cores.
 pytestmark = pytest.mark.timeout(180)
@@ -32,13 +32,13 @@ SHORT = ("calibrate", "--seconds", noise.MIN_SECONDS, "--stack", "flask-gthread"
 def calibrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     """The answer in JSON and the --out of one calibration, for all tests of this module."""
     out = tmp_path_factory.mktemp("results")
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     command = [sys.executable, "-m", "harness", *map(str, SHORT), "--json", "--out", str(out)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=170)
     assert done.returncode in {0, 1}, done.stderr
     assert "round 5 measured" in done.stderr
     answer = json.loads(done.stdout)
-    assert_sound(done.returncode, Path(answer["run"]), others_s)
+    assert_sound(done.returncode, Path(answer["run"]), before)
     assert answer["valid"] is (done.returncode == 0)
     return answer, out
 

@@ -25,12 +25,14 @@ from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
 from harness.models import Arrivals, Load
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, assert_sound, others_cpu_s
+from tests.integration.conftest import Command, assert_sound, cpu_clocks
 from tests.known_servers import PAUSE_EVERY, PAUSE_S, STALL_END_S, STALL_S
 from tests.paced import SLOWED
 
-# With other tests beside it, two cores are too few for a server and its clients to be on time.
-pytestmark = [pytest.mark.alone, pytest.mark.thorough]
+# With other tests beside it, two cores are too few for a server and its clients to be on time. A
+# stall of the machine bends a figure by some percent, and does not come every time; an estimator
+# that is wrong is wrong every time.
+pytestmark = [pytest.mark.alone, pytest.mark.thorough, pytest.mark.flaky(reruns=2)]
 
 ORIGIN_NS = time.perf_counter_ns()
 
@@ -71,8 +73,6 @@ def latencies_s(fleet: Fleet, seconds: float) -> np.ndarray:
     return columns["latency_ns"] / 1e9
 
 
-#: A measurement takes half a minute, in which other work may disturb the machine.
-TRIES = 3
 QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 
@@ -110,12 +110,10 @@ def test_a_stall_shows_in_open_load_as_the_closed_form_says_and_closed_load_hide
     assert np.quantile(closed_s, 0.99) < 0.05
 
 
-def pauses_counted(requests: int, slices: int) -> tuple[float, float]:
-    """Throughput, and share of requests that met a pause, each ÷ what the server's own log says.
-
-    A slice sends about 16 requests before and 15 after those that count. Over 101 slices the pause
-    comes once at each place of a slice, since 101 is a prime.
-    """
+@pytest.mark.parametrize(("requests", "slices"), [(24, 202), (185, 101), (985, 20)])
+def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices: int) -> None:
+    # A slice sends about 16 requests before and 15 after those that count. Over 101 slices the pause
+    # comes once at each place of a slice, since 101 is a prime.
     users = 16
     with server("pausing") as url:
         fleet = closed_fleet(url, users)
@@ -140,20 +138,9 @@ def pauses_counted(requests: int, slices: int) -> tuple[float, float]:
     truth_rps = 1 / (service_s + (took_s[paused].mean() - took_s[~paused].mean()) / PAUSE_EVERY)
     found_rps = users * len(latency_s) / (latency_s.sum() + think_s)
     share = (latency_s > users * service_s + PAUSE_S / 2).mean()
-    return found_rps / truth_rps, float(share) * PAUSE_EVERY / users
-
-
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize(("requests", "slices"), [(24, 202), (185, 101), (985, 20)])
-def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices: int) -> None:
-    # A stall of the machine in the requests that count is 1 to 2 %, and does not come every time.
-    # What windows of seconds cut off was 7 to 25 %, every time.
-    for _ in range(TRIES):
-        throughput, share = pauses_counted(requests, slices)
-        if abs(throughput - 1) <= 0.01:
-            break
-    assert throughput == pytest.approx(1, abs=0.01)
-    assert share == pytest.approx(1, abs=0.1)
+    # What windows of seconds cut off was 7 to 25 %.
+    assert found_rps == pytest.approx(truth_rps, rel=0.01)
+    assert share == pytest.approx(users / PAUSE_EVERY, rel=0.1)
 
 
 STACKS = """
@@ -171,22 +158,18 @@ isolates = "a reply every 2.2 ms"
 """
 
 
-@pytest.mark.timeout(240)
 def test_a_known_slow_down_comes_back_and_a_stack_does_not_beat_itself(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     (tmp_path / "stacks.toml").write_text(STACKS)
-    for _ in range(TRIES):  # again, if other work on this machine made the measurement invalid
-        others_s = others_cpu_s()
-        code, out, err = twinbench(
-            "run", "hello", "--stack", "usual", "--stack", "usual", "--stack", "slowed",
-            "--stacks-file", tmp_path / "stacks.toml", "--out", tmp_path / "results",
-            "--profile", "smoke", "--users", 4, "--slice", 0.2, "--rounds", 6, "--seed", 1, "--json",
-        ).finish()  # fmt: skip
-        assert code in {0, 1}, err + out
-        assert_sound(code, Path(json.loads(out)["run"]), others_s)
-        if code == 0:
-            break
+    before = cpu_clocks()
+    code, out, err = twinbench(
+        "run", "hello", "--stack", "usual", "--stack", "usual", "--stack", "slowed",
+        "--stacks-file", tmp_path / "stacks.toml", "--out", tmp_path / "results",
+        "--profile", "smoke", "--users", 4, "--slice", 0.2, "--rounds", 6, "--seed", 1, "--json",
+    ).finish()  # fmt: skip
+    assert code in {0, 1}, err + out
+    assert_sound(code, Path(json.loads(out)["run"]), before)
     assert code == 0, err + out
     with (Path(json.loads(out)["run"]) / "comparisons.csv").open() as file:
         rows = {

@@ -11,7 +11,7 @@ import pytest
 
 from harness import store
 from harness.analysis.analyse import analyse
-from tests.integration.conftest import Command, assert_sound, others_cpu_s
+from tests.integration.conftest import Command, assert_sound, cpu_clocks
 
 pytestmark = pytest.mark.alone  # on a busy machine a schedule is not kept
 
@@ -22,11 +22,11 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def run(twinbench: Callable[..., Command], out: Path, *arguments: object) -> tuple[int, Path]:
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     code, said, err = twinbench("run", *arguments, "--out", out, "--json").finish()
     assert code in {0, 1}, err
     folder = Path(json.loads(said)["run"])
-    assert_sound(code, folder, others_s)
+    assert_sound(code, folder, before)
     return code, folder
 
 

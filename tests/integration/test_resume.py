@@ -13,7 +13,7 @@ import pytest
 from harness import store
 from harness.planning import plan
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, assert_sound, journal_lines, others_cpu_s, wait_for
+from tests.integration.conftest import Command, assert_sound, cpu_clocks, journal_lines, wait_for
 
 ROUNDS = 2
 
@@ -62,7 +62,7 @@ ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-nat
 def test_a_killed_run_goes_on_where_it_was(
     twinbench: Callable[..., Command], tmp_path: Path, lines: int
 ) -> None:
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     folder = killed_run(twinbench, tmp_path, lines)
     journal = folder / "journal.jsonl"
     before = journal.read_bytes() if journal.exists() else b""
@@ -71,7 +71,7 @@ def test_a_killed_run_goes_on_where_it_was(
     assert len(entries(folder) if before else []) >= lines
     code, out, err = twinbench("run", "--resume", folder, "--json").finish()
     assert code in {0, 1}, err
-    assert_sound(code, folder, others_s)
+    assert_sound(code, folder, before)
     said = json.loads(out)
     assert said["run"] == str(folder)
     assert said["seed"] == 5
@@ -116,7 +116,7 @@ def refused(twinbench: Callable[..., Command], folder: Path) -> None:
 def test_what_is_torn_is_set_aside_and_measured_again(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     folder = killed_run(twinbench, tmp_path, 6)
     journal = folder / "journal.jsonl"
     first = blocks(folder)[0]
@@ -126,7 +126,7 @@ def test_what_is_torn_is_set_aside_and_measured_again(
     journal.write_text(whole + '{"type": "block", "round": 2, "cel')
     code, _, err = twinbench("run", "--resume", folder).finish()
     assert code in {0, 1}, err
-    assert_sound(code, folder, others_s)
+    assert_sound(code, folder, before)
     assert set(blocks(folder)) == ALL_BLOCKS
     notes = store.read_run(folder).notes
     assert f"{torn.name} is damaged: set aside" in notes

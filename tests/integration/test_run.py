@@ -14,7 +14,7 @@ import pytest
 
 from harness import store
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, assert_sound, others_cpu_s
+from tests.integration.conftest import Command, assert_sound, cpu_clocks
 
 #: Beside other tests, which are foreign load, cells would be invalid.
 pytestmark = pytest.mark.alone
@@ -43,7 +43,7 @@ def smoke(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A smoke run; the core scenarios are those that a run without a name measures."""
     out = tmp_path_factory.mktemp("results")
     named = request.param if request.param is FEW else ()
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     done = subprocess.run(
         [sys.executable, "-m", "harness", "run", *named, "--profile", "smoke", "--seed", "7",
          "--json", "--out", str(out)],
@@ -52,7 +52,7 @@ def smoke(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert done.returncode in {0, 1}, done.stderr
     said = json.loads(done.stdout)
     folder = Path(said["run"])
-    assert_sound(done.returncode, folder, others_s)
+    assert_sound(done.returncode, folder, before)
     return Smoke(set(request.param), done.returncode, said, folder)
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import store
-from tests.integration.conftest import Command, assert_sound, others_cpu_s
+from tests.integration.conftest import Command, assert_sound, cpu_clocks
 
 #: Beside other tests, which are foreign load, cells would be invalid.
 pytestmark = [pytest.mark.alone, pytest.mark.thorough]
@@ -19,14 +19,14 @@ STATUSES = {"export": {200}, "errors": {400, 401, 404, 405, 422}, "live": {101}}
 def test_every_cell_is_sound_and_every_reply_as_promised(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     code, said, err = twinbench(
         "run", *STATUSES, "--stack", "flask-gthread", "--stack", "fastapi-uvicorn",
         "--profile", "smoke", "--slice", "0.15", "--seed", "7", "--json", "--out", tmp_path,
     ).finish()  # fmt: skip
     assert code in {0, 1}, err
     folder = Path(json.loads(said)["run"])
-    assert_sound(code, folder, others_s)
+    assert_sound(code, folder, before)
     found: dict[str, set[int]] = {name: set() for name in STATUSES}
     for finished in store.read_run(folder).rounds:
         for cell in finished.cells:

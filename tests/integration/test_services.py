@@ -15,7 +15,7 @@ from harness.planning.stacks import load_stacks
 from harness.processes import children
 from harness.serving import postgres, services
 from harness.serving.servers import serving
-from tests.integration.conftest import Command, assert_sound, others_cpu_s, wait_for
+from tests.integration.conftest import Command, assert_sound, cpu_clocks, wait_for
 
 
 def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched(
@@ -59,7 +59,7 @@ def test_a_database_of_the_users_own_is_filled_and_nothing_else_in_it_is_touched
 def test_a_run_that_needs_no_service_starts_none(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     command = twinbench(
         *("run", "hello", "--stack", "flask-gthread", "--profile", "smoke", "--out", tmp_path),
         environment={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
@@ -72,7 +72,7 @@ def test_a_run_that_needs_no_service_starts_none(
     code, _, err = command.finish()
     assert code in {0, 1}, err
     (folder,) = tmp_path.iterdir()
-    assert_sound(code, folder, others_s)
+    assert_sound(code, folder, before)
     measured = [cell for finished in store.read_run(folder).rounds for cell in finished.cells]
     assert {tuple(cell.services_cpu_s) for cell in measured} == {()}
 
@@ -82,7 +82,7 @@ def test_a_run_that_needs_no_service_starts_none(
 def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     command = twinbench(
         *("run", "users-lookup", "--profile", "smoke", "--out", tmp_path),
         environment={
@@ -95,7 +95,7 @@ def test_settings_of_the_callers_postgresql_do_not_reach_a_run(
     code, _, err = command.finish()
     assert code in {0, 1}, err
     (folder,) = tmp_path.iterdir()
-    assert_sound(code, folder, others_s)
+    assert_sound(code, folder, before)
 
 
 def test_another_user_gets_a_copy_of_programs_that_it_can_not_reach(

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import store
-from tests.integration.conftest import Command, assert_sound, others_cpu_s
+from tests.integration.conftest import Command, assert_sound, cpu_clocks
 
 #: Beside other tests, which are foreign load, cells would be invalid.
 pytestmark = [pytest.mark.alone, pytest.mark.thorough]
@@ -19,14 +19,14 @@ pytestmark = [pytest.mark.alone, pytest.mark.thorough]
 def test_starts_and_test_clients_are_measured(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    others_s = others_cpu_s()
+    before = cpu_clocks()
     command = twinbench(
         "run", "startup", "tests", "--profile", "smoke", "--json", "--out", tmp_path
     )
     code, out, err = command.finish()
     assert code in {0, 1}, err
     said = json.loads(out)
-    assert_sound(code, Path(said["run"]), others_s)
+    assert_sound(code, Path(said["run"]), before)
     rows = {(row["scenario"], row["stack"]): row for row in said["summary"]}
     assert set(rows) == {
         (scenario, stack)
