@@ -47,9 +47,10 @@ def curves(view: View) -> Section | None:
 
 def _knees(view: View, *, has_law: bool) -> Table:
     law = (
-        Column("λ, requests/s", is_number=True, over="Universal Scalability Law"),
-        Column("σ", is_number=True, over="Universal Scalability Law"),
-        Column("κ", is_number=True, over="Universal Scalability Law"),
+        Column("λ", is_number=True),
+        Column("σ", is_number=True),
+        Column("κ", is_number=True),
+        Column("The law misses by", is_number=True),
     )
     return Table(
         "knees",
@@ -107,14 +108,17 @@ def _largest(curve: Curve) -> Cell:
 
 def _law(of: CurveSet, curve: Curve) -> tuple[Cell, ...]:
     law = curve.scaling
-    if not of.axis.fits_law:
-        return (figures.NOTHING,) * 3
-    if law is None or not law.fits:
-        return (Cell(words.law_words(law, of), span=3, is_quiet=True),)
+    if law is None:
+        return (figures.NOTHING,) * 4
+    where = f"at {of.axis.words(law.worst_at)}"
+    missed = Cell(formats.percent(abs(law.worst_miss)), law.worst_miss, detail=where)
+    if not law.fits:
+        return (*(figures.NOTHING,) * 3, missed)
     return (
         figures.estimate(law.rps_of_one),
         _coefficient(law.contention),
         _coefficient(law.crosstalk),
+        missed,
     )
 
 

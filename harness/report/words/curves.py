@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.models import Beyond, Curve, CurvePoint, Failure, LargestLoad, Scaling
+from harness.models import Beyond, Curve, CurvePoint, Failure, LargestLoad
 from harness.report import formats
 from harness.report.metrics import THROUGHPUT
 from harness.report.view import CurveSet, View
@@ -130,14 +130,3 @@ def why(point: CurvePoint) -> str:
     """As in `1,203 had no reply in time, 30 found no connection`."""
     counts = sorted(point.failures.items(), key=lambda item: -item[1])
     return ", ".join(f"{count:,} {FAILURES[reason]}" for reason, count in counts)
-
-
-def law_words(law: Scaling | None, of: CurveSet) -> str:
-    """Why a law's coefficients are not given; empty if they are."""
-    if law is None:
-        return "too few points"
-    if law.fits:
-        return ""
-    miss = formats.percent(abs(law.worst_miss))
-    side = "above" if law.worst_miss > 0 else "below"
-    return f"does not fit: {miss} {side} the measured at {of.axis.words(law.worst_at)}"
