@@ -116,7 +116,18 @@ def _curve(
         else None,
         scaling=scaling.fit(values, log_rps, confidence) if enough and axis.fits_law else None,
         largest=largest_load(values, log_rps, run.plan.same_within, confidence) if enough else None,
+        kept_up=_kept_up(points) if axis.is_schedule else None,
     )
+
+
+def _kept_up(points: Sequence[CurvePoint]) -> float | None:
+    """The largest load up to which a stack kept up at every one; None if at none."""
+    kept = None
+    for point in points:
+        if point.overloaded or not point.valid:
+            break
+        kept = point.value
+    return kept
 
 
 def _point(value: float, cell: CellSummary, rounds: Sequence[Pace]) -> CurvePoint:

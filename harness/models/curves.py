@@ -106,13 +106,6 @@ class Curve:
     knee: Knee | None
     scaling: Scaling | None  # None: no such law is asked of the axis, or too few points
     largest: LargestLoad | None
-
-    @property
-    def kept_up(self) -> float | None:
-        """Open load: the largest load up to which it kept up at every one; None if at none."""
-        kept = None
-        for point in self.points:
-            if point.overloaded or not point.valid:
-                break
-            kept = point.value
-        return kept
+    #: Open load: the largest load up to which it kept up at every one; None if at none, or if the axis
+    #: is no schedule.
+    kept_up: float | None = None

@@ -138,13 +138,14 @@ def _of_curve(curve: Curve) -> dict[str, Any]:
         }
     if law := curve.scaling:
         values |= {
-            **_estimate("usl_lambda", law.rps_of_one),
-            **_estimate("usl_sigma", law.contention),
-            **_estimate("usl_kappa", law.crosstalk),
             "usl_fits": law.fits,
             "usl_worst_miss": law.worst_miss,
             "usl_worst_at": law.worst_at,
         }
+        if law.fits:  # coefficients of another curve would say nothing of this one
+            values |= _estimate("usl_lambda", law.rps_of_one)
+            values |= _estimate("usl_sigma", law.contention)
+            values |= _estimate("usl_kappa", law.crosstalk)
     return values
 
 

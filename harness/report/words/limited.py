@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis.axes import AXES
 from harness.models import CellSummary, Comparison
 from harness.report import formats
 from harness.report.metrics import CPU, THROUGHPUT
@@ -45,12 +46,16 @@ def compared_by_cpu(part: Part, pair: Pair, cpu: Comparison) -> str:
 
 
 def limited_note(view: View) -> str:
-    """Which cells the users limited; empty if none."""
+    """Which cells the users limited; empty if none.
+
+    A scenario with a curve over the number of users needs no such words: the curve shows it.
+    """
+    curved = {of.scenario for of in view.curve_sets if of.axis is AXES["users"]}
     phrases = [
         f"{cell.stack} in {part.where} ({formats.percent(cell.core_share)} busy with {part.load})"
         for part in view.parts
         for cell in part.cells
-        if cell.valid and cell.limited_by_users
+        if cell.valid and cell.limited_by_users and part.name not in curved
     ]
     if not phrases:
         return ""
