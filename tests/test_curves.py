@@ -221,9 +221,17 @@ def test_a_stack_that_still_grows_is_said_to_rise() -> None:
     assert largest_load(USERS, drawn(20 * USERS, draw), 0.03, 0.95).outcome is Beyond.RISES
 
 
-def test_two_rounds_that_differ_leave_it_open() -> None:
-    log_rps = np.log([[100, 200, 150.0], [100, 150, 200.0]])
+def test_rounds_that_differ_leave_it_open() -> None:
+    log_rps = np.log([[100, 200, 150.0], [100, 150, 200.0]] * 3)
     assert largest_load(USERS[:3], log_rps, 0.03, 0.95).outcome is Beyond.UNCLEAR
+
+
+@pytest.mark.parametrize(("rounds", "outcome"), [(4, Beyond.UNCLEAR), (5, Beyond.FALLS)])
+def test_what_becomes_of_the_throughput_is_a_verdict_and_needs_rounds(
+    rounds: int, outcome: Beyond
+) -> None:
+    log_rps = np.log([[100, 200, 50.0]] * rounds)
+    assert largest_load(USERS[:3], log_rps, 0.03, 0.95).outcome is outcome
 
 
 # ----------------------------------------------------------------------- whole runs

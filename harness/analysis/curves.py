@@ -15,6 +15,7 @@ from harness.analysis.axes import AXES, LEAST_POINTS, Axis
 from harness.analysis.figures import RoundFigures
 from harness.analysis.percentiles import UNKNOWN, confidence_of
 from harness.models import (
+    ROUNDS_FOR_A_VERDICT,
     Beyond,
     CellKey,
     CellSummary,
@@ -223,7 +224,8 @@ def largest_load(
     """Compare the throughput at the largest load with the best of all smaller ones.
 
     The best was chosen for being the largest, which chance helps. So the interval of the ratio is
-    that of as many comparisons as there are smaller loads (Bonferroni).
+    that of as many comparisons as there are smaller loads (Bonferroni). As every verdict, the outcome
+    needs some rounds.
 
     Args:
         values: the loads, rising, at least two.
@@ -235,7 +237,9 @@ def largest_load(
     shared = 1 - (1 - confidence) / (len(values) - 1)
     ratio = stats.log_mean(np.exp(log_rps[:, -1] - log_rps[:, best]).tolist(), shared)
     outcome = Beyond.UNCLEAR
-    if ratio.low > 1 and ratio.value > 1 + same_within:
+    if len(log_rps) < ROUNDS_FOR_A_VERDICT:
+        pass  # an interval, but no verdict
+    elif ratio.low > 1 and ratio.value > 1 + same_within:
         outcome = Beyond.RISES
     elif ratio.high < 1 and ratio.value < 1 / (1 + same_within):
         outcome = Beyond.FALLS

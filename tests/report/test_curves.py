@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from harness.models import Analysis, Beyond, Failure
+from harness.models import Analysis, Beyond, Failure, Family
 from harness.report.charts.curves import METRICS, is_trusted, spread
 from harness.report.charts.sheet import text_in
 from harness.report.metrics import P99, THROUGHPUT
 from harness.report.view import View
 from harness.report.words.curves import said_of
+from harness.report.words.method import method
 from tests import analyses
 from tests.report.reading import Page, caption, draw, folded, rows, shown, write
 
@@ -213,3 +214,12 @@ def test_a_scenario_with_a_curve_does_not_list_which_loads_left_stacks_idle(
     )
     assert "Limited by the number of users" not in shown(idle, 120)
     assert "Limited by the number of users" in shown(replace(idle, curves=()), 120)
+
+
+def test_the_method_says_that_no_load_is_the_headline(analysis: Analysis) -> None:
+    blocks = tuple(replace(block, family=Family.LOADS) for block in analysis.run.plan.blocks)
+    plan = replace(analysis.run.plan, blocks=blocks)
+    swept = replace(analysis, run=replace(analysis.run, plan=plan))
+    said_of_it = "None of the loads is the one that was asked about"
+    assert said_of_it in " ".join(method(View(swept)))
+    assert said_of_it not in " ".join(method(View(analysis)))
