@@ -322,7 +322,7 @@ def test_open_load_has_a_curve_over_rates_and_no_law() -> None:
     (curve,) = found
     assert curve.axis == "rate"
     assert [point.value for point in curve.points] == [100, 200, 400]
-    assert curve.held == "poisson arrivals, at most 50 connections"
+    assert curve.held == "Poisson arrivals, at most 50 connections"
     assert curve.scaling is None
     assert curve.kept_up == 400
     assert curve.knee is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.models import BlockPlan, Measures, RunRecord, Stack
+from harness.models import Arrivals, BlockPlan, Measures, RunRecord, Stack
 
 #: A curve has at least so many points.
 LEAST_POINTS = 3
@@ -57,7 +57,8 @@ def _rate(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
 
 
 def _arrivals(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
-    return f"{block.load.arrivals} arrivals, at most {block.load.users:,} connections"
+    arrivals = "Poisson" if block.load.arrivals is Arrivals.POISSON else "evenly spaced"
+    return f"{arrivals} arrivals, at most {block.load.users:,} connections"
 
 
 AXES: Mapping[str, Axis] = {

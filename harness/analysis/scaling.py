@@ -48,7 +48,7 @@ def fit(users: Floats, log_rps: Floats, confidence: float) -> Scaling | None:
         return None
     moved = _moved_by(users, mean)
     per_round = (log_rps - mean) @ moved.T
-    half = _half_widths(per_round, confidence)
+    half = _half_widths(per_round, confidence).tolist()
     log_one, contention, crosstalk = found
     law = Scaling(
         rps_of_one=Estimate(

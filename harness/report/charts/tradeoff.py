@@ -30,6 +30,7 @@ _HEAD_IN = 0.34
 _TICK_IN = 0.62
 _AXIS_NAME_IN = 0.16
 _SET_HEAD_IN = 0.3
+_MOST_FIGURED = 4  # the figures of more curves would lie upon each other
 
 
 def caption(view: View) -> Caption:
@@ -39,7 +40,9 @@ def caption(view: View) -> Caption:
         note=joined(
             "Latency in ms on a logarithmic scale, against requests per second",
             "a point for each load, joined in rising order",
-            "figures: the load at the knee and at the end",
+            "figures: the load at the knee and at the end"
+            if any(len(of.curves) <= _MOST_FIGURED for of in view.curve_sets)
+            else "",
         ),
         reading=(
             "Down and to the right is better. Where a line turns upwards, more load only makes "
@@ -107,13 +110,13 @@ def _panel(
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: formats.tick(value)))
     axes.grid(axis="x")
     for place, curve in enumerate(of.curves):
-        # Above and below by turns, because stacks often have the same knee.
-        _line(axes, metric, curve, view.look(curve), (6, -10 if place % 2 else 5))
+        _line(axes, metric, curve, view.look(curve))
+        if len(of.curves) <= _MOST_FIGURED:
+            # Above and below by turns, because stacks often have the same knee.
+            _figures(axes, metric, curve, view.look(curve), (6, -10 if place % 2 else 5))
 
 
-def _line(
-    axes: Axes, metric: Metric, curve: Curve, look: Look, beside_pt: tuple[float, float]
-) -> None:
+def _line(axes: Axes, metric: Metric, curve: Curve, look: Look) -> None:
     points = _drawn(metric, curve)
     (line,) = axes.plot(
         [point.throughput_rps.value for point in points],
@@ -128,6 +131,13 @@ def _line(
     )
     if look.dashes:
         line.set_dashes(look.dashes)
+
+
+def _figures(
+    axes: Axes, metric: Metric, curve: Curve, look: Look, beside_pt: tuple[float, float]
+) -> None:
+    """The load at the knee and at the end of a line."""
+    points = _drawn(metric, curve)
     knee = curve.knee.value if curve.knee and curve.knee.reached else None
     for point in points:
         if point is points[-1] or point.value == knee:
