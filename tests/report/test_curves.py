@@ -223,3 +223,22 @@ def test_the_method_says_that_no_load_is_the_headline(analysis: Analysis) -> Non
     said_of_it = "None of the loads is the one that was asked about"
     assert said_of_it in " ".join(method(View(swept)))
     assert said_of_it not in " ".join(method(View(analysis)))
+
+
+def test_an_invalid_point_is_a_cross_in_its_stacks_colour(analysis: Analysis) -> None:
+    look = View(analysis).looks["flask-gthread"]
+    for axes in draw(analysis, "curves").axes:
+        (cross,) = (line for line in axes.lines if line.get_marker() == "x")
+        assert list(cross.get_xdata()) == [1000]
+        assert cross.get_markeredgecolor() == look.colour
+
+
+def test_a_curve_without_a_valid_point_is_drawn_and_ranked_nowhere() -> None:
+    loads = (1, 10, 100)
+    everything = {(stack, users): Failure.CLOSED for stack in analyses.STACKS for users in loads}
+    analysis = analyses.swept(loads, invalid=everything)
+    for axes in draw(analysis, "curves").axes:
+        crosses = [line for line in axes.lines if line.get_marker() == "x"]
+        assert len(crosses) == len(loads) * len(analyses.STACKS)
+    assert all(words.startswith("nothing valid was measured.") for words in said(analysis).values())
+    assert {row["knee"] for row in store.knee_rows(analysis)} == {None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ from harness.report.charts.sheet import (
     text_in,
 )
 from harness.report.metrics import CPU, MEDIAN, P99, THROUGHPUT, Metric
-from harness.report.palette import INK, INVALID, PAPER, QUIET, Look
+from harness.report.palette import INK, PAPER, QUIET, Look
 from harness.report.view import CurveSet, View
 from harness.report.words.curves import curve_words
 
@@ -65,7 +66,7 @@ def caption(view: View) -> Caption:
         ),
         reading=(
             "A curve of throughput that bends away from a straight climb has reached its knee: from "
-            "there on, more load brings more waiting than throughput. Grey crosses are invalid. "
+            "there on, more load brings more waiting than throughput. Crosses are invalid. "
             "A point without a p99 has too few requests for one."
         ),
         alt=as_alt(
@@ -123,12 +124,14 @@ def _panel(
     load_axis(axes, of, axes_in)
     name_y = top + _HEAD_IN + _PANEL_IN + TICKS_IN + 0.04
     sheet.write(left + _TICK_IN + axes_in / 2, name_y, of.axis.name, ha="center", color=QUIET)
-    trusted = [point for curve in of.curves for point in curve.points if is_trusted(metric, point)]
-    if not trusted:
-        sheet.write(left + _TICK_IN, top + _HEAD_IN + 0.15, "nothing valid to show", color=QUIET)
+    points = [point for curve in of.curves for point in curve.points]
+    shown = [point for point in points if is_trusted(metric, point)]
+    shown = shown or [point for point in points if _is_figure(estimate_of(metric, point).value)]
+    if not shown:
+        sheet.write(left + _TICK_IN, top + _HEAD_IN + 0.15, "nothing to show", color=QUIET)
         axes.set_yticks([])
         return
-    value_scale(axes, metric, [estimate_of(metric, point) for point in trusted])
+    value_scale(axes, metric, [estimate_of(metric, point) for point in shown])
     for curve in of.curves:
         _curve(axes, metric, curve, view.look(curve), is_log=axes.get_yscale() == "log")
     _name_lines(sheet, axes, metric, of, view, labels_in)
@@ -169,7 +172,11 @@ def is_trusted(metric: Metric, point: CurvePoint) -> bool:
     """Whether a point's figure can be joined with its neighbours: valid, known, and no queue's length."""
     value = estimate_of(metric, point).value
     is_queue = point.overloaded and metric in _LATENCIES
-    return point.valid and math.isfinite(value) and value > 0 and not is_queue
+    return point.valid and _is_figure(value) and not is_queue
+
+
+def _is_figure(value: float) -> bool:
+    return math.isfinite(value) and value > 0
 
 
 def value_scale(axes: Axes, metric: Metric, trusted: Sequence[Estimate]) -> None:
@@ -254,22 +261,31 @@ def _curve(axes: Axes, metric: Metric, curve: Curve, look: Look, *, is_log: bool
 
 
 def _doubtful(axes: Axes, metric: Metric, curve: Curve, look: Look) -> None:
-    """Invalid points as crosses; the latency of an overloaded stack as an empty mark."""
-    for point in curve.points:
-        value = estimate_of(metric, point).value
-        low, high = axes.get_ylim()
-        if is_trusted(metric, point) or not low < value < high:
-            continue
-        axes.plot(
-            [point.value],
-            [value],
-            marker="x" if not point.valid else look.marker,
-            markersize=5.5,
-            markerfacecolor=PAPER,
-            markeredgecolor=INVALID if not point.valid else look.colour,
-            markeredgewidth=1.3,
-            zorder=3.5,
-        )
+    """Invalid points as crosses, the latency of an overloaded stack as an empty mark; joined faintly."""
+    low, high = axes.get_ylim()
+    shown = [point for point in curve.points if low < estimate_of(metric, point).value < high]
+    for point, following in pairwise(shown):
+        if not (is_trusted(metric, point) and is_trusted(metric, following)):
+            axes.plot(
+                [point.value, following.value],
+                [estimate_of(metric, end).value for end in (point, following)],
+                color=look.colour,
+                lw=0.9,
+                alpha=0.45,
+                zorder=2.4,
+            )
+    for point in shown:
+        if not is_trusted(metric, point):
+            axes.plot(
+                [point.value],
+                [estimate_of(metric, point).value],
+                marker=look.marker if point.valid else "x",
+                markersize=5.5,
+                markerfacecolor=PAPER,
+                markeredgecolor=look.colour,
+                markeredgewidth=1.3,
+                zorder=3.5,
+            )
 
 
 def _name_lines(
@@ -281,9 +297,10 @@ def _name_lines(
     top_in, bottom_in = (1 - box.y1) * sheet.height_in, (1 - box.y0) * sheet.height_in
     ends: list[tuple[float, float, Curve]] = []
     for curve in of.curves:
-        trusted = [point for point in curve.points if is_trusted(metric, point)]
-        if trusted:
-            end = trusted[-1]
+        low, high = axes.get_ylim()
+        shown = [point for point in curve.points if low < estimate_of(metric, point).value < high]
+        if shown:
+            end = shown[-1]
             spot = axes.transData.transform((end.value, estimate_of(metric, end).value))
             x, y = sheet.transFigure.inverted().transform(spot)
             ends.append(((1 - y) * sheet.height_in, x * WIDTH_IN, curve))

@@ -121,7 +121,7 @@ def _failed(of: CurveSet, curve: Curve) -> Iterator[str]:
         share = formats.percent(point.error_share)
         yield f"At {of.axis.words(point.value)}, {share} of its requests failed: {why(point)}."
     others = [point for point in curve.points if not point.valid and not point.failures]
-    if others:
+    if others and curve.most:
         values = formats.listing([f"{point.value:,.10g}" for point in others])
         yield f"Invalid for other reasons: {values} {of.axis.several}."
 
