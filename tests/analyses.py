@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness.analysis.curves import Pace, curves
 from harness.models import (
     Analysis,
     BlockKey,
     BlockPlan,
     BlockUsage,
     Calibration,
+    CellKey,
     CellRound,
     CellSummary,
     Comparison,
     Estimate,
+    Failure,
     Family,
     GateResult,
     Kind,
@@ -690,3 +693,75 @@ def judge(ratio: float, low: float, high: float, rounds: int, *, more_is_better:
     if outside and not low <= 1 <= high:
         return Verdict.FASTER if (ratio > 1) == more_is_better else Verdict.SLOWER
     return Verdict.INCONCLUSIVE
+
+
+#: What limits each stack in `swept`: its most requests/s, and what becomes of them from the 300th user on.
+_CAPACITY: Mapping[str, tuple[float, float]] = {
+    "flask-gthread": (612, 0.97),
+    "fastapi-uvicorn": (131, 0.35),
+    "fastapi-httpx2": (655, 1.0),
+    "fastapi-aiohttp": (1466, 1.0),
+}
+
+
+def swept(
+    users: Sequence[int] = (1, 3, 10, 30, 100, 300, 1000),
+    *,
+    rounds: int = 6,
+    invalid: Mapping[tuple[str, int], Failure] | None = None,
+    rate: bool = False,
+    stacks: Mapping[str, Stack] = STACKS,
+) -> Analysis:
+    """weather under many loads: users who wait 50 ms for the upstream, and then for their stack.
+
+    Args:
+        users: the loads.
+        rounds: of each load.
+        invalid: (stack, users) -> why 2 % of the requests failed.
+        rate: whether the loads are requests per second of open load.
+        stacks: those that take part; each has the capacity of one of STACKS.
+    """
+    parts = []
+    for number in users:
+        figures: dict[str, Figures] = {}
+        for label, stack in stacks.items():
+            most, later = _CAPACITY[stack.name]
+            rps = _served(number, most) * (later if number >= 300 else 1)
+            figures[label] = (rps, 1000 * number / rps, 1e6 / most * 0.95, 80.0)
+        failed = {("weather", label): BROKEN for (label, load) in (invalid or {}) if load == number}
+        made = analysis(
+            scenarios=["weather"],
+            stacks=stacks,
+            figures={"weather": figures},
+            users=None if rate else number,
+            rate_rps=number if rate else None,
+            rounds=rounds,
+            invalid=failed,
+            seed=number,
+        )
+        parts.append(made)
+    whole = together(*parts)
+    draw = random.Random(3)
+    paces: dict[CellKey, list[Pace]] = {}
+    for cell in whole.cells:
+        load = int(float(cell.load.rpartition("-")[2]))
+        reason = (invalid or {}).get((cell.stack, load))
+        paces[cell.key] = [
+            Pace(
+                number,
+                rps := cell.throughput_rps.value * math.exp(draw.gauss(0, 0.015)),
+                rps * cell.latency_ms["p50"].value / 1000 if rate else load,
+                {reason: 20} if reason else {},
+            )
+            for number in range(1, rounds + 1)
+        ]
+    return replace(whole, curves=curves(whole.run, whole.cells, paces))
+
+
+def _served(users: int, most: float) -> float:
+    """Requests/s of users who wait 50 ms and are then served one at a time (mean value analysis)."""
+    waiting, rps = 0.0, 0.0
+    for number in range(1, users + 1):
+        rps = number / (0.05 + (1 + waiting) / most)
+        waiting = rps * (1 + waiting) / most
+    return rps

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from harness.analysis.cells import summarise
 from harness.analysis.comparisons import Draft, compare, with_verdicts
+from harness.analysis.curves import Pace, curves, pace
 from harness.analysis.figures import round_figures
 from harness.analysis.percentiles import Pool
 from harness.models import Analysis, CellKey, CellRound, CellSummary, RunRecord, Samples
@@ -24,6 +25,7 @@ def analyse(
     stacks = {stack.label: stack for stack in run.plan.stacks}
     summaries: list[CellSummary] = []
     drafts: list[Draft] = []
+    paces: dict[CellKey, list[Pace]] = {}
     for block in run.blocks:
         figures = {
             label: [
@@ -43,6 +45,7 @@ def analyse(
             if figures[label]
         ]
         summaries.extend(of_block)
+        paces |= {block.cell(label): list(map(pace, rounds)) for label, rounds in figures.items()}
         valid = {summary.stack: summary.valid for summary in of_block}
         overloaded = {summary.stack for summary in of_block if summary.overloaded}
         for contrast in block.contrasts:
@@ -64,6 +67,7 @@ def analyse(
         run=run,
         cells=tuple(summaries),
         comparisons=with_verdicts(drafts, run),
+        curves=curves(run, summaries, paces),
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
     )

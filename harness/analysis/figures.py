@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,7 @@ class RoundFigures:
     in_flight_reported: float  # the same by Little's law: throughput × mean latency, as reported
     sent: int
     failed: int
+    failures: Mapping[Failure, int]  # why, and how many
     #: Of correct replies to requests that were due inside a window.
     latency_ns: npt.NDArray[np.int64]
     latency_p50_ns: float  # their median; NaN without any
@@ -131,6 +133,11 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         else 0.0,
         sent=requests,
         failed=int((~good).sum()),
+        failures={
+            reason: count
+            for reason in Failure
+            if reason is not Failure.NONE and (count := int((samples.failure == reason).sum()))
+        },
         latency_ns=latency_ns,
         latency_p50_ns=float(np.median(latency_ns)) if len(latency_ns) else math.nan,
         slice_rps=slice_rps,

@@ -15,9 +15,9 @@ _METRIC = "throughput_rps"
 
 def can_find(plan: Plan, calibration: Calibration | None) -> str:
     """As in `5 rounds, 6 comparisons: a true difference of 10 % is found in 45 % of runs …`."""
-    comparisons = sum(
-        contrast.family is Family.ANSWERS for block in plan.blocks for contrast in block.contrasts
-    )
+    families = [contrast.family for block in plan.blocks for contrast in block.contrasts]
+    # A sweep has no first load, so that all of its comparisons are corrected together.
+    comparisons = families.count(Family.ANSWERS) or families.count(Family.LOADS)
     if not comparisons:
         return ""
     if plan.rounds < ROUNDS_FOR_A_VERDICT:

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.models import SAME_WITHIN, Arrivals
 from harness.planning.files import STACKS_FILE
+from harness.planning.options import DEFAULT_PROFILE, PROFILES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +80,109 @@ def same_option(default: float | None, otherwise: str) -> Callable[[F], F]:
         help="Difference that is too small to matter to you, such as 3%: an interval within ±P is "
         f"called the same ({otherwise}).",
     )
+
+
+def generators_option(function: F) -> F:
+    """`--generators`: more load than one process can send."""
+    return click.option(
+        "--generators",
+        type=int,
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Number of processes that send the load.",
+    )(function)
+
+
+def resume_option(function: F) -> F:
+    """`--resume`: what was measured is not measured again."""
+    return click.option("--resume", metavar="RUN", help="Continue a run that was interrupted.")(
+        function
+    )
+
+
+def stack_option(function: F) -> F:
+    """`--stack`: the contenders."""
+    return click.option(
+        "--stack",
+        "stacks",
+        multiple=True,
+        type=Name(),
+        metavar="NAME",
+        envvar="TWINBENCH_STACKS",
+        help="Stack to measure; may be repeated. The first is the baseline. Name a stack twice to "
+        "compare it with itself (default: the stacks that each scenario names).",
+    )(function)
+
+
+def profile_option(function: F) -> F:
+    """`--profile`: how much is measured."""
+    return click.option(
+        "--profile",
+        type=click.Choice(list(PROFILES)),
+        callback=lambda _context, _parameter, name: PROFILES[name],
+        default=DEFAULT_PROFILE,
+        show_default=True,
+        envvar="TWINBENCH_PROFILE",
+        help="How many rounds and seconds to measure.",
+    )(function)
+
+
+def arrivals_option(function: F) -> F:
+    """`--arrivals`: of open load."""
+    return click.option(
+        "--arrivals",
+        type=click.Choice([str(arrivals) for arrivals in Arrivals]),
+        callback=lambda _context, _parameter, name: Arrivals(name) if name else None,
+        help=f"Arrival process for open load (default: {Arrivals.POISSON}).",
+    )(function)
+
+
+def effort_options(what: str) -> Callable[[F], F]:
+    """`--rounds`, `--minutes`, `--slice`, `--seed`, `--precision`, `--same`.
+
+    Args:
+        what: What gets further rounds: "scenario", or "load" where there is but one scenario.
+    """
+    options = (
+        click.option(
+            "--rounds",
+            type=int,
+            metavar="N",
+            envvar="TWINBENCH_ROUNDS",
+            help="Measure exactly N rounds, each with freshly started servers (default: as many as "
+            "fit into the time).",
+        ),
+        click.option(
+            "--minutes",
+            type=float,
+            metavar="M",
+            help=f"Time for all rounds: at least 5 of every {what}, and further ones where "
+            "intervals are wide (default: the profile's).",
+        ),
+        click.option(
+            "--slice",
+            "slice_s",
+            type=float,
+            metavar="S",
+            help="Seconds that a stack is loaded before the next has its turn (default: the "
+            "scenario's).",
+        ),
+        seed_option("Seed of all random orders"),
+        click.option(
+            "--precision",
+            type=Percent(),
+            metavar="P",
+            help=f"Stop measuring a {what} when its intervals are narrower than ±P, such as 3% "
+            "(default: the profile's; with --rounds, measure every round).",
+        ),
+        same_option(SAME_WITHIN, f"default: {SAME_WITHIN:.0%}"),
+    )
+
+    def decorate(function: F) -> F:
+        return functools.reduce(lambda inner, option: option(inner), reversed(options), function)
+
+    return decorate
 
 
 class Name(click.ParamType[str]):

@@ -23,12 +23,19 @@ _POOLS = 120
 def check(plan: Plan, allowed: int | None = None) -> None:
     """Refuse a plan that needs more open files than a process may have.
 
+    Raises:
+        EnvironmentFailed: A process would run out of files.
+    """
+    if found := problem(plan, allowed):
+        raise EnvironmentFailed(found)
+
+
+def problem(plan: Plan, allowed: int | None = None) -> str:
+    """Say which block needs more open files than a process may have; empty if none does.
+
     Args:
         plan: What is going to run.
         allowed: How many files a child process may open; None: as this machine says.
-
-    Raises:
-        EnvironmentFailed: A process would run out of files.
     """
     if allowed is None:
         allowed = launch.files_allowed(*resource.getrlimit(resource.RLIMIT_NOFILE))
@@ -37,7 +44,8 @@ def check(plan: Plan, allowed: int | None = None) -> None:
             continue
         needed = _needed(block, plan.generators)
         if needed > allowed:
-            raise EnvironmentFailed(_message(block, plan.generators, needed, allowed))
+            return _message(block, plan.generators, needed, allowed)
+    return ""
 
 
 def _needed(block: BlockPlan, generators: int) -> int:

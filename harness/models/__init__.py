@@ -6,6 +6,14 @@ every one may import it.
 
 from __future__ import annotations
 
+from harness.models.curves import (
+    Beyond,
+    Curve,
+    CurvePoint,
+    Knee,
+    LargestLoad,
+    Scaling,
+)
 from harness.models.derived import (
     Analysis,
     CellSummary,
@@ -69,6 +77,7 @@ __all__ = [
     "SERVER_CORES",
     "Analysis",
     "Arrivals",
+    "Beyond",
     "BlockKey",
     "BlockPlan",
     "BlockUsage",
@@ -80,6 +89,8 @@ __all__ = [
     "Comparison",
     "Contrast",
     "CoreUsage",
+    "Curve",
+    "CurvePoint",
     "Decision",
     "Estimate",
     "Failure",
@@ -87,6 +98,8 @@ __all__ = [
     "Finding",
     "GateResult",
     "Kind",
+    "Knee",
+    "LargestLoad",
     "Level",
     "Load",
     "Machine",
@@ -99,6 +112,7 @@ __all__ = [
     "Round",
     "RunRecord",
     "Samples",
+    "Scaling",
     "Scenario",
     "ScheduleKept",
     "Settling",

@@ -6,9 +6,13 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.models.measured import RunRecord
 from harness.models.plan import BlockKey, CellKey, Family
+
+if TYPE_CHECKING:
+    from harness.models.curves import Curve
 
 
 class Verdict(enum.StrEnum):
@@ -232,6 +236,7 @@ class Analysis:
     comparisons: tuple[Comparison, ...]
     idle_core_share: float  # largest share of a core that one idle stack used
     harness_core_share: float  # largest share of a core that metering and turn-taking took
+    curves: tuple[Curve, ...] = ()  # of scenarios that were measured under three loads or more
 
     @property
     def valid(self) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from harness.analysis.axes import AXES, Axis
 from harness.models import (
     Analysis,
     Arrivals,
     BlockPlan,
     CellSummary,
     Comparison,
+    Curve,
     Kind,
     Load,
     Measures,
@@ -244,6 +246,21 @@ class Part:
         return "; ".join(reasons) or "too little was measured"
 
 
+@dataclass(frozen=True, slots=True)
+class CurveSet:
+    """The curves of a scenario along one axis, which share their charts."""
+
+    scenario: str
+    axis: Axis
+    held: str  # what is the same for all points; empty where nothing needs saying
+    curves: tuple[Curve, ...]
+
+    @property
+    def title(self) -> str:
+        """As in `hello` or `hello, 16 users`."""
+        return f"{self.scenario}, {self.held}" if self.held else self.scenario
+
+
 def load_words(load: Load) -> str:
     """As in `16 users` or `open load, 500 requests/s, Poisson arrivals`."""
     if load.rate_rps is None:
@@ -309,6 +326,21 @@ class View:
     def climbing(self) -> tuple[Part, ...]:
         """The parts of which the steps were measured too."""
         return tuple(part for part in self.parts if part.plan.ladder)
+
+    @cached_property
+    def curve_sets(self) -> tuple[CurveSet, ...]:
+        """The curves that share a chart, in the order in which they were derived."""
+        found: dict[tuple[str, str, str], list[Curve]] = {}
+        for curve in self.analysis.curves:
+            found.setdefault((curve.scenario, curve.axis, curve.held), []).append(curve)
+        return tuple(
+            CurveSet(scenario, AXES[axis], held, tuple(curves))
+            for (scenario, axis, held), curves in found.items()
+        )
+
+    def look(self, curve: Curve) -> Look:
+        """How a curve is drawn: as its stack, or as the first of its stacks."""
+        return self.looks.get(curve.line) or self.looks[curve.points[0].stack]
 
     @cached_property
     def headlines(self) -> frozenset[Metric]:

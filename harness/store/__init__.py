@@ -2,7 +2,7 @@
 
 A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
 decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
-comparisons.csv and report/. May import no other folder.
+comparisons.csv, curves.csv, knees.csv and report/. May import no other folder.
 """
 
 from harness.store.atomic import replacing
@@ -20,15 +20,21 @@ from harness.store.samples import (
 )
 from harness.store.tables import (
     COMPARISON_COLUMNS,
+    CURVE_COLUMNS,
+    KNEE_COLUMNS,
     SUMMARY_COLUMNS,
     analysis_as_json,
     comparison_rows,
+    curve_rows,
+    knee_rows,
     summary_rows,
     write_tables,
 )
 
 __all__ = [
     "COMPARISON_COLUMNS",
+    "CURVE_COLUMNS",
+    "KNEE_COLUMNS",
     "SAMPLE_COLUMNS",
     "SCHEMA",
     "SUMMARY_COLUMNS",
@@ -37,8 +43,10 @@ __all__ = [
     "comparison_rows",
     "count_rounds",
     "create_run",
+    "curve_rows",
     "find_run",
     "has_samples",
+    "knee_rows",
     "list_runs",
     "read_calibration",
     "read_run",

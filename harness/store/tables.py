@@ -1,4 +1,4 @@
-"""summary.csv and comparisons.csv, and the same rows for `--json`."""
+"""summary.csv, comparisons.csv, curves.csv and knees.csv, and the same rows for `--json`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.models import Analysis
+from harness.models import Analysis, Curve, CurvePoint, Estimate
 from harness.store.atomic import replacing
 
 # Others read these files by column: new columns go to the end.
@@ -22,6 +22,25 @@ SUMMARY_COLUMNS = (
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
     "rounds", "same_within", "verdict", "family",
+)  # fmt: skip
+CURVE_COLUMNS = (
+    "scenario", "axis", "held", "curve", "value", "stack", "load", "rounds", "requests", "errors",
+    "throughput_rps", "throughput_rps_low", "throughput_rps_high",
+    "latency_p50_ms", "latency_p50_ms_low", "latency_p50_ms_high",
+    "latency_p99_ms", "latency_p99_ms_low", "latency_p99_ms_high",
+    "cpu_us_per_request", "cpu_us_per_request_low", "cpu_us_per_request_high",
+    "valid", "overloaded", "failures",
+)  # fmt: skip
+KNEE_COLUMNS = (
+    "scenario", "axis", "held", "curve",
+    "most_rps", "most_rps_low", "most_rps_high", "most_at",
+    "knee", "knee_low", "knee_high", "knee_reached",
+    "largest", "largest_outcome", "largest_ratio", "largest_ratio_low", "largest_ratio_high",
+    "largest_beside", "kept_up",
+    "usl_lambda", "usl_lambda_low", "usl_lambda_high",
+    "usl_sigma", "usl_sigma_low", "usl_sigma_high",
+    "usl_kappa", "usl_kappa_low", "usl_kappa_high",
+    "usl_fits", "usl_worst_miss", "usl_worst_at",
 )  # fmt: skip
 
 
@@ -69,14 +88,94 @@ def comparison_rows(analysis: Analysis) -> list[dict[str, Any]]:
     ]
 
 
+def curve_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """Rows of curves.csv, one per point of a curve."""
+    return [
+        _in_columns(CURVE_COLUMNS, {**_names(curve), **_of_point(point)})
+        for curve in analysis.curves
+        for point in curve.points
+    ]
+
+
+def _of_point(point: CurvePoint) -> dict[str, Any]:
+    failures = (f"{reason.name.lower()} {count}" for reason, count in point.failures.items())
+    return {
+        "value": point.value,
+        "stack": point.stack,
+        "load": point.load,
+        "rounds": point.rounds,
+        "requests": point.requests,
+        "errors": point.errors,
+        **_estimate("throughput_rps", point.throughput_rps),
+        **_estimate("latency_p50_ms", point.latency_p50_ms),
+        **_estimate("latency_p99_ms", point.latency_p99_ms),
+        **_estimate("cpu_us_per_request", point.cpu_us_per_request),
+        "valid": point.valid,
+        "overloaded": point.overloaded,
+        "failures": "; ".join(failures),
+    }
+
+
+def knee_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """Rows of knees.csv, one per curve; what could not be found is None."""
+    return [_in_columns(KNEE_COLUMNS, _of_curve(curve)) for curve in analysis.curves]
+
+
+def _of_curve(curve: Curve) -> dict[str, Any]:
+    values: dict[str, Any] = {**_names(curve), "kept_up": curve.kept_up}
+    if curve.most:
+        values |= _estimate("most_rps", curve.most.throughput_rps)
+        values |= {"most_at": curve.most.value}
+    if found := curve.knee:
+        values |= _estimate("knee", Estimate(found.value, found.low, found.high))
+        values |= {"knee_reached": found.reached}
+    if largest := curve.largest:
+        values |= {
+            "largest": largest.value,
+            "largest_outcome": str(largest.outcome),
+            **_estimate("largest_ratio", largest.ratio),
+            "largest_beside": largest.best,
+        }
+    if law := curve.scaling:
+        values |= {
+            "usl_fits": law.fits,
+            "usl_worst_miss": law.worst_miss,
+            "usl_worst_at": law.worst_at,
+        }
+        if law.fits:  # coefficients of another curve would say nothing of this one
+            values |= _estimate("usl_lambda", law.rps_of_one)
+            values |= _estimate("usl_sigma", law.contention)
+            values |= _estimate("usl_kappa", law.crosstalk)
+    return values
+
+
+def _names(curve: Curve) -> dict[str, Any]:
+    return {
+        "scenario": curve.scenario,
+        "axis": curve.axis,
+        "held": curve.held,
+        "curve": curve.line,
+    }
+
+
+def _estimate(column: str, estimate: Estimate) -> dict[str, float]:
+    return {column: estimate.value, f"{column}_low": estimate.low, f"{column}_high": estimate.high}
+
+
+def _in_columns(columns: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {column: _known(values.get(column)) for column in columns}
+
+
 def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
-    """What `--json` says of a run: validity, what decided the run, and the rows of both tables."""
+    """What `--json` says of a run: validity, what decided the run, and the rows of all tables."""
     return {
         "valid": analysis.valid,
         "seed": analysis.run.plan.seed,
         "profile": analysis.run.plan.profile,
         "summary": summary_rows(analysis),
         "comparisons": comparison_rows(analysis),
+        "curves": curve_rows(analysis),
+        "knees": knee_rows(analysis),
     }
 
 
@@ -86,7 +185,9 @@ def _known(value: Any) -> Any:
 
 
 def write_tables(run: Path, analysis: Analysis) -> None:
-    """Write summary.csv and comparisons.csv; figures with six significant digits.
+    """Write summary.csv, comparisons.csv and, of curves, curves.csv and knees.csv.
+
+    Figures have six significant digits.
 
     Raises:
         ResultsUnwritable: A file can't be written.
@@ -94,7 +195,11 @@ def write_tables(run: Path, analysis: Analysis) -> None:
     for name, columns, rows in (
         ("summary.csv", SUMMARY_COLUMNS, summary_rows(analysis)),
         ("comparisons.csv", COMPARISON_COLUMNS, comparison_rows(analysis)),
+        ("curves.csv", CURVE_COLUMNS, curve_rows(analysis)),
+        ("knees.csv", KNEE_COLUMNS, knee_rows(analysis)),
     ):
+        if not rows and columns in (CURVE_COLUMNS, KNEE_COLUMNS):
+            continue
         with replacing(run / name) as file:
             file.write(_as_csv(columns, rows).encode())
 

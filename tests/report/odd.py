@@ -66,6 +66,9 @@ ODD = {
     "two loads": analyses.two_loads(),
     "two loads, one round": analyses.two_loads(rounds=1),
     "two rates, of which one is too much": analyses.two_rates(),
+    "a sweep": analyses.swept(),
+    "a sweep of one round": analyses.swept((1, 2, 4), rounds=1),
+    "a sweep of rates": analyses.swept((50, 100, 200), rate=True),
     "every stack overloaded": analyses.overloaded(
         analyses.overloaded(analyses.open_load(5000, scenarios=["hello"])), "fastapi-uvicorn"
     ),

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.report.charts import cpu, latency, memory, ratios, throughput, timeline, waterfall
+from harness.report.charts import (
+    cpu,
+    curves,
+    latency,
+    memory,
+    ratios,
+    throughput,
+    timeline,
+    tradeoff,
+    waterfall,
+)
 from harness.report.charts.caption import Caption
 from harness.report.charts.sheet import Sheet, png, svgs
 from harness.report.view import View
@@ -20,16 +30,21 @@ class Chart:
     contents: str  # what the table of contents calls it
     of_requests: bool = False  # whether starts have nothing to show in it
     of_ladders: bool = False
+    of_curves: bool = False
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
         if self.of_ladders:
             return bool(view.climbing)
+        if self.of_curves:
+            return bool(view.curve_sets)
         return not self.of_requests or bool(view.answering) or not view.analysis.cells
 
 
 #: In the order of the page.
 CHARTS: Mapping[str, Chart] = {
+    "curves": Chart(curves.caption, curves.draw, "", of_curves=True),
+    "tradeoff": Chart(tradeoff.caption, tradeoff.draw, "", of_curves=True),
     "ratios": Chart(ratios.caption, ratios.draw, ""),
     "waterfall": Chart(waterfall.caption, waterfall.draw, "", of_ladders=True),
     "throughput": Chart(throughput.caption, throughput.draw, "Throughput", of_requests=True),

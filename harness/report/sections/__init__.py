@@ -9,6 +9,7 @@ from harness.report.content import Section
 from harness.report.sections import (
     answers,
     comparisons,
+    curves,
     environment,
     gates,
     measurements,
@@ -25,6 +26,7 @@ def sections(view: View) -> tuple[Section, ...]:
         overview.table(view),
         answers.answers(view),
         answers.surprises(view),
+        curves.curves(view),
         comparisons.comparisons(view),
         comparisons.steps(view),
         measurements.charts(view),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.axes import AXES
 from harness.models import CellSummary, Comparison
 from harness.report import formats
 from harness.report.metrics import CPU, THROUGHPUT
@@ -65,13 +66,17 @@ def _causes(part: Part, cells: Sequence[CellSummary]) -> str:
 
 
 def limited_note(view: View) -> str:
-    """Which cells the users or threads limited; empty if none."""
+    """Which cells the users or threads limited; empty if none.
+
+    A scenario with a curve over the number of users needs no such words: the curve shows it.
+    """
+    curved = {of.scenario for of in view.curve_sets if of.axis is AXES["users"]}
     phrases = [
         f"{cell.stack} in {part.where} ({formats.percent(cell.core_share)} busy with "
         f"{_with_threads(part, cell)})"
         for part in view.parts
         for cell in part.cells
-        if cell.valid and cell.limited_by_users
+        if cell.valid and cell.limited_by_users and part.name not in curved
     ]
     if not phrases:
         return ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     BlockPlan,
+    Family,
     Load,
     Measures,
     Placement,
@@ -211,6 +212,11 @@ def _families(view: View) -> Iterator[str]:
             "Flask and FastAPI took their turns with the others. A step is compared as any other "
             "pair is; all steps of a metric are corrected for together, apart from the other "
             "comparisons."
+        )
+    if view.run.blocks and all(block.family is Family.LOADS for block in view.run.blocks):
+        yield (
+            "None of the loads is the one that was asked about: the comparisons under all of them are "
+            "corrected for together."
         )
     if len({block.family for block in view.run.blocks}) > 1:
         yield (

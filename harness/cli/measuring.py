@@ -1,0 +1,89 @@
+"""From a plan to measured rounds, for all commands that measure one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.errors import BadInput
+from harness.models import Plan
+
+#: Options that `--resume` leaves any use for; a run that was begun has its plan.
+_BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
+
+
+def measure(plan: Plan, out: Path) -> Path:
+    """Measure a new run; the run's folder."""
+    from datetime import UTC, datetime
+
+    from harness import store
+    from harness.cli.foresight import can_find
+    from harness.cli.measured import keeping
+    from harness.cli.output import progress_console
+    from harness.cli.progress import showing
+    from harness.machine import environment
+    from harness.measuring import runner
+
+    calibration = store.read_calibration(out, environment.fingerprint())
+    folder = store.create_run(out, plan.profile, datetime.now(UTC))
+    console = progress_console()
+    console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)
+    if foreseen := can_find(plan, calibration):
+        console.print(foreseen, soft_wrap=True, highlight=False)
+    with keeping(folder), showing(plan, console) as listener:
+        runner.run(plan, folder, listener, calibration=calibration)
+    return folder
+
+
+def resume(name: str, out: Path) -> Path:
+    """Measure what an interrupted run lacks; the run's folder."""
+    from harness import store
+    from harness.cli.measured import keeping
+    from harness.cli.output import progress_console
+    from harness.cli.progress import showing
+    from harness.measuring import runner
+
+    _refuse_options_beside_resume()
+    folder = store.find_run(out, name)
+    record = store.read_run(folder)
+    console = progress_console()
+    console.print(f"continuing {_summary(record.plan)} → {folder}", soft_wrap=True)
+    with (
+        keeping(folder, remove_empty=False),
+        showing(record.plan, console, measured=record.rounds) as listener,
+    ):
+        runner.resume(folder, listener)
+    return folder
+
+
+def _refuse_options_beside_resume() -> None:
+    context = click.get_current_context()
+    for param in context.command.params:
+        if param.name in _BESIDE_RESUME:
+            continue
+        source = context.get_parameter_source(param.name or "")
+        if source is click.core.ParameterSource.COMMANDLINE:
+            name = param.opts[0] if isinstance(param, click.Option) else "SCENARIO"
+            raise BadInput(f"--resume continues the run's own plan: leave out {name}")
+
+
+def _summary(plan: Plan) -> str:
+    """What is going to be measured, in one line."""
+    loads = max(
+        sum(1 for block in plan.blocks if block.scenario.name == name)
+        for name in {block.scenario.name for block in plan.blocks}
+    )
+    counts = [
+        (len({block.scenario.name for block in plan.blocks}), "scenario"),
+        *([(loads, "load")] if loads > 1 else []),
+        (len(plan.stacks), "stack"),
+        (plan.rounds, "round"),
+    ]
+    counted = ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts)
+    if plan.budget_s is not None and plan.precision is not None:
+        counted += (
+            f" and more within {plan.budget_s / 60:g} minutes where intervals are wider than "
+            f"±{100 * plan.precision:g} %"
+        )
+    return f"{counted}, seed {plan.seed}"
