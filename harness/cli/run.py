@@ -19,7 +19,7 @@ from harness.cli.options import (
     stacks_file_option,
 )
 from harness.errors import BadInput
-from harness.models import SAME_WITHIN, Arrivals, Plan
+from harness.models import SAME_WITHIN, Arrivals, Plan, SliceSource
 from harness.planning.options import DEFAULT_PROFILE, PROFILES, RunOptions
 
 #: Options that `--resume` leaves any use for; a run that was begun has its plan.
@@ -91,7 +91,8 @@ _BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
     "slice_s",
     type=float,
     metavar="S",
-    help="Seconds that a stack is loaded before the next has its turn (default: the scenario's).",
+    help="Seconds that a stack is loaded before the next has its turn (default: "
+    "what calibrate found for this machine, or else 0.04; more where a scenario needs it).",
 )
 @seed_option("Seed of all random orders")
 @click.option(
@@ -168,8 +169,12 @@ def _measure(options: RunOptions, stacks_file: Path, out: Path) -> Path:
     from harness.measuring import runner
     from harness.planning.plan import load_catalogue, make_plan
 
-    plan = make_plan(load_catalogue(stacks_file), options)
     calibration = store.read_calibration(out, environment.fingerprint())
+    plan = make_plan(
+        load_catalogue(stacks_file),
+        options,
+        calibrated_slice_s=calibration.slice_s if calibration else None,
+    )
     folder = store.create_run(out, plan.profile, datetime.now(UTC))
     console = progress_console()
     console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)
@@ -230,4 +235,11 @@ def _summary(plan: Plan) -> str:
             f" and more within {plan.budget_s / 60:g} minutes where intervals are wider than "
             f"±{100 * plan.precision:g} %"
         )
-    return f"{counted}, seed {plan.seed}"
+    return f"{counted}, {_slices(plan)}seed {plan.seed}"
+
+
+def _slices(plan: Plan) -> str:
+    """How long slices are, if that does not follow from the command line alone."""
+    if plan.slice_source is not SliceSource.CALIBRATION or plan.usual_slice_s is None:
+        return ""
+    return f"slices of {1e3 * plan.usual_slice_s:g} ms as calibrate found for this machine, "

@@ -1,0 +1,90 @@
+"""How the speed of a core moves, and how long a slice should be for it: pure functions.
+
+Two stacks that take turns are compared in neighbouring windows of time. What the speed of the core
+differs between neighbours is noise in their ratio. Whether short or long windows average it out
+sooner depends on how fast the speed moves, which is the noise's spectrum. The spread of neighbouring
+windows at one length after another shows it (as Allan's deviation does).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.models import Spectrum, Window
+
+Ints = npt.NDArray[np.int64]
+
+#: Lengths of windows that are looked at; each is twice as long as the one before.
+LENGTHS_S = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+#: Time of taking turns after which the error of a pair is given.
+PAIRED_S = 20.0
+#: From fewer pairs that don't overlap, a spread is a guess.
+_LEAST_PAIRS = 8
+#: A window begins this often within its own length.
+_STEPS = 8
+#: A length is as good as the best if its error is larger by no more than this.
+_TOLERANCE = 0.1
+#: Shorter slices leave too little beside their edges, and more of them than a server's answer to a
+#: burst (docs/METHOD.md). In longer ones a round would have few cycles, whatever one core's speed
+#: over some seconds says.
+SHORTEST_S, LONGEST_S = 0.02, 0.1
+
+
+def spectrum(ended_ns: Ints) -> Spectrum:
+    """Derive from equal pieces of work how windows differ, and the length of a slice.
+
+    Args:
+        ended_ns: when the first piece began, and when each of them ended.
+    """
+    windows = tuple(_windows(ended_ns))
+    return Spectrum(float(ended_ns[-1] - ended_ns[0]) / 1e9, windows, slice_s(windows))
+
+
+def slice_s(windows: Sequence[Window]) -> float | None:
+    """Return the longest slice that is as good as the best, within bounds; None without windows.
+
+    Among lengths that are equally good the longest is best, because each slice has edges: requests
+    that are sent before the counted ones and while they are answered. Their number is the same in
+    short slices and long ones. A length is as good as the best if its error is within 10 % of it, or
+    if so few windows can't tell the two apart.
+    """
+    if not windows:
+        return None
+    best = min(range(len(windows)), key=lambda place: windows[place].error)
+    longest_s = windows[best].length_s
+    for window in windows[best + 1 :]:
+        uncertain = 1 / math.sqrt(2 * window.pairs)
+        if window.error * (1 - uncertain) > windows[best].error * (1 + _TOLERANCE):
+            break
+        longest_s = window.length_s
+    return min(LONGEST_S, max(SHORTEST_S, longest_s))
+
+
+def _windows(ended_ns: Ints) -> Iterator[Window]:
+    """Windows of every length of which there are enough pairs."""
+    pieces = len(ended_ns) - 1
+    seconds = float(ended_ns[-1] - ended_ns[0]) / 1e9
+    for length_s in LENGTHS_S:
+        each = max(1, round(pieces * length_s / seconds))
+        pairs = pieces // (2 * each)
+        if pairs < _LEAST_PAIRS:
+            return
+        spread = _spread(ended_ns, each)
+        # The order within a pair is drawn, so errors of pairs neither add up nor cancel.
+        yield Window(length_s, spread, spread / math.sqrt(PAIRED_S / (2 * length_s)), pairs)
+
+
+def _spread(ended_ns: Ints, each: int) -> float:
+    """Return the root mean square difference of neighbours with so many pieces, beside their mean.
+
+    Windows have equal work and not equal time, as slices under closed load have.
+    """
+    begin_ns = ended_ns[:: max(1, each // _STEPS)]
+    steps = each // max(1, each // _STEPS)
+    took_ns = (begin_ns[steps:] - begin_ns[:-steps]).astype(np.float64)
+    differences = took_ns[steps:] - took_ns[:-steps]
+    return float(np.sqrt(np.mean(differences**2)) / took_ns.mean())
