@@ -179,7 +179,7 @@ class Window:
 
     length_s: float
     spread: float  # root mean square of their difference, as a share: 0.12 is 12 %
-    error: float  # standard error of the mean of all pairs that fit into 20 s
+    error: float  # standard error of the mean of all pairs that fit into 20 s, with their edges
     pairs: int  # that were looked at, of those that don't overlap
 
 
