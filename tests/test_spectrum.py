@@ -90,12 +90,23 @@ def test_noise_that_is_faster_than_any_slice_asks_for_no_short_ones(seed: int) -
     assert found.slice_s == spectrum.LONGEST_S
 
 
-def test_between_the_bounds_the_noise_decides() -> None:
-    """Fast noise hides what lasts longer, until windows are long enough for it to average out."""
+def swinging(amplitude: float, period_s: float, seed: int) -> Spectrum:
+    """Fast noise hides the swing, until windows are long enough for the noise to average out."""
     at_s = np.arange(round(SECONDS / PIECE_S)) * PIECE_S
-    slow = np.sin(2 * math.pi * at_s / 0.5)
-    found = spectrum.spectrum(ended(0.3 * normal(1) + 0.025 * slow))
-    assert spectrum.SHORTEST_S < (found.slice_s or 0) < spectrum.LONGEST_S
+    swing = amplitude * np.sin(2 * math.pi * at_s / period_s)
+    return spectrum.spectrum(ended(0.3 * normal(seed) + swing))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_between_the_bounds_the_noise_decides(seed: int) -> None:
+    assert swinging(0.02, 0.5, seed).slice_s == 0.08
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_windows_longer_than_any_slice_decide_nothing(seed: int) -> None:
+    found = swinging(0.1, 0.32, seed)
+    assert min(found.windows, key=lambda window: window.error).length_s == 0.32  # a whole period
+    assert found.slice_s == spectrum.SHORTEST_S
 
 
 def test_a_core_that_stands_still_for_a_while_has_a_spread() -> None:
@@ -106,7 +117,8 @@ def test_a_core_that_stands_still_for_a_while_has_a_spread() -> None:
 
 
 def test_what_was_watched_too_shortly_says_nothing() -> None:
-    found = spectrum.spectrum(ended(0.1 * normal(1)[:500]))
-    assert (found.windows, found.slice_s) == ((), None)
-    half = spectrum.spectrum(ended(0.1 * normal(1)[:4_000]))
-    assert [window.length_s for window in half.windows] == [0.01, 0.02, 0.04]
+    assert spectrum.spectrum(ended(0.1 * normal(1)[:500])).windows == ()
+    for pieces, lengths_s in ((2_000, [0.01, 0.02]), (4_000, [0.01, 0.02, 0.04])):
+        found = spectrum.spectrum(ended(0.1 * normal(1)[:pieces]))
+        assert [window.length_s for window in found.windows] == lengths_s
+        assert found.slice_s == (0.04 if 0.04 in lengths_s else None)

@@ -31,10 +31,10 @@ _LEAST_PAIRS = 8
 _STEPS = 8
 #: A length is as good as the best if its error is larger by no more than this.
 _TOLERANCE = 0.1
-#: Shorter slices leave too little beside their edges, and more of them than a server's answer to a
-#: burst (docs/METHOD.md). In longer ones a round would have few cycles, whatever one core's speed
-#: over some seconds says.
-SHORTEST_S, LONGEST_S = 0.02, 0.1
+#: In slices of half the shortest, requests are so few that the ratio is no steadier at equal time,
+#: however the core's speed moves (docs/METHOD.md has the figures). In slices longer than the longest,
+#: a round would have few cycles, whatever one core's speed over some seconds says.
+SHORTEST_S, LONGEST_S = 0.04, 0.1
 
 
 def spectrum(ended_ns: Ints) -> Spectrum:
@@ -48,22 +48,22 @@ def spectrum(ended_ns: Ints) -> Spectrum:
 
 
 def slice_s(windows: Sequence[Window]) -> float | None:
-    """Return the longest slice that is as good as the best, within bounds; None without windows.
+    """Return the longest slice that is about as good as the best, within bounds; None if unknown.
 
     Among lengths that are about equally good the longest is best, because what begins anew with each
     slice (users in step, a burst for the collector) is then a smaller part of it. A length is as good
     as the best if its error is within 10 % of it, or if so few windows can't tell the two apart.
     """
-    if not windows:
+    possible = [window for window in windows if SHORTEST_S <= window.length_s < 2 * LONGEST_S]
+    if not possible:
         return None
-    best = min(range(len(windows)), key=lambda place: windows[place].error)
-    longest_s = windows[best].length_s
-    for window in windows[best + 1 :]:
-        uncertain = 1 / math.sqrt(2 * window.pairs)
-        if window.error * (1 - uncertain) > windows[best].error * (1 + _TOLERANCE):
-            break
-        longest_s = window.length_s
-    return min(LONGEST_S, max(SHORTEST_S, longest_s))
+    best = min(window.error for window in possible)
+    good = [
+        window
+        for window in possible
+        if window.error * (1 - 1 / math.sqrt(2 * window.pairs)) <= best * (1 + _TOLERANCE)
+    ]
+    return min(LONGEST_S, good[-1].length_s)
 
 
 def _windows(ended_ns: Ints) -> Iterator[Window]:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.analysis.spectrum import LONGEST_S, SHORTEST_S
 from harness.models import Analysis, Calibration, Finding, Level, Spectrum, Verdict
 from harness.report import formats
 from harness.report.metrics import COMPARED
@@ -143,7 +144,8 @@ def _spectrum(spectrum: Spectrum | None) -> list[RenderableType]:
         table,
         Text(
             f"Later runs take turns in slices of {_milliseconds(spectrum.slice_s)}: the longest that "
-            "lose nothing to this noise, but no shorter than 20 ms and no longer than 100 ms."
+            "lose nothing to this noise, but no shorter than "
+            f"{_milliseconds(SHORTEST_S)} and no longer than {_milliseconds(LONGEST_S)}."
         ),
     ]
 
