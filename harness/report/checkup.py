@@ -143,9 +143,9 @@ def _spectrum(spectrum: Spectrum | None) -> list[RenderableType]:
         Text(""),
         table,
         Text(
-            f"Later runs take turns in slices of {_milliseconds(spectrum.slice_s)}: the longest that "
-            "lose nothing to this noise, but no shorter than "
-            f"{_milliseconds(SHORTEST_S)} and no longer than {_milliseconds(LONGEST_S)}."
+            f"Later runs take turns in slices of {_milliseconds(spectrum.slice_s)}: as long as this "
+            f"noise allows, but at least {_milliseconds(SHORTEST_S)} and at most "
+            f"{_milliseconds(LONGEST_S)}."
         ),
     ]
 
