@@ -140,7 +140,6 @@ def _spectrum(spectrum: Spectrum | None) -> list[RenderableType]:
             f"±{formats.percent(window.error)}",
         )
     return [
-        Text(""),
         table,
         Text(
             f"Later runs take turns in slices of {_milliseconds(spectrum.slice_s)}: as long as this "
