@@ -28,7 +28,7 @@ class CrudMix(ScenarioUser):
     )
     stacks = ("flask-gthread", "fastapi-uvicorn", "fastapi-aiohttp")
     users = 2
-    slice_s = 8.0
+    least_slice_s = 8.0  # every kind of request comes, also those that hash
     warmup_s = 3.0
     ladder = ("validation", "client", "server", "framework", "handlers", "driver")
     samples = (

@@ -19,7 +19,7 @@ class Errors(ScenarioUser):
     endpoints = ("POST /users/validate", "GET /items/{id}", "GET /protected")
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 8
-    slice_s = 0.1
+    least_slice_s = 0.1  # the collector does more in the burst that begins a slice
     warmup_s = 0.2
     ladder = ("server", "framework", "validation", "driver", "handlers", "collector")
     samples = contract.refused()

@@ -16,5 +16,5 @@ class Startup(ScenarioUser):
     endpoints = ("GET /healthz",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
     users = 1
-    slice_s = 1.5  # about as long as a start takes; it ends when the server has come to rest
+    least_slice_s = 1.5  # about as long as a start takes; it ends when the server has come to rest
     warmup_s = 0.0

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
 from harness import store
-from harness.calibration import calibrate, ceiling
+from harness.analysis.spectrum import Ints
+from harness.calibration import calibrate, ceiling, core_speed
 from harness.cli.main import cli
 from harness.machine import environment
 from harness.machine import facts as machine
@@ -74,11 +77,18 @@ def analysed(run: RunRecord, *, valid: bool) -> Analysis:
     return Analysis(run, cells, comparisons, 0.0, 0.0)
 
 
+def steady(seconds: float) -> Ints:
+    """When pieces of work ended that took 0.2 ms each, give or take what one knows nothing of."""
+    noise = np.random.default_rng(1).normal(1, 0.1, round(seconds / 0.0002))
+    return np.concatenate([[0], np.cumsum(200_000 * noise)]).astype(np.int64)
+
+
 @pytest.fixture(params=[True, False], ids=["valid", "invalid"])
 def valid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Start nothing, and make up the run's analysis."""
     monkeypatch.setattr(machine, "read", lambda: CALM)
     monkeypatch.setattr(ceiling, "measure", lambda placement, seconds: dict(GOOD_RPS))
+    monkeypatch.setattr(core_speed, "measure", lambda placement, seconds: steady(seconds))
     monkeypatch.setattr(runner, "run", lambda plan, *_, **__: record(plan))
     valid: bool = request.param
     monkeypatch.setattr(calibrate, "analyse", lambda run, _: analysed(run, valid=valid))
@@ -111,6 +121,11 @@ def test_a_calibration_is_kept_for_this_machine_if_it_is_valid(tmp_path: Path, v
     assert output["rounds"] == kept.rounds == 6
     assert output["ceiling_rps"] == GOOD_RPS
     assert {finding["level"] for finding in output["findings"]} == {"fine"}
+    assert kept.spectrum is not None
+    assert asdict(kept.spectrum) | {"windows": 0} == output["spectrum"] | {"windows": 0}
+    assert [asdict(each) for each in kept.spectrum.windows] == output["spectrum"]["windows"]
+    assert kept.slice_s == output["spectrum"]["slice_s"] == 0.1
+    assert kept.spectrum.seconds == pytest.approx(6, rel=0.01)
 
 
 def test_an_earlier_calibration_stays_if_a_later_calibration_is_invalid(
@@ -124,6 +139,18 @@ def test_an_earlier_calibration_stays_if_a_later_calibration_is_invalid(
     assert store.read_calibration(tmp_path, environment.fingerprint()) == before is not None
 
 
+def test_a_calibration_of_an_older_version_still_opens_and_knows_no_slices(tmp_path: Path) -> None:
+    file = tmp_path / "calibration" / "mine.json"
+    file.parent.mkdir()
+    file.write_text(
+        '{"machine": "mine", "made": "2026-01-01T00:00:00+00:00", "rounds": 9,'
+        ' "noise_floor": {"throughput_rps": 0.03}, "ceiling_rps": {"16": 30000.0}}'
+    )
+    kept = store.read_calibration(tmp_path, "mine")
+    assert kept is not None
+    assert kept.spectrum is kept.slice_s is None
+
+
 def test_the_text_says_whether_the_stack_equals_itself_or_why_that_is_unknown(
     tmp_path: Path, valid: bool
 ) -> None:
@@ -133,6 +160,8 @@ def test_the_text_says_whether_the_stack_equals_itself_or_why_that_is_unknown(
         assert "was not found to differ from itself" in text
         assert "differs by less than about ±30 %" in text
         assert f"Saved for this machine: {tmp_path}" in text
+        assert "Later runs take turns in slices of 100 ms" in text
+        assert "160 ms" in text
     else:
         assert "The measurement is invalid" in text
         assert "settled: second ÷ first half 0.9" in text

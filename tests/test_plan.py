@@ -9,7 +9,7 @@ import pytest
 
 from apps import contract
 from harness.errors import BadInput, UnknownName
-from harness.models import Arrivals, BlockKey, Family, Kind, Plan, StepKind
+from harness.models import Arrivals, BlockKey, Family, Kind, Plan, SliceSource, StepKind
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import (
     Catalogue,
@@ -219,10 +219,39 @@ def test_open_load_settles_in_the_same_share_of_every_slice() -> None:
 
 
 def test_a_slice_that_is_asked_for_may_be_shorter_than_the_scenarios_own() -> None:
-    hello = replace(SCENARIOS["hello"], slice_s=1.0)
+    hello = replace(SCENARIOS["hello"], least_slice_s=1.0)
     only_hello = replace(CATALOGUE, scenarios={"hello": hello})
     assert make(only_hello).blocks[0].slice_s == 1.0
     assert make(only_hello, slice_s=0.25).blocks[0].slice_s == 0.25
+
+
+def test_slices_are_as_long_as_the_machine_asks_for_or_a_scenario_or_the_reader() -> None:
+    options = RunOptions(scenarios=("hello", "users-lookup", "startup"))
+
+    def planned(options: RunOptions, calibrated_slice_s: float | None) -> list[float]:
+        plan = make_plan(CATALOGUE, options, calibrated_slice_s=calibrated_slice_s)
+        return [block.slice_s for block in plan.blocks]
+
+    assert planned(options, None) == [0.04, 0.1, 1.5]
+    assert planned(options, 0.02) == [0.02, 0.1, 1.5]
+    assert planned(options, 0.2) == [0.2, 0.2, 1.5]
+    assert planned(RunOptions(scenarios=("hello",), slice_s=0.5), 0.02) == [0.5]
+    assert planned(RunOptions(scenarios=("hello",), rates_rps=(1_000.0,)), 0.02) == [0.5]
+
+
+def test_a_plan_says_what_decided_the_length_of_its_slices() -> None:
+    plan = make_plan(CATALOGUE, RunOptions(), calibrated_slice_s=0.08)
+    assert (plan.slice_source, plan.usual_slice_s) == (SliceSource.CALIBRATION, 0.08)
+    assert (make().slice_source, make().usual_slice_s) == (SliceSource.DEFAULT, 0.04)
+    given = make_plan(CATALOGUE, RunOptions(slice_s=0.3), calibrated_slice_s=0.08)
+    assert (given.slice_source, given.usual_slice_s) == (SliceSource.OPTION, 0.3)
+
+
+def test_as_many_seconds_are_measured_whatever_the_length_of_slices() -> None:
+    for calibrated_slice_s in (0.02, 0.04, 0.1):
+        plan = make_plan(CATALOGUE, RunOptions(), calibrated_slice_s=calibrated_slice_s)
+        for block in plan.blocks:
+            assert block.cycles * block.slice_s == pytest.approx(0.8, rel=0.02)
 
 
 def test_a_warm_up_lasts_once_to_twice_as_long_as_planned_and_differs_from_round_to_round() -> None:
@@ -285,7 +314,7 @@ class Mine:
     endpoints = ("GET /hello",)
     stacks = ("flask-gthread",)
     users = 4
-    slice_s = 0.1
+    least_slice_s = 0.1
     warmup_s = 0.1
 """
 
@@ -294,8 +323,8 @@ class Mine:
     ("change", "problem"),
     [
         (("users = 4", "users = 0"), "'users' must be"),
-        (("slice_s = 0.1", "slice_s = 'a'"), "must be numbers of seconds"),
-        (("slice_s = 0.1", "slice_s = 0"), "more than 0"),
+        (("least_slice_s = 0.1", "least_slice_s = 'a'"), "must be numbers of seconds"),
+        (("least_slice_s = 0.1", "least_slice_s = 0"), "more than 0"),
         (("warmup_s = 0.1", "warmup_s = -1"), "not negative"),
         (('stacks = ("flask-gthread",)', "stacks = ()"), "at least one"),
         (('stacks = ("flask-gthread",)', 'stacks = ("a", "a")'), "different names"),
@@ -361,7 +390,7 @@ def test_where_all_scenarios_are_measured_those_without_users_leave_the_option_a
     cells = {cell.scenario.name: cell for cell in todo.blocks}
     assert cells["hello"].load.users == 4
     assert cells["startup"].load.users == cells["tests"].load.users == 1
-    assert cells["startup"].slice_s == SCENARIOS["startup"].slice_s
+    assert cells["startup"].slice_s == SCENARIOS["startup"].least_slice_s
 
 
 def test_a_smoke_run_starts_each_stack_once_a_round() -> None:

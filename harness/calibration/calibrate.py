@@ -11,18 +11,23 @@ from typing import Any
 
 from harness import store
 from harness.analysis.analyse import analyse
-from harness.calibration import ceiling, noise
+from harness.analysis.spectrum import spectrum
+from harness.calibration import ceiling, core_speed, noise
 from harness.machine import disturbances, environment, placement
 from harness.machine import facts as machine
 from harness.measuring import runner
 from harness.measuring.blocks import Listener
 from harness.measuring.pacing import EveryRound, WithinTime
-from harness.models import Analysis, Calibration, Finding, Plan
+from harness.models import Analysis, Calibration, Finding, Plan, Spectrum
 
 #: Share of the time that is spent on finding the limit of a load process.
 _CEILING_SHARE = 0.05
 #: Shorter than this, the limit is inaccurate; longer, it becomes no more accurate.
 _CEILING_MIN_S, _CEILING_MAX_S = 1.0, 4.0
+#: Share of the time in which the servers' core is watched, and the longest that this takes: a tenth
+#: of a second is then compared with its neighbour fifty times.
+_SPECTRUM_SHARE = 0.1
+_SPECTRUM_MAX_S = 10.0
 #: Time that is reserved for reading the samples and computing the result after the last round.
 _ANALYSIS_S = 1.5
 
@@ -34,6 +39,7 @@ class Outcome:
     folder: Path  # the run's folder
     analysis: Analysis
     ceiling_rps: Mapping[str, float]
+    spectrum: Spectrum
     findings: tuple[Finding, ...]
     calibration: Calibration | None  # None if the run was not valid; then nothing is kept
     file: Path | None  # the file in which the calibration is kept
@@ -52,6 +58,7 @@ class Outcome:
                 for row in store.comparison_rows(self.analysis)
             },
             "ceiling_rps": self.ceiling_rps,
+            "spectrum": asdict(self.spectrum),
             "findings": [asdict(finding) for finding in self.findings],
             "file": str(self.file) if self.file else None,
             "run": str(self.folder),
@@ -63,7 +70,7 @@ class Outcome:
 def calibrate(
     plan: Plan, folder: Path, out: Path, listener: Listener, *, within_s: float
 ) -> Outcome:
-    """Examine the machine, find the load process's limit, compare A with A and keep the result.
+    """Examine the machine, compare a stack with itself, and keep what was found.
 
     Args:
         plan: a plan of A against A, from `noise.aa_plan`.
@@ -82,7 +89,11 @@ def calibrate(
     facts = machine.read()
     listener.preparing("finding the limit of a load process")
     ceiling_s = min(_CEILING_MAX_S, max(_CEILING_MIN_S, within_s * _CEILING_SHARE))
-    ceiling_rps = ceiling.measure(placement.place_here(), seconds=ceiling_s)
+    where = placement.place_here()
+    ceiling_rps = ceiling.measure(where, seconds=ceiling_s)
+    listener.preparing("watching the speed of the servers' core")
+    watched_s = min(_SPECTRUM_MAX_S, within_s * _SPECTRUM_SHARE)
+    found = spectrum(core_speed.measure(where, seconds=watched_s))
     left_s = within_s - (time.monotonic() - started) - _ANALYSIS_S
     # The run takes no earlier calibration, so that this one does not depend on it.
     record = runner.run(plan, folder, listener, pacing=WithinTime(EveryRound(), left_s))
@@ -96,12 +107,14 @@ def calibrate(
             rounds=len(record.rounds),
             noise_floor=noise.floors(analysis),
             ceiling_rps=ceiling_rps,
+            spectrum=found,
         )
         file = store.write_calibration(out, calibration)
     return Outcome(
         folder=folder,
         analysis=analysis,
         ceiling_rps=ceiling_rps,
+        spectrum=found,
         findings=disturbances.judge(facts, ceiling_rps),
         calibration=calibration,
         file=file,

@@ -35,8 +35,9 @@ def command(seconds: float, stack: str, stacks_file: Path, out: Path, as_json: b
     """Check that a stack does not differ from itself on this machine.
 
     Also finds how small a difference can be told apart, how many requests per second a load
-    process can send, and what disturbs this machine. The result is kept for this machine, and
-    the reports of later runs with the same --out quote it.
+    process can send, how the speed of the servers' core moves, and what disturbs this machine.
+    The result is kept for this machine. The reports of later runs with the same --out quote it,
+    and their slices are as long as the core's noise asks for.
 
     \b
     Exit codes: 0 kept, 1 the comparison was not valid (nothing is kept),

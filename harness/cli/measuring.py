@@ -7,13 +7,21 @@ from pathlib import Path
 import click
 
 from harness.errors import BadInput
-from harness.models import Plan
+from harness.models import Calibration, Plan, SliceSource
 
 #: Options that `--resume` leaves any use for; a run that was begun has its plan.
 _BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
 
 
-def measure(plan: Plan, out: Path) -> Path:
+def calibration_of_this_machine(out: Path) -> Calibration | None:
+    """What `twinbench calibrate` found here; None if it was not run."""
+    from harness import store
+    from harness.machine import environment
+
+    return store.read_calibration(out, environment.fingerprint())
+
+
+def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
     """Measure a new run; the run's folder."""
     from datetime import UTC, datetime
 
@@ -22,10 +30,8 @@ def measure(plan: Plan, out: Path) -> Path:
     from harness.cli.measured import keeping
     from harness.cli.output import progress_console
     from harness.cli.progress import showing
-    from harness.machine import environment
     from harness.measuring import runner
 
-    calibration = store.read_calibration(out, environment.fingerprint())
     folder = store.create_run(out, plan.profile, datetime.now(UTC))
     console = progress_console()
     console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)
@@ -86,4 +92,11 @@ def _summary(plan: Plan) -> str:
             f" and more within {plan.budget_s / 60:g} minutes where intervals are wider than "
             f"±{100 * plan.precision:g} %"
         )
-    return f"{counted}, seed {plan.seed}"
+    return f"{counted}, {_slices(plan)}seed {plan.seed}"
+
+
+def _slices(plan: Plan) -> str:
+    """How long slices are, if that does not follow from the command line alone."""
+    if plan.slice_source is not SliceSource.CALIBRATION or plan.usual_slice_s is None:
+        return ""
+    return f"slices of {1e3 * plan.usual_slice_s:g} ms as calibrate found for this machine, "

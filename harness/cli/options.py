@@ -165,8 +165,8 @@ def effort_options(what: str) -> Callable[[F], F]:
             "slice_s",
             type=float,
             metavar="S",
-            help="Seconds that a stack is loaded before the next has its turn (default: the "
-            "scenario's).",
+            help="Seconds that a stack is loaded before the next has its turn (default: what "
+            "calibrate found for this machine, or else 0.04; more where a scenario needs it).",
         ),
         seed_option("Seed of all random orders"),
         click.option(

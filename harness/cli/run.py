@@ -94,6 +94,11 @@ def command(
     if resume is not None:
         folder = measuring.resume(resume, out)
     else:
-        folder = measuring.measure(make_plan(load_catalogue(stacks_file), options), out)
+        calibration = measuring.calibration_of_this_machine(out)
+        catalogue = load_catalogue(stacks_file)
+        plan = make_plan(
+            catalogue, options, calibrated_slice_s=calibration.slice_s if calibration else None
+        )
+        folder = measuring.measure(plan, out, calibration)
     progress_console().print("writing the report")
     write_and_print_report(folder, as_json=as_json)

@@ -93,19 +93,24 @@ def command(
     else:
         values = {"users": user_values, "rate": rate_values}
         given = {axis: numbers for axis, numbers in values.items() if numbers}
-        plan = _plan(options, SweepOptions(scenario, given), stacks_file)
-        folder = measuring.measure(plan, out)
+        calibration = measuring.calibration_of_this_machine(out)
+        slice_s = calibration.slice_s if calibration else None
+        plan = _plan(options, SweepOptions(scenario, given), stacks_file, slice_s)
+        folder = measuring.measure(plan, out, calibration)
     progress_console().print("writing the report")
     write_and_print_report(folder, as_json=as_json)
 
 
-def _plan(options: RunOptions, sweep: SweepOptions, stacks_file: Path) -> Plan:
+def _plan(
+    options: RunOptions, sweep: SweepOptions, stacks_file: Path, calibrated_slice_s: float | None
+) -> Plan:
     """The plan, if this machine can hold its connections."""
     from harness.machine import open_files
     from harness.planning.plan import load_catalogue
     from harness.planning.sweep import sweep_plan
 
-    plan = sweep_plan(load_catalogue(stacks_file), options, sweep)
+    catalogue = load_catalogue(stacks_file)
+    plan = sweep_plan(catalogue, options, sweep, calibrated_slice_s=calibrated_slice_s)
     if problem := open_files.problem(plan):
         raise BadInput(problem, parameter="--users")
     return plan

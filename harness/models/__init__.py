@@ -46,7 +46,9 @@ from harness.models.measured import (
     RunRecord,
     Settling,
     Slice,
+    Spectrum,
     Usage,
+    Window,
 )
 from harness.models.plan import (
     ROUNDS_FOR_A_VERDICT,
@@ -64,6 +66,7 @@ from harness.models.plan import (
     Plan,
     Profile,
     Scenario,
+    SliceSource,
     Stack,
     Step,
     StepKind,
@@ -118,10 +121,13 @@ __all__ = [
     "Settling",
     "ShortSlices",
     "Slice",
+    "SliceSource",
+    "Spectrum",
     "Stack",
     "Step",
     "StepKind",
     "TimelinePoint",
     "Usage",
     "Verdict",
+    "Window",
 ]

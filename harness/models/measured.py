@@ -174,6 +174,25 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """How long equal work takes on one core in two neighbouring windows of about one length."""
+
+    length_s: float
+    spread: float  # root mean square of their difference, as a share: 0.12 is 12 %
+    error: float  # standard error of the mean of all pairs that fit into 20 s, with their edges
+    pairs: int  # that were looked at, of those that don't overlap
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """How the speed of a core moves: the machine's noise, by the length of a window."""
+
+    seconds: float  # how long it was watched
+    windows: tuple[Window, ...]  # the shortest first
+    slice_s: float | None  # how long slices should be; None: it was not watched long enough
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What A against A came to on one machine, and how much load the machine can send."""
 
@@ -183,6 +202,12 @@ class Calibration:
     #: Metric -> how far A ÷ A may be from 1, by its interval: 0.03 is ±3 %. It decides no verdict.
     noise_floor: Mapping[str, float]
     ceiling_rps: Mapping[str, float]  # connections -> requests/s of one load process, no-op server
+    spectrum: Spectrum | None = None  # of a server's core; None: of an older version
+
+    @property
+    def slice_s(self) -> float | None:
+        """How long slices should be on this machine; None: that is not known."""
+        return self.spectrum.slice_s if self.spectrum else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,10 +178,9 @@ class Scenario:
     stacks: tuple[str, ...]  # default contenders; the first is the baseline
     users: int  # default number of users
     warmup_s: float  # least uncounted load on fresh servers, until their rate is steady
-    #: How long one stack is loaded at least before the next has its turn. The speed of a core differs
-    #: between neighbouring windows by about as much when they are shorter than this, so that shorter
-    #: slices gain nothing (docs/METHOD.md).
-    slice_s: float = 0.04
+    #: How long one stack is loaded at least before the next has its turn, whatever the machine's noise
+    #: asks for, where the scenario has a reason: a burst at the beginning of slices, dear requests.
+    least_slice_s: float = 0.0
     settle_s: float = 0.0  # of runs up to schema 3: the beginning of each slice, not counted
     core: bool = False  # whether a run that names no scenario measures it
     measures: Measures = Measures.REQUESTS
@@ -321,6 +320,14 @@ class Placement:
     note: str = ""  # for the report: why it is not the placement that one would wish for
 
 
+class SliceSource(enum.StrEnum):
+    """What decided how long slices are, before scenarios and users made some of them longer."""
+
+    OPTION = "option"  # the reader: --slice
+    CALIBRATION = "calibration"  # the machine's noise, as calibrate measured it
+    DEFAULT = "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides what a run does; the same plan and seed give the same order."""
@@ -339,3 +346,5 @@ class Plan:
     #: Time for all rounds: what `rounds` rounds of every block leave of it goes to further rounds,
     #: of the blocks whose intervals are wide.
     budget_s: float | None = None
+    slice_source: SliceSource | None = None  # None: of a version that did not say
+    usual_slice_s: float | None = None  # what it decided

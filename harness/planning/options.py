@@ -57,7 +57,7 @@ class RunOptions:
     minutes: float | None = (
         None  # time for all rounds; None: the profile's, if rounds are not given
     )
-    slice_s: float | None = None  # None: the scenario's
+    slice_s: float | None = None  # None: as the machine and the scenario need
     generators: int = 1  # load processes
     same_within: float = SAME_WITHIN  # differences below this are too small to matter: 0.03 is ±3 %
     #: A block is measured no further once its intervals are narrower than ± this: 0.03 is ±3 %.

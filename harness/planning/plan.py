@@ -18,6 +18,7 @@ from harness.models import (
     Measures,
     Plan,
     Scenario,
+    SliceSource,
     Stack,
     Step,
 )
@@ -29,6 +30,8 @@ from harness.planning.stacks import load_stacks
 
 #: With fewer slices than this in a round, the stacks hardly take turns.
 MIN_CYCLES = 2
+#: How long a slice is where the machine's noise is not known (docs/METHOD.md).
+_USUAL_SLICE_S = 0.04
 #: Closed load: a slice counts at least this many requests for each user.
 _LEAST_REQUESTS = 2
 #: Closed load: of each user, one request before the counted ones and one while they are answered.
@@ -67,8 +70,16 @@ def load_catalogue(stacks_file: Path = STACKS_FILE) -> Catalogue:
     )
 
 
-def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
+def make_plan(
+    catalogue: Catalogue, options: RunOptions, *, calibrated_slice_s: float | None = None
+) -> Plan:
     """Plan everything that a run measures.
+
+    Args:
+        catalogue: What can be measured.
+        options: What the user decided.
+        calibrated_slice_s: How long slices should be on this machine, as its calibration found;
+            None: that is not known.
 
     Raises:
         UnknownName: There is no such scenario or stack.
@@ -78,6 +89,7 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
     _refuse_idle_options(catalogue, options, scenarios)
     climbs = _climbs(catalogue, options, scenarios)
     contenders, labels = _contenders(catalogue, options, scenarios, climbs)
+    slice_source, usual_slice_s = _usual_slice(options, calibrated_slice_s)
     return Plan(
         profile=options.profile.name,
         seed=options.seed,
@@ -92,6 +104,7 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
                 else labels[scenario.name],
                 load,
                 options,
+                usual_slice_s=usual_slice_s,
                 ladder=() if further else climbs[scenario.name],
                 family=Family.LOADS if further else Family.ANSWERS,
             )
@@ -104,7 +117,20 @@ def make_plan(catalogue: Catalogue, options: RunOptions) -> Plan:
         same_within=options.same_within,
         precision=_precision(options),
         budget_s=_budget_s(options),
+        slice_source=slice_source,
+        usual_slice_s=usual_slice_s,
     )
+
+
+def _usual_slice(
+    options: RunOptions, calibrated_slice_s: float | None
+) -> tuple[SliceSource, float]:
+    """How long a slice is unless a scenario or its users need longer ones, and what decides it."""
+    if options.slice_s is not None:
+        return SliceSource.OPTION, options.slice_s
+    if calibrated_slice_s is not None:
+        return SliceSource.CALIBRATION, calibrated_slice_s
+    return SliceSource.DEFAULT, _USUAL_SLICE_S
 
 
 def _budget_s(options: RunOptions) -> float | None:
@@ -159,17 +185,19 @@ def _block(
     load: Load,
     options: RunOptions,
     *,
+    usual_slice_s: float,
     ladder: tuple[Step, ...],
     family: Family,
 ) -> BlockPlan:
     profile = options.profile
-    own_s = scenario.slice_s
+    own_s = max(scenario.least_slice_s, usual_slice_s)
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_OPEN_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
     length_s = options.slice_s or own_s
     least_cycles = MIN_CYCLES
     if scenario.measures is Measures.STARTS:
-        length_s, least_cycles = own_s, 1  # nobody can shorten a start
+        # Nobody can shorten a start.
+        length_s, least_cycles = scenario.least_slice_s or own_s, 1
     return BlockPlan(
         scenario=scenario,
         stacks=labels,

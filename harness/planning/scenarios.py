@@ -99,7 +99,7 @@ def _read_scenario(path: Path) -> Scenario:
 def _wrong_value(values: Mapping[str, Any]) -> str:
     """The first problem of a declaration; empty if there is none."""
     stacks, endpoints = values["stacks"], values["endpoints"]
-    numbers = [values[name] for name in ("slice_s", "warmup_s") if name in values]
+    numbers = [values[name] for name in ("least_slice_s", "warmup_s") if name in values]
     if not isinstance(values["question"], str) or not values["question"]:
         return "'question' must be text"
     if not _are_texts(stacks) or len(set(stacks)) < len(stacks):
@@ -111,9 +111,9 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
     if not isinstance(values["users"], int) or values["users"] < 1:
         return "'users' must be a whole number from 1 on"
     if not all(isinstance(number, int | float) for number in numbers):
-        return "'slice_s' and 'warmup_s' must be numbers of seconds"
-    if values.get("slice_s", 1) <= 0 or values["warmup_s"] < 0:
-        return "'slice_s' must be more than 0, and 'warmup_s' not negative"
+        return "'least_slice_s' and 'warmup_s' must be numbers of seconds"
+    if values.get("least_slice_s", 1) <= 0 or values["warmup_s"] < 0:
+        return "'least_slice_s' must be more than 0, and 'warmup_s' not negative"
     return _wrong_ladder(values.get("ladder", ()))
 
 

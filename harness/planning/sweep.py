@@ -71,13 +71,20 @@ class SweepOptions:
                 raise BadOption(swept.option, _listed(values), advice)
 
 
-def sweep_plan(catalogue: Catalogue, options: RunOptions, sweep: SweepOptions) -> Plan:
+def sweep_plan(
+    catalogue: Catalogue,
+    options: RunOptions,
+    sweep: SweepOptions,
+    *,
+    calibrated_slice_s: float | None = None,
+) -> Plan:
     """Plan a sweep: in each round, all stacks under every load.
 
     Args:
         catalogue: what can be measured.
         options: everything but the scenario and its loads.
         sweep: these.
+        calibrated_slice_s: as for `make_plan`.
 
     Raises:
         UnknownName: There is no such scenario or stack.
@@ -105,7 +112,7 @@ def sweep_plan(catalogue: Catalogue, options: RunOptions, sweep: SweepOptions) -
     )
     for key, values in (sweep.values or {"users": LADDER}).items():
         options = SWEPT[key].applied(options, values)
-    plan = make_plan(catalogue, options)
+    plan = make_plan(catalogue, options, calibrated_slice_s=calibrated_slice_s)
     # No load of a sweep is the one that was asked about.
     blocks = tuple(dataclasses.replace(block, family=Family.LOADS) for block in plan.blocks)
     return dataclasses.replace(plan, blocks=blocks)

@@ -10,7 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.models import Analysis, Calibration, Finding, Level, Verdict
+from harness.analysis.spectrum import LONGEST_S, SHORTEST_S
+from harness.models import Analysis, Calibration, Finding, Level, Spectrum, Verdict
 from harness.report import formats
 from harness.report.metrics import COMPARED
 
@@ -65,7 +66,11 @@ def calibrated(
     if calibration is None:
         body = _why_not(analysis)
     else:
-        body = [_floors(analysis, calibration), *_meaning(analysis, calibration)]
+        body = [
+            _floors(analysis, calibration),
+            *_meaning(analysis, calibration),
+            *_spectrum(calibration.spectrum),
+        ]
     kept = f"Saved for this machine: {file}" if file else "No calibration was saved."
     return Group(
         Text(head, "bold"),
@@ -118,6 +123,34 @@ def _meaning(analysis: Analysis, calibration: Calibration) -> list[Text]:
             f"differs by less than about ±{formats.percent(widest)}. More rounds can."
         )
     ]
+
+
+def _spectrum(spectrum: Spectrum | None) -> list[RenderableType]:
+    """How the speed of the core differs by the length of windows, and what follows for slices."""
+    if spectrum is None or spectrum.slice_s is None:
+        return []
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Core speed in windows of", no_wrap=True)
+    for heading in ("Neighbours differ by", "Error of a pair after 20 s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for window in spectrum.windows:
+        table.add_row(
+            _milliseconds(window.length_s),
+            formats.percent(window.spread),
+            f"±{formats.percent(window.error)}",
+        )
+    return [
+        table,
+        Text(
+            f"Later runs take turns in slices of {_milliseconds(spectrum.slice_s)}: as long as this "
+            f"noise allows, but at least {_milliseconds(SHORTEST_S)} and at most "
+            f"{_milliseconds(LONGEST_S)}."
+        ),
+    ]
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:g}{formats.NBSP}ms"
 
 
 def _why_not(analysis: Analysis) -> list[RenderableType]:

@@ -91,7 +91,7 @@ def test_the_run_is_kept_apart_from_other_runs_and_can_be_reported(
 
 @alone
 @thorough
-def test_a_later_run_on_this_machine_quotes_the_calibration_and_keeps_its_own_band(
+def test_a_later_run_on_this_machine_quotes_the_calibration_and_takes_its_slices_but_keeps_its_own_band(
     calibrated: tuple[dict, Path], twinbench: Callable[..., Command]
 ) -> None:
     answer, out = calibrated
@@ -101,10 +101,17 @@ def test_a_later_run_on_this_machine_quotes_the_calibration_and_keeps_its_own_ba
     ).finish()  # fmt: skip
     assert code in {0, 1}, err
     folder = Path(json.loads(output)["run"])
-    kept = json.loads((folder / "run.json").read_text())["calibration"]
+    record = json.loads((folder / "run.json").read_text())
+    kept, plan = record["calibration"], record["plan"]
     if not answer["valid"]:
         assert kept is None
+        assert (plan["slice_source"], plan["usual_slice_s"]) == ("default", 0.04)
         return
+    asked_s = answer["spectrum"]["slice_s"]
+    assert 0.04 <= asked_s <= 0.1
+    assert (plan["slice_source"], plan["usual_slice_s"]) == ("calibration", asked_s)
+    assert f"slices of {1e3 * asked_s:g} ms as calibrate found" in err
+    assert kept["spectrum"] == answer["spectrum"]
     assert kept["noise_floor"] == answer["noise_floors"]
     assert kept["ceiling_rps"] == answer["ceiling_rps"]
     with (folder / "comparisons.csv").open() as file:

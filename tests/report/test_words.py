@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.models import Analysis, Placement, Verdict
+from harness.models import Analysis, Placement, SliceSource, Verdict
 from harness.report import formats
 from harness.report.content import Output
 from harness.report.view import View
@@ -225,6 +225,23 @@ def test_a_calibrated_run_says_how_equal_a_stack_was_to_itself_and_when(whole: A
     without = " ".join(limits(View(whole))).replace(formats.NBSP, " ")
     assert "was not checked before" in without
     assert "twinbench calibrate" in without
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (SliceSource.CALIBRATION, "20 ms, which is what the noise of this machine asks for"),
+        (SliceSource.DEFAULT, "20 ms, the length for machines whose noise"),
+        (SliceSource.OPTION, "20 ms, as --slice said."),
+    ],
+)
+def test_the_report_says_how_long_slices_were_to_be_and_why(
+    whole: Analysis, source: SliceSource, words: str
+) -> None:
+    plan = replace(whole.run.plan, slice_source=source, usual_slice_s=0.02)
+    said = " ".join(method(View(replace(whole, run=replace(whole.run, plan=plan)))))
+    assert f"Slices were planned to last {words}" in said.replace(formats.NBSP, " ")
+    assert "were planned to last" not in " ".join(method(View(whole)))  # an older run
 
 
 def test_the_report_says_what_the_reader_calls_too_small_to_matter(whole: Analysis) -> None:

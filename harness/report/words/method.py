@@ -14,6 +14,7 @@ from harness.models import (
     Measures,
     Placement,
     RunRecord,
+    SliceSource,
 )
 from harness.report import formats
 from harness.report.view import View, load_words
@@ -147,6 +148,8 @@ def _slices(view: View) -> Iterator[str]:
             "in an order that is drawn afresh for each cycle from seed "
             f"{view.plan.seed}, so a drifting machine slows all stacks alike."
         )
+    if view.plan.usual_slice_s is not None and lengths_s:
+        yield _planned(view.plan.usual_slice_s, view.plan.slice_source)
     yield (
         f"Not counted: {span([plan.warmup_s for plan in plans], 's')} of warm-up before "
         "a stack's first slice of a round, or up to twice that, drawn for each round."
@@ -223,6 +226,22 @@ def _families(view: View) -> Iterator[str]:
             "Comparisons under a scenario's further loads are corrected for together, apart from "
             "those under its first load, which they do not weaken."
         )
+
+
+def _planned(usual_s: float, source: SliceSource | None) -> str:
+    """How long slices were to be, and what decided it."""
+    usual = f"{1e3 * usual_s:g}{formats.NBSP}ms"
+    if source is SliceSource.OPTION:
+        return f"Slices were planned to last {usual}, as --slice said."
+    why = (
+        "which is what the noise of this machine asks for by its calibration"
+        if source is SliceSource.CALIBRATION
+        else "the length for machines whose noise twinbench calibrate has not measured"
+    )
+    return (
+        f"Slices were planned to last {usual}, {why}, and longer where a scenario or the number of "
+        "its users needs it."
+    )
 
 
 def _placed(placement: Placement, services: Sequence[str]) -> str:
