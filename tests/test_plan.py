@@ -251,7 +251,10 @@ def test_as_many_seconds_are_measured_whatever_the_length_of_slices() -> None:
     for calibrated_slice_s in (0.02, 0.04, 0.1):
         plan = make_plan(CATALOGUE, RunOptions(), calibrated_slice_s=calibrated_slice_s)
         for block in plan.blocks:
-            assert block.cycles * block.slice_s == pytest.approx(0.8, rel=0.02)
+            # A round with a long warm-up is dear: cells are loaded 1.5 times as long as it may last.
+            loaded_s = max(0.8, 1.5 * 2 * block.warmup_s)
+            assert block.cycles * block.slice_s == pytest.approx(loaded_s, rel=0.02)
+    assert max(block.warmup_s for block in plan.blocks) > 0.3  # so that some are longer
 
 
 def test_a_warm_up_lasts_once_to_twice_as_long_as_planned_and_differs_from_round_to_round() -> None:

@@ -46,6 +46,11 @@ _OPEN_REQUESTS = 100
 _OPEN_SLICE_S = 0.5
 #: Open load: the first part of each slice, which is not counted.
 _SETTLE_SHARE = 0.1
+#: A cell is loaded for so many times its longest warm-up in each round: where a round is dear for its
+#: warm-up, more cycles in it cost little beside that (docs/METHOD.md has the figures).
+_LOADED_PER_WARMUP = 1.5
+#: planning.plan.warmup_s draws warm-ups of up to so many times what the scenario says.
+_LONGEST_WARMUP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +203,8 @@ def _block(
     if scenario.measures is Measures.STARTS:
         # Nobody can shorten a start.
         length_s, least_cycles = scenario.least_slice_s or own_s, 1
+    warmup_s = scenario.warmup_s * profile.scale
+    loaded_s = max(profile.cell_s, _LOADED_PER_WARMUP * _LONGEST_WARMUP * warmup_s)
     return BlockPlan(
         scenario=scenario,
         stacks=labels,
@@ -205,8 +212,8 @@ def _block(
         slice_s=length_s,
         # The same share of every slice is for settling, however long the slice is.
         settle_s=_SETTLE_SHARE * length_s if load.is_open else 0.0,
-        cycles=max(least_cycles, round(profile.cell_s / length_s)),
-        warmup_s=scenario.warmup_s * profile.scale,
+        cycles=max(least_cycles, round(loaded_s / length_s)),
+        warmup_s=warmup_s,
         ladder=ladder,
         family=family,
         fixed_slice=load.is_open and options.slice_s is not None,
@@ -361,7 +368,7 @@ def warmup_s(plan: Plan, block: BlockPlan, number: int, label: str) -> float:
     a round would count always one too many of them, or always one too few.
     """
     generator = random.Random(f"{plan.seed} warm-up {number} {block.key} {label}")
-    return block.warmup_s * generator.uniform(1, 2)
+    return block.warmup_s * generator.uniform(1, _LONGEST_WARMUP)
 
 
 def fitted(block: BlockPlan, rates_rps: Mapping[str, float]) -> BlockPlan:
