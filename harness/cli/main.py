@@ -24,6 +24,7 @@ COMMANDS = (
     "serve",
     "calibrate",
     "doctor",
+    "connections",
 )
 
 

@@ -6,6 +6,16 @@ every one may import it.
 
 from __future__ import annotations
 
+from harness.models.connections import (
+    ConnectionsAnalysis,
+    ConnectionsPlan,
+    ConnectionsRecord,
+    Held,
+    HeldMemory,
+    HeldPoint,
+    HeldSeries,
+    HeldStep,
+)
 from harness.models.derived import (
     Analysis,
     CellSummary,
@@ -78,6 +88,9 @@ __all__ = [
     "CellRound",
     "CellSummary",
     "Comparison",
+    "ConnectionsAnalysis",
+    "ConnectionsPlan",
+    "ConnectionsRecord",
     "Contrast",
     "CoreUsage",
     "Decision",
@@ -86,6 +99,11 @@ __all__ = [
     "Family",
     "Finding",
     "GateResult",
+    "Held",
+    "HeldMemory",
+    "HeldPoint",
+    "HeldSeries",
+    "HeldStep",
     "Kind",
     "Level",
     "Load",

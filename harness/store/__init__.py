@@ -7,6 +7,15 @@ comparisons.csv and report/. May import no other folder.
 
 from harness.store.atomic import replacing
 from harness.store.calibrations import read_calibration, write_calibration
+from harness.store.connections import (
+    CONNECTIONS_COLUMNS,
+    CONNECTIONS_SCHEMA,
+    connection_rows,
+    has_connections,
+    read_connections,
+    write_connection_table,
+    write_connections,
+)
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
 from harness.store.recovery import recover
@@ -29,18 +38,23 @@ from harness.store.tables import (
 
 __all__ = [
     "COMPARISON_COLUMNS",
+    "CONNECTIONS_COLUMNS",
+    "CONNECTIONS_SCHEMA",
     "SAMPLE_COLUMNS",
     "SCHEMA",
     "SUMMARY_COLUMNS",
     "Journal",
     "analysis_as_json",
     "comparison_rows",
+    "connection_rows",
     "count_rounds",
     "create_run",
     "find_run",
+    "has_connections",
     "has_samples",
     "list_runs",
     "read_calibration",
+    "read_connections",
     "read_run",
     "read_samples",
     "recover",
@@ -48,6 +62,8 @@ __all__ = [
     "replacing",
     "summary_rows",
     "write_calibration",
+    "write_connection_table",
+    "write_connections",
     "write_report",
     "write_run",
     "write_samples",

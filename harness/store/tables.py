@@ -52,7 +52,7 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "pause_p50_ms": cell.pauses.p50_ms if cell.pauses else None,
             "pause_max_ms": cell.pauses.longest_ms if cell.pauses else None,
         }
-        rows.append({column: _known(values[column]) for column in SUMMARY_COLUMNS})
+        rows.append({column: known(values[column]) for column in SUMMARY_COLUMNS})
     return rows
 
 
@@ -62,7 +62,7 @@ def comparison_rows(analysis: Analysis) -> list[dict[str, Any]]:
         {
             column: comparison.family_name
             if column == "family"
-            else _known(getattr(comparison, column))
+            else known(getattr(comparison, column))
             for column in COMPARISON_COLUMNS
         }
         for comparison in analysis.comparisons
@@ -80,7 +80,7 @@ def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _known(value: Any) -> Any:
+def known(value: Any) -> Any:
     """NaN says nothing in a CSV file and is not allowed in JSON."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
@@ -96,10 +96,11 @@ def write_tables(run: Path, analysis: Analysis) -> None:
         ("comparisons.csv", COMPARISON_COLUMNS, comparison_rows(analysis)),
     ):
         with replacing(run / name) as file:
-            file.write(_as_csv(columns, rows).encode())
+            file.write(as_csv(columns, rows).encode())
 
 
-def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV, with a heading."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(columns)

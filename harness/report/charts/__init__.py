@@ -61,6 +61,10 @@ def pictures(view: View) -> dict[str, Picture]:
 
 def _picture(name: str, chart: Chart, view: View) -> Picture:
     caption = chart.caption(view)
-    sheet = chart.draw(view, caption)
+    return picture(name, caption, chart.draw(view, caption))
+
+
+def picture(name: str, caption: Caption, sheet: Sheet) -> Picture:
+    """A sheet in all its forms."""
     whole, inline = svgs(sheet, name, caption.alt)
     return Picture(caption, whole, inline, png(sheet))
