@@ -111,6 +111,15 @@ _BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
     help="Number of processes that send the load.",
 )
 @click.option(
+    "--workers",
+    "worker_counts",
+    type=Numbers(int),
+    default=(),
+    metavar="N[,N...]",
+    help="Worker processes per stack; several numbers measure each stack with each of them "
+    "(default: 1, or what the stack says).",
+)
+@click.option(
     "--ladder/--no-ladder",
     "ladder",
     default=None,
@@ -141,6 +150,7 @@ def command(
       twinbench run hello --profile smoke --json
       twinbench run users-lookup --minutes 10 --precision 2%
       twinbench run hello --users 4,64
+      twinbench run hello --workers 1,2,4
       twinbench run weather --ladder
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn

@@ -223,6 +223,7 @@ class Crowd:
                     connection.sock.send(self._request.payload[: -self._opening.cut])
             else:
                 connection.send(self._request, time.perf_counter_ns())
+        deadline = time.monotonic() + patience_s  # one that was refused has used up the first
         while any(each.in_flight for each in opened) and time.monotonic() < deadline:
             self._look(deadline - time.monotonic())
         for connection in opened:

@@ -51,6 +51,7 @@ from harness.models.measured import (
     Usage,
 )
 from harness.models.plan import (
+    BY_WORKERS,
     ROUNDS_FOR_A_VERDICT,
     SAME_WITHIN,
     Arrivals,
@@ -73,6 +74,7 @@ from harness.models.plan import (
 from harness.models.samples import Samples
 
 __all__ = [
+    "BY_WORKERS",
     "OTHER_CORES",
     "ROUNDS_FOR_A_VERDICT",
     "SAME_WITHIN",

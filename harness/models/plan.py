@@ -12,6 +12,10 @@ ROUNDS_FOR_A_VERDICT = 5
 SAME_WITHIN = 0.03
 
 
+#: Stands in a label between a stack's name, which can't have it, and its worker processes.
+BY_WORKERS = "@"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class BlockKey:
     """Names a scenario under a load: what all stacks of a block are measured with."""
@@ -45,7 +49,8 @@ class Stack:
     """A twin made runnable: twin + server + worker model + settings.
 
     `label` names the stack within a run: it equals `name` unless the same stack takes part
-    twice (`fastapi-uvicorn`, `fastapi-uvicorn#2`), as in a comparison of A with A.
+    twice (`fastapi-uvicorn`, `fastapi-uvicorn#2`), as in a comparison of A with A, or with several
+    numbers of worker processes (`fastapi-uvicorn@1`, `fastapi-uvicorn@4`).
     """
 
     name: str
@@ -60,6 +65,12 @@ class Stack:
     )  # TWIN_* variables, in lower case and without the prefix
     workers: str = ""  # "3", "n" or "2n+1", n being the servers' cores; empty: the plan's number
     breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
+
+    @property
+    def with_its_number(self) -> tuple[str, int] | None:
+        """Label without its number of worker processes, and that number; None if it names none."""
+        base, sign, count = self.label.rpartition(BY_WORKERS)
+        return (base, int(count)) if sign else None
 
     def worker_processes(self, shared: int, cores: int) -> int:
         """Worker processes: its own number, or else the number that all stacks share.

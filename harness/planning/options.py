@@ -34,6 +34,7 @@ _MAX_MINUTES = 7 * 24 * 60
 MAX_USERS = 10_000
 _MAX_RATE = 1_000_000
 _MAX_GENERATORS = 64
+_MAX_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class RunOptions:
     precision: float | None = None
     ladder: bool | None = None  # None: as the profile says, unless stacks are chosen
     workers: int = 1  # worker processes of each server
+    #: Numbers of worker processes, each of which makes a contender of every stack.
+    worker_counts: tuple[int, ...] = ()
     upstream_latency: str = UPSTREAM_LATENCY
 
     def __post_init__(self) -> None:
@@ -76,6 +79,14 @@ class RunOptions:
             if not 1 <= rate_rps <= _MAX_RATE:  # refuses nan too
                 advice = f"give 1 to {_MAX_RATE:,} requests a second"
                 raise BadOption("--rate", f"{rate_rps:g}", advice)
+        for count in self.worker_counts:
+            if not 1 <= count <= _MAX_WORKERS:
+                raise BadOption("--workers", count, f"give 1 to {_MAX_WORKERS} worker processes")
+        if list(self.worker_counts) != sorted(set(self.worker_counts)):
+            given = ",".join(map(str, self.worker_counts))
+            raise BadOption("--workers", given, "give rising numbers, such as 1,2,4")
+        if self.worker_counts and self.ladder:
+            raise BadInput("--ladder measures stacks of its own: leave out --workers, or --ladder")
         for option, values in (("--users", self.users), ("--rate", self.rates_rps)):
             repeated = _repeated(values)
             if repeated is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, UnknownName
 from harness.models import (
+    BY_WORKERS,
     ROUNDS_FOR_A_VERDICT,
     Arrivals,
     BlockPlan,
@@ -194,7 +195,7 @@ def _climbs(
     """Scenario -> the steps of the ladder that are measured in it; none if it has no ladder."""
     if options.ladder:
         _refuse_ladder(catalogue, options)
-    profile_says = options.profile.ladder and not options.stacks
+    profile_says = options.profile.ladder and not (options.stacks or options.worker_counts)
     climbing = profile_says if options.ladder is None else options.ladder
     return {
         scenario.name: climbed(catalogue.ladder, scenario.ladder) if climbing else ()
@@ -223,7 +224,9 @@ def _contenders(
 ) -> tuple[list[Stack], dict[str, tuple[str, ...]]]:
     """All stacks of the run, and scenario -> the labels of those that take part in it."""
     if options.stacks:
-        contenders = _with_labels(options.stacks, catalogue.stacks)
+        contenders = by_workers(
+            _with_labels(options.stacks, catalogue.stacks), options.worker_counts
+        )
         labels = tuple(stack.label for stack in contenders)
         return contenders, {scenario.name: labels for scenario in scenarios}
     taking_part = {
@@ -237,7 +240,35 @@ def _contenders(
                 f"the ladder needs stack '{name}', which the stacks file lacks: add it, or "
                 "say --no-ladder"
             )
-    return _with_labels(list(dict.fromkeys([*own, *rungs])), catalogue.stacks), taking_part
+    stacks = _with_labels(list(dict.fromkeys([*own, *rungs])), catalogue.stacks)
+    if not options.worker_counts:
+        return stacks, taking_part
+    counted = {stack.label: by_workers([stack], options.worker_counts) for stack in stacks}
+    return [variant for variants in counted.values() for variant in variants], {
+        scenario: tuple(variant.label for name in names for variant in counted[name])
+        for scenario, names in taking_part.items()
+    }
+
+
+def by_workers(stacks: Sequence[Stack], counts: Sequence[int]) -> list[Stack]:
+    """Each stack once for each number of worker processes; as they are without any number.
+
+    Raises:
+        BadInput: A stack is about a number of workers of its own.
+    """
+    if not counts:
+        return list(stacks)
+    for stack in stacks:
+        if stack.workers:
+            raise BadInput(
+                f"--workers: stack '{stack.name}' has {stack.workers} workers of its own: leave it "
+                "out, or --workers"
+            )
+    return [
+        dataclasses.replace(stack, label=f"{stack.label}{BY_WORKERS}{count}", workers=str(count))
+        for stack in stacks
+        for count in counts
+    ]
 
 
 def _with_rungs(scenario: Scenario, climb: Sequence[Step]) -> tuple[str, ...]:
@@ -250,7 +281,7 @@ def _without_rungs(
     scenario: Scenario, labels: tuple[str, ...], options: RunOptions
 ) -> tuple[str, ...]:
     """The stacks that take part for their own sake."""
-    return labels if options.stacks else scenario.stacks
+    return labels if options.stacks or options.worker_counts else scenario.stacks
 
 
 def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stack]:
@@ -271,7 +302,10 @@ def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stac
 _IDLE_OPTIONS: Mapping[Measures, tuple[str, tuple[str, ...]]] = {
     Measures.REQUESTS: ("", ()),
     Measures.STARTS: ("starts one server at a time", ("--users", "--rate", "--slice")),
-    Measures.TEST_CLIENT: ("has one test client and no server", ("--users", "--rate")),
+    Measures.TEST_CLIENT: (
+        "has one test client and no server",
+        ("--users", "--rate", "--workers"),
+    ),
 }
 
 
@@ -286,6 +320,7 @@ def _refuse_idle_options(
         "--users": options.users,
         "--rate": options.rates_rps,
         "--slice": options.slice_s,
+        "--workers": options.worker_counts,
     }
     for name in options.scenarios:
         why, idle = _IDLE_OPTIONS[catalogue.scenarios[name].measures]

@@ -25,7 +25,14 @@ from harness.report.content import (
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.terminal import Terminal
-from harness.report.words.connections import STATES, TITLES, held_words, others_served
+from harness.report.words.connections import (
+    STATES,
+    TITLES,
+    fate_words,
+    held_words,
+    others_served,
+    patience_words,
+)
 from harness.report.words.heading import Heading, when
 
 _NAME = "connections"
@@ -125,13 +132,13 @@ def _others(analysis: ConnectionsAnalysis) -> Section:
             Column("PSS MiB", is_number=True),
             Column("USS MiB", is_number=True, from_width=100),
             Column("Threads", is_number=True, from_width=100),
+            Column("The others", outputs=DOCUMENTS),
         ),
         tuple(_row(point, analysis) for point in analysis.points),
     )
-    patience = f"{formats.number(plan.patience_s, 2)}{formats.NBSP}s"
     explained = note(
         "Others served: an ordinary client connects, asks for /hello and waits at most "
-        f"{patience}; {plan.visits} times in each round, one after the other (median, 95 % "
+        f"{patience_words(plan)}; {plan.visits} times in each round, one after the other (median, 95 % "
         "interval over rounds). Where it got no reply in time, or the server took no more "
         "connections, larger numbers were not tried."
     )
@@ -155,6 +162,7 @@ def _row(point: HeldPoint, analysis: ConnectionsAnalysis) -> Row:
             Cell(formats.number(point.pss_mib), point.pss_mib),
             Cell(formats.number(point.uss_mib), point.uss_mib),
             Cell(f"{point.threads_most:,}", point.threads_most),
+            Cell(fate_words(point)),
         ),
         group=TITLES[point.held],
     )

@@ -18,6 +18,7 @@ SUMMARY_COLUMNS = (
     "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
     "cpu_us_per_request", "pss_mib", "valid", "reason", "overloaded",
     "core_share", "limited_by_users", "pauses_per_1000_requests", "pause_p50_ms", "pause_max_ms",
+    "uss_mib", "workers",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
@@ -28,6 +29,13 @@ COMPARISON_COLUMNS = (
 def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
     """Rows of summary.csv, one per cell; figures are floats at full precision, None if unknown."""
     rows = []
+    run = analysis.run
+    cores = len(run.placement.servers)
+    workers = {
+        stack.label: stack.worker_processes(run.plan.workers, cores)
+        for stack in run.plan.stacks
+        if cores or "n" not in stack.workers
+    }
     for cell in analysis.cells:
         latency = {
             f"latency_{name}_ms": estimate.value for name, estimate in cell.latency_ms.items()
@@ -51,6 +59,8 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "pauses_per_1000_requests": cell.pauses.per_1000_requests if cell.pauses else None,
             "pause_p50_ms": cell.pauses.p50_ms if cell.pauses else None,
             "pause_max_ms": cell.pauses.longest_ms if cell.pauses else None,
+            "uss_mib": cell.uss_mib,
+            "workers": workers.get(cell.stack),
         }
         rows.append({column: known(values[column]) for column in SUMMARY_COLUMNS})
     return rows

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.report.charts import cpu, latency, memory, ratios, throughput, timeline, waterfall
+from harness.report.charts import (
+    cpu,
+    latency,
+    memory,
+    ratios,
+    throughput,
+    timeline,
+    waterfall,
+    workers,
+)
 from harness.report.charts.caption import Caption
 from harness.report.charts.sheet import Sheet, png, svgs
 from harness.report.view import View
@@ -20,11 +29,14 @@ class Chart:
     contents: str  # what the table of contents calls it
     of_requests: bool = False  # whether starts have nothing to show in it
     of_ladders: bool = False
+    of_workers: bool = False  # whether it is about stacks with several numbers of workers
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
         if self.of_ladders:
             return bool(view.climbing)
+        if self.of_workers and not any(stack.with_its_number for stack in view.stacks.values()):
+            return False
         return not self.of_requests or bool(view.answering) or not view.analysis.cells
 
 
@@ -36,6 +48,7 @@ CHARTS: Mapping[str, Chart] = {
     "latency": Chart(latency.caption, latency.draw, "Latency", of_requests=True),
     "cpu": Chart(cpu.caption, cpu.draw, "CPU time"),
     "memory": Chart(memory.caption, memory.draw, "Memory"),
+    "workers": Chart(workers.caption, workers.draw, "Workers", of_requests=True, of_workers=True),
     "timeline": Chart(timeline.caption, timeline.draw, "Timeline", of_requests=True),
 }
 

@@ -97,7 +97,7 @@ def draw(analysis: ConnectionsAnalysis, caption: Caption) -> Sheet:
 
 def _beside(memory: HeldMemory) -> str:
     """The figure, with how many connections it rests on: servers take different numbers of them."""
-    return f"{_figure(memory)} (of {memory.up_to:,})" if not memory.reason else ""
+    return f"{_figure(memory)} ({memory.up_to:,} held)" if not memory.reason else ""
 
 
 def _end(memory: HeldMemory) -> float:

@@ -25,16 +25,25 @@ def others_served(point: HeldPoint, plan: ConnectionsPlan) -> str:
         return f"after {formats.number(point.visit_ms.value)}{formats.NBSP}ms"
     if point.answered:
         return f"{point.answered:,} of {point.visits:,} in time"
-    return f"not within {formats.number(plan.patience_s, 2)}{formats.NBSP}s"
+    return f"not within {patience_words(plan)}"
+
+
+def patience_words(plan: ConnectionsPlan) -> str:
+    """How long an ordinary client waits."""
+    return f"{plan.patience_s:g}{formats.NBSP}s"
 
 
 def held_words(point: HeldPoint) -> str:
-    """How many of the connections the server held, and what became of the others."""
-    if point.held_least >= point.asked and not point.closed_most:
-        return f"{point.asked:,}" if point.asked else "none yet"
+    """How many of the connections the server held."""
+    if point.held_least >= point.asked:
+        return f"{point.asked:,}"
+    return f"{point.held_least:,} of {point.asked:,}"
+
+
+def fate_words(point: HeldPoint) -> str:
+    """What became of the others; empty if there are none."""
     fates = [
         *([f"{point.closed_most:,} closed by the server"] if point.closed_most else []),
-        *(["no more were taken"] if point.failed_most else []),
+        *([formats.clean(point.example) or "no more were taken"] if point.failed_most else []),
     ]
-    said = f"{point.held_least:,} of {point.asked:,}"
-    return f"{said} ({', '.join(fates)})" if fates else said
+    return ", ".join(fates)
