@@ -120,6 +120,14 @@ _BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
     "(default: 1, or what the stack says).",
 )
 @click.option(
+    "--io-ms",
+    type=Numbers(float),
+    default=(),
+    metavar="MS[,MS...]",
+    help="Latency of the upstream service, for scenarios that wait for it; several numbers are "
+    "several loads (default: 50).",
+)
+@click.option(
     "--ladder/--no-ladder",
     "ladder",
     default=None,
@@ -151,6 +159,7 @@ def command(
       twinbench run users-lookup --minutes 10 --precision 2%
       twinbench run hello --users 4,64
       twinbench run hello --workers 1,2,4
+      twinbench run weather --io-ms 0,5,50,200
       twinbench run weather --ladder
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn

@@ -109,6 +109,8 @@ class Load:
     users: int
     rate_rps: float | None = None
     arrivals: Arrivals = Arrivals.POISSON
+    #: How long the upstream takes meanwhile; None: as long as in the rest of the run.
+    io_ms: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -117,10 +119,11 @@ class Load:
 
     @property
     def label(self) -> str:
-        """As in the `load` column: `closed-16`, `open-poisson-500`."""
+        """As in the `load` column: `closed-16`, `open-poisson-500`, `closed-16-io200`."""
+        io = "" if self.io_ms is None else f"-io{self.io_ms:g}"
         if self.rate_rps is None:
-            return f"closed-{self.users}"
-        return f"open-{self.arrivals}-{self.rate_rps:g}"
+            return f"closed-{self.users}{io}"
+        return f"open-{self.arrivals}-{self.rate_rps:g}{io}"
 
 
 class Kind(enum.StrEnum):
@@ -336,3 +339,7 @@ class Plan:
     #: Time for all rounds: what `rounds` rounds of every block leave of it goes to further rounds,
     #: of the blocks whose intervals are wide.
     budget_s: float | None = None
+
+    def upstream_latency_of(self, load: Load) -> str:
+        """How long the upstream takes under a load, in the same form as `upstream_latency`."""
+        return self.upstream_latency if load.io_ms is None else f"constant:{load.io_ms:g}"

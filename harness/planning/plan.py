@@ -44,6 +44,8 @@ _OPEN_REQUESTS = 100
 _OPEN_SLICE_S = 0.5
 #: Open load: the first part of each slice, which is not counted.
 _SETTLE_SHARE = 0.1
+#: A warm-up lasts at least as long as so many replies of the upstream, where its latency is given.
+_WARM_UP_WAITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,15 @@ def _loads(scenario: Scenario, options: RunOptions) -> list[Load]:
     """The loads that a scenario is measured under; the first is the one that was asked about."""
     if scenario.measures is not Measures.REQUESTS:
         return [Load(scenario.users)]
+    latencies_ms = options.io_ms if "upstream" in scenario.needs else ()
+    return [
+        dataclasses.replace(load, io_ms=io_ms)
+        for load in _loads_by_users(scenario, options)
+        for io_ms in latencies_ms or (None,)
+    ]
+
+
+def _loads_by_users(scenario: Scenario, options: RunOptions) -> list[Load]:
     if not options.rates_rps:
         return [Load(users) for users in options.users or (scenario.users,)]
     users = options.users[0] if options.users else _OPEN_USERS
@@ -179,7 +190,8 @@ def _block(
         # The same share of every slice is for settling, however long the slice is.
         settle_s=_SETTLE_SHARE * length_s if load.is_open else 0.0,
         cycles=max(least_cycles, round(profile.cell_s / length_s)),
-        warmup_s=scenario.warmup_s * profile.scale,
+        # A warm-up in which hardly a reply has come says nothing of a stack's rate.
+        warmup_s=max(scenario.warmup_s * profile.scale, _WARM_UP_WAITS * (load.io_ms or 0) / 1000),
         ladder=ladder,
         family=family,
         fixed_slice=load.is_open and options.slice_s is not None,
@@ -327,6 +339,11 @@ def _refuse_idle_options(
         for option in idle:
             if given[option]:
                 raise BadInput(f"scenario '{name}' {why}: leave out {option}")
+    for name in options.scenarios:
+        if options.io_ms and "upstream" not in catalogue.scenarios[name].needs:
+            raise BadInput(f"scenario '{name}' does not use the upstream: leave out --io-ms")
+    if options.io_ms and not any("upstream" in scenario.needs for scenario in scenarios):
+        raise BadInput("--io-ms: no scenario of this run uses the upstream")
     loaded = any(scenario.measures is Measures.REQUESTS for scenario in scenarios)
     if options.generators > 1 and not loaded:
         raise BadInput(

@@ -85,7 +85,9 @@ def _method(view: View) -> Iterator[str]:
             f"One load process of this machine has reached {formats.number(most)} requests per "
             "second against a server that does nothing."
         )
-    if plan.upstream_latency:
+    if any(block.load.io_ms is not None for block in run.blocks):
+        yield "How long the upstream service takes to answer is a part of each load."
+    elif plan.upstream_latency:
         yield f"The upstream service answers after {_upstream(plan.upstream_latency)}."
 
 
