@@ -15,13 +15,14 @@ from harness.report.charts.caption import Caption, as_alt, cell_facts, joined, l
 from harness.report.charts.panels import PANEL_HEAD_IN, TICKS_IN, panel_head
 from harness.report.charts.sheet import CONTENT_IN, MARGIN_IN, Sheet, styled
 from harness.report.metrics import MEMORY, P99, THROUGHPUT
-from harness.report.palette import INK, QUIET, Look, looks_of
+from harness.report.palette import QUIET, Look, looks_of
 from harness.report.view import Part, View
 from harness.report.words.workers import sharing_cores
 
 _PANEL_IN = 1.7
 _TICK_IN = 0.62
 _GAP_IN = 0.3
+_ASIDE = 0.018  # of the range of numbers
 _TITLE_IN = 0.22
 
 
@@ -116,19 +117,28 @@ def _draw_panel(
     variants: Mapping[str, Sequence[tuple[int, CellSummary]]],
     looks: Mapping[str, Look],
 ) -> None:
+    axes.spines["left"].set_visible(False)
     counts = sorted({count for cells in variants.values() for count, _ in cells})
     highest = 0.0
-    for base, cells in variants.items():
+    for place, (base, cells) in enumerate(variants.items()):
         look = looks[base]
         shown = [(count, panel.of(cell)) for count, cell in cells]
         _line(axes, [(count, estimate.value) for count, estimate in shown], look)
+        # Intervals stand beside each other.
+        aside = _ASIDE * (counts[-1] - counts[0] or 1) * (place - (len(variants) - 1) / 2)
         for count, estimate in shown:
             if math.isfinite(estimate.low) and math.isfinite(estimate.high):
-                axes.plot([count] * 2, [estimate.low, estimate.high], color=INK, lw=1.1, zorder=4)
+                ends = [estimate.low, estimate.high]
+                axes.plot([count + aside] * 2, ends, color=look.colour, lw=1.1, zorder=2.5)
         highest = max([highest, *_ends(estimate for _, estimate in shown)])
         if panel.beside:
             _line(axes, [(count, panel.beside(cell)) for count, cell in cells], look, dotted=True)
-    axes.set_ylim(0, 1.08 * highest or 1.0)
+    if not highest:
+        axes.set_yticks([])
+        axes.set_xticks([])
+        axes.annotate("too few samples", (0, 0.9), xycoords="axes fraction", color=QUIET)
+        return
+    axes.set_ylim(0, 1.08 * highest)
     reach = max(0.3, 0.06 * (counts[-1] - counts[0])) if counts else 1.0
     axes.set_xlim(*((counts[0] - reach, counts[-1] + reach) if counts else (0.0, 1.0)))
     axes.xaxis.set_major_locator(FixedLocator(_apart(counts)))
@@ -136,7 +146,6 @@ def _draw_panel(
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: formats.tick(value)))
     axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
 
 
 def _line(
