@@ -200,6 +200,19 @@ def test_the_memory_per_connection_is_found_with_an_interval_over_rounds() -> No
     assert found.valid
 
 
+def test_what_the_first_connections_start_is_not_counted_with_each() -> None:
+    with_threads = dataclasses.replace(
+        growing(1, 10),
+        steps=(
+            step(0, 0, 50 * MIB),
+            step(100, 100, 90 * MIB + 1_000 * KIB),
+            step(1_000, 1_000, 90 * MIB + 10_000 * KIB),
+        ),
+    )
+    (memory,) = analyse_connections(record(with_threads)).memory
+    assert memory.kib.value == pytest.approx(10)
+
+
 def test_one_round_gives_no_interval() -> None:
     (memory,) = analyse_connections(record(growing(1, 10))).memory
     assert memory.kib.value == pytest.approx(10)

@@ -108,6 +108,13 @@ def _memory(held: Held, stack: Stack, series: Sequence[HeldSeries]) -> HeldMemor
 
 
 def _slope_kib(steps: Sequence[HeldStep]) -> float:
-    """KiB per connection: the line of least squares through all steps of one server."""
+    """KiB per connection: the line of least squares through the steps of one server.
+
+    The first connections take memory that is free already, or start threads. So the step without
+    any is left out where two others remain.
+    """
+    holding = [step for step in steps if step.held]
+    if len({step.held for step in holding}) > 1:
+        steps = holding
     held = [step.held for step in steps]
     return float(np.polyfit(held, [step.pss_bytes / _KIB for step in steps], 1)[0])

@@ -71,7 +71,7 @@ def command(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Measure what held connections cost, and whether others are still served.
+    """Measure the cost of connections that are held open.
 
     Opens more and more connections to a fresh server and leaves them alone: idle after one
     request, as WebSockets, or with a request that never ends. Reports the memory that each takes,
@@ -89,8 +89,7 @@ def command(
     """
     from datetime import UTC, datetime
 
-    from harness import report, store
-    from harness.analysis.connections import analyse_connections
+    from harness import store
     from harness.machine import open_files
     from harness.measuring import by_connections
     from harness.planning.stacks import load_stacks
@@ -113,10 +112,18 @@ def command(
         by_connections.measure(plan, folder, lambda what: console.print(what, highlight=False))
     except BaseException as error:
         if store.has_connections(folder):
-            error.add_note(f"kept what was measured: {folder}")
+            error.add_note(f"kept what was measured: 'twinbench report {folder}' shows it")
         else:
             store.remove_run(folder)
         raise
+    report_connections(folder, as_json=as_json)
+
+
+def report_connections(folder: Path, *, as_json: bool) -> None:
+    """Make table, chart and page from what was measured; exit with 1 if a figure can't be used."""
+    from harness import report, store
+    from harness.analysis.connections import analyse_connections
+
     analysis = analyse_connections(store.read_connections(folder))
     store.write_connection_table(folder, analysis)
     store.write_report(folder / "report", report.render_connections(analysis))
@@ -128,7 +135,7 @@ def command(
                 "valid": analysis.valid,
                 "run": str(folder),
                 "report": str(page),
-                "seed": plan.seed,
+                "seed": analysis.record.plan.seed,
                 "connections": rows,
                 "problems": list(analysis.problems),
             }

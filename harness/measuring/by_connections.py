@@ -43,9 +43,11 @@ from harness.serving.targets import Target
 
 #: Connections that are opened together. The server answers their first requests side by side.
 _BATCH = 50
-#: Connections that are opened and closed before anything is measured: a server's first requests
-#: import modules and start threads.
+#: Requests before anything is measured: a server's first ones import modules and start threads.
 _WARM_UP = 40
+#: Connections that are opened together before anything is measured. What they leave behind in the
+#: server's allocator is used by the next ones, so that these are few.
+_WARM_UP_CONNECTIONS = 10
 #: How long a server is left alone before its memory is read.
 _SETTLE_S = 0.5
 #: The next number of connections is given up when opening it takes longer than this.
@@ -143,7 +145,7 @@ def _warm_up(target: Target, held: Held, patience_s: float) -> None:
     """Open connections as they will be held, and ask a few times as an ordinary client."""
     kind = Held.KEEP_ALIVE if held is Held.HALF_SENT else held
     with contextlib.closing(Crowd(target.url, kind)) as crowd:
-        crowd.grow(_WARM_UP, patience_s)
+        crowd.grow(_WARM_UP_CONNECTIONS, patience_s)
     with contextlib.closing(Crowd(target.url, kind)) as crowd:
         for _ in range(_WARM_UP):
             if crowd.visit(patience_s) is None:

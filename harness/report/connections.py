@@ -132,7 +132,7 @@ def _others(analysis: ConnectionsAnalysis) -> Section:
             Column("PSS MiB", is_number=True),
             Column("USS MiB", is_number=True, from_width=100),
             Column("Threads", is_number=True, from_width=100),
-            Column("The others", outputs=DOCUMENTS),
+            Column("Not held, because", outputs=DOCUMENTS),
         ),
         tuple(_row(point, analysis) for point in analysis.points),
     )
@@ -179,7 +179,8 @@ def _method(analysis: ConnectionsAnalysis) -> Section:
                 f"{formats.plural(plan.workers, 'worker process', 'es')}. The number of connections "
                 "rises while the server stays up. The memory per connection is the slope of the "
                 "proportional set size over the connections that were held, by least squares in "
-                "each round; intervals are over rounds. Keep-alive time-outs are set so that no "
+                "each round; the state without any is left out where two others were measured. "
+                "Intervals are over rounds. Keep-alive time-outs are set so that no "
                 "server closes a connection for being idle while it is measured.",
             )
         ),

@@ -39,6 +39,10 @@ def test_half_sent_requests_take_all_threads_and_no_event_loop(
     assert (folder / "connections.csv").is_file()
     assert (folder / "report" / "charts" / "connections.svg").is_file()
     assert store.read_connections(folder).ended
+    (folder / "connections.csv").unlink()
+    again = twinbench("report", folder, "--json").finish()
+    assert (again[0], json.loads(again[1])) == (0, said)
+    assert (folder / "connections.csv").is_file()
 
 
 @pytest.mark.parametrize(
@@ -58,3 +62,16 @@ def test_bad_input_is_one_line_before_anything_starts(
     assert (code, out) == (2, "")
     assert message in err
     assert not (tmp_path / "new").exists()
+
+
+def test_more_connections_than_open_files_are_refused_before_anything_starts(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    limited = ("bash", "-c", 'ulimit -n 512; exec "$@"', "-")
+    code, out, err = twinbench(
+        "connections", "--connections", 1000, "--out", tmp_path, prefix=limited
+    ).finish()
+    assert (code, out) == (3, "")
+    assert "holding 1,000 connections needs 1,184 open files in one process" in err
+    assert "give --connections 328 or fewer" in err
+    assert list(tmp_path.iterdir()) == []
