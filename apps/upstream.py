@@ -4,6 +4,7 @@
 
 It is a raw ASGI app that builds its replies at the start, so it is never the bottleneck. The
 latency is `constant:MS` or `lognormal:MEDIAN_MS:SIGMA`. uvloop's timers count whole milliseconds.
+`PUT /latency?constant:200` changes it while the service runs; replies that wait already keep theirs.
 """
 
 from __future__ import annotations
@@ -105,8 +106,11 @@ class WeatherService:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._draw_latency_s: Callable[[], float] | None = None
-        # With the latency: a harness that did not start the service checks it.
-        self._healthy = _reply(200, {"status": "ok", "latency": _spec(environ)})
+        self._say_latency(_spec(environ))
+
+    def _say_latency(self, spec: str) -> None:
+        """Have /healthz tell the latency: a harness that did not start the service checks it."""
+        self._healthy = _reply(200, {"status": "ok", "latency": spec})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, or serve the lifespan."""
@@ -114,6 +118,8 @@ class WeatherService:
             path = scope["path"]
             if path == "/weather":
                 await self._answer_weather(scope["query_string"], receive, send)
+            elif path == "/latency" and scope["method"] == "PUT":
+                await self._change_latency(scope["query_string"].decode("latin-1"), send)
             else:
                 await _send(self._healthy if path == "/healthz" else _NOT_FOUND, send)
         elif scope["type"] == "lifespan":
@@ -134,6 +140,15 @@ class WeatherService:
             if delay_s > 0:
                 await asyncio.sleep(delay_s)
         await _send(reply, send)
+
+    async def _change_latency(self, spec: str, send: Send) -> None:
+        try:
+            self._draw_latency_s = latency_from({**self._environ, "UPSTREAM_LATENCY": spec})
+        except ValueError as error:
+            await _send(_reply(400, {"error": str(error)}), send)
+            return
+        self._say_latency(spec)
+        await _send(self._healthy, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

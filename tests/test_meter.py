@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from harness.processes.meter import Meter
@@ -70,3 +71,33 @@ def test_reading_the_clocks_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.undo()
     assert used["ourselves"] > 0
     assert opened == []
+
+
+SHARED = """
+import os, sys, time
+ballast = b"x" * (40 << 20)
+if os.fork() == 0:
+    time.sleep(60)
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such figures")
+def test_pages_that_a_fork_shares_count_once_and_are_unique_to_nobody() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SHARED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+        (child,) = psutil.Process(parent.pid).children()
+        both = Meter({"both": [parent.pid, child.pid]}).usage()["both"]
+        alone = Meter({"alone": [os.getpid()]}).usage()["alone"]
+        child.kill()
+        parent.kill()
+    assert both.uss_bytes is not None
+    assert both.pss_bytes > 40 << 20
+    assert both.pss_bytes < 80 << 20
+    assert both.uss_bytes < both.pss_bytes - (35 << 20)
+    assert alone.uss_bytes is not None
+    assert 0 < alone.uss_bytes <= alone.pss_bytes

@@ -101,6 +101,7 @@ def summarise(
         core_share=share,
         limited_by_users=limited_by_users(block, share, rounds),
         pauses=paused,
+        uss_mib=_uss_mib(block, servers),
         # Of starts nothing is cut off, and the latency of an overloaded stack says nothing anyway.
         short_slices=None
         if block.counts_starts or overload
@@ -140,6 +141,15 @@ def _pss_mib(block: BlockPlan, servers: Sequence[Usage]) -> float:
     largest = max((server.pss_bytes for server in servers), default=0)
     known = largest and block.scenario.measures is not Measures.TEST_CLIENT
     return largest / _MIB if known else math.nan
+
+
+def _uss_mib(block: BlockPlan, servers: Sequence[Usage]) -> float:
+    """Memory that the stack's processes share with nobody; unknown where one round has no figure."""
+    known = [server.uss_bytes for server in servers if server.uss_bytes is not None]
+    if len(known) < len(servers) or block.scenario.measures is Measures.TEST_CLIENT:
+        return math.nan
+    largest = max(known, default=0)
+    return largest / _MIB if largest else math.nan
 
 
 def _timeline(

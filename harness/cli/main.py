@@ -25,6 +25,7 @@ COMMANDS = (
     "serve",
     "calibrate",
     "doctor",
+    "connections",
 )
 
 

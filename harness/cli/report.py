@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.connections import report_connections
 from harness.cli.measured import write_and_print_report
 from harness.cli.options import Command, json_option, out_option, same_option
 
@@ -18,8 +19,8 @@ from harness.cli.options import Command, json_option, out_option, same_option
 def command(run_name: str | None, same_within: float | None, out: Path, as_json: bool) -> None:
     """Write the report of a run again, from its raw data.
 
-    RUN is a folder, or the name of a run below --out (default: the newest run). No server is
-    started.
+    RUN is a folder, or the name of a run below --out (default: the newest run). A folder of
+    `twinbench connections` can be given too. No server is started.
 
     \b
     Exit codes: 0 all valid, 1 a cell is invalid, 2 bad input,
@@ -35,5 +36,8 @@ def command(run_name: str | None, same_within: float | None, out: Path, as_json:
 
     if same_within is not None:
         RunOptions(same_within=same_within)  # refuses what makes no sense
+    if run_name is not None and store.has_connections(Path(run_name)):
+        report_connections(Path(run_name), as_json=as_json)
+        return
     folder = store.find_run(out, run_name)
     write_and_print_report(folder, as_json=as_json, same_within=same_within)

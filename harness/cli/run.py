@@ -50,6 +50,23 @@ from harness.planning.options import RunOptions
 @effort_options("scenario")
 @generators_option
 @click.option(
+    "--workers",
+    "worker_counts",
+    type=Numbers(int),
+    default=(),
+    metavar="N[,N...]",
+    help="Worker processes per stack; several numbers measure each stack with each of them "
+    "(default: 1, or what the stack says).",
+)
+@click.option(
+    "--io-ms",
+    type=Numbers(float),
+    default=(),
+    metavar="MS[,MS...]",
+    help="Latency of the upstream service, for scenarios that wait for it; several numbers are "
+    "several loads (default: 50).",
+)
+@click.option(
     "--ladder/--no-ladder",
     "ladder",
     default=None,
@@ -80,6 +97,8 @@ def command(
       twinbench run hello --profile smoke --json
       twinbench run users-lookup --minutes 10 --precision 2%
       twinbench run hello --users 4,64
+      twinbench run hello --workers 1,2,4
+      twinbench run weather --io-ms 0,5,50,200
       twinbench run weather --ladder
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn

@@ -48,6 +48,35 @@ def problem(plan: Plan, allowed: int | None = None) -> str:
     return ""
 
 
+def check_held(connections: int, allowed: int | None = None) -> None:
+    """Refuse to hold more connections than a process may have open files.
+
+    Args:
+        connections: The most that are held at the same time.
+        allowed: How many files a process may open; None: as this machine says.
+
+    Raises:
+        EnvironmentFailed: A process would run out of files.
+    """
+    if allowed is None:
+        allowed = launch.files_allowed(*resource.getrlimit(resource.RLIMIT_NOFILE))
+    needed = connections + _POOLS + _BASE
+    if needed > allowed:
+        most = allowed - _POOLS - _BASE
+        cure = "raise the limit (ulimit -n)"
+        if most > 0:
+            cure += f" or give --connections {most} or fewer"
+        raise EnvironmentFailed(
+            f"holding {connections:,} connections needs {needed:,} open files in one process, and "
+            f"{allowed:,} are allowed: {cure}"
+        )
+
+
+def allow_here() -> None:
+    """Let this process open as many files as its children may."""
+    launch.allow_files()
+
+
 def _needed(block: BlockPlan, generators: int) -> int:
     """Of the process that holds the most: a load process (all stacks) or a server (its own)."""
     load = math.ceil(block.load.users / generators) * len(block.stacks) + _BASE

@@ -169,6 +169,9 @@ class Starter:
             pss_bytes=max(before.pss_bytes, used.pss_bytes),
             threads=max(before.threads, used.threads),
             context_switches=before.context_switches + used.context_switches,
+            uss_bytes=None
+            if used.uss_bytes is None
+            else max(before.uss_bytes or 0, used.uss_bytes),
         )
 
     def finish(self) -> Finished:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from harness import store
@@ -31,7 +33,8 @@ from harness.models import (
 )
 from harness.planning.files import PROJECT
 from harness.processes import children
-from harness.serving import services
+from harness.serving import services, upstream
+from harness.serving.services import Services
 
 
 def run(
@@ -115,6 +118,7 @@ def _measure(
     environment.check_limits(record.environment, record.plan)
     planned = dataclasses.replace(record.plan, blocks=record.blocks)  # by later decisions too
     open_files.check(planned)
+    upstream.check_changeable(planned, os.environ)
     store.write_run(folder, record)
     pacing = pacing or pacing_of(record.plan, lambda cell: store.read_samples(folder, cell))
     try:
@@ -186,7 +190,7 @@ def ready_to_measure(
             Measures.TEST_CLIENT: ByTestClient(bench),
             Measures.REQUESTS: ByLoad(bench, load),
         }
-        yield Rounds(ways, journal, listener)
+        yield Rounds(ways, journal, listener, partial(_set_upstream, plan, around))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +200,7 @@ class Rounds:
     ways: Mapping[Measures, Way]  # in the order in which a round takes them
     journal: store.Journal
     listener: Listener
+    prepare: Callable[[BlockPlan], None] = lambda _block: None  # called before each block
 
     def measure(self, decision: Decision, record: RunRecord) -> None:
         """What was decided and is not in the journal yet: fresh processes, then block by block."""
@@ -221,10 +226,17 @@ class Rounds:
             for block in blocks:
                 self.listener.block_started(block)
                 begun_s = time.monotonic()
+                self.prepare(block)
                 cells, usage = measuring.measure(block)
                 took_s = round(time.monotonic() - begun_s, 3)
                 self.journal.block(number, cells, dataclasses.replace(usage, took_s=took_s))
             return measuring.ready_s
+
+
+def _set_upstream(plan: Plan, around: Services, block: BlockPlan) -> None:
+    """Have the upstream take as long as the block's load says: the block before may differ."""
+    if "upstream" in block.scenario.needs:
+        around.have_latency(plan.upstream_latency_of(block.load))
 
 
 def _measured(record: RunRecord, number: int) -> dict[BlockKey, float]:

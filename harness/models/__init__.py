@@ -6,6 +6,16 @@ every one may import it.
 
 from __future__ import annotations
 
+from harness.models.connections import (
+    ConnectionsAnalysis,
+    ConnectionsPlan,
+    ConnectionsRecord,
+    Held,
+    HeldMemory,
+    HeldPoint,
+    HeldSeries,
+    HeldStep,
+)
 from harness.models.curves import (
     Beyond,
     Curve,
@@ -51,6 +61,7 @@ from harness.models.measured import (
     Window,
 )
 from harness.models.plan import (
+    BY_WORKERS,
     ROUNDS_FOR_A_VERDICT,
     SAME_WITHIN,
     Arrivals,
@@ -74,6 +85,7 @@ from harness.models.plan import (
 from harness.models.samples import Samples
 
 __all__ = [
+    "BY_WORKERS",
     "OTHER_CORES",
     "ROUNDS_FOR_A_VERDICT",
     "SAME_WITHIN",
@@ -90,6 +102,9 @@ __all__ = [
     "CellRound",
     "CellSummary",
     "Comparison",
+    "ConnectionsAnalysis",
+    "ConnectionsPlan",
+    "ConnectionsRecord",
     "Contrast",
     "CoreUsage",
     "Curve",
@@ -100,6 +115,11 @@ __all__ = [
     "Family",
     "Finding",
     "GateResult",
+    "Held",
+    "HeldMemory",
+    "HeldPoint",
+    "HeldSeries",
+    "HeldStep",
     "Kind",
     "Knee",
     "LargestLoad",

@@ -172,6 +172,7 @@ class CellSummary:
     limited_by_users: bool = False  # closed load that left the stack idle for part of its time
     pauses: Pauses | None = None  # of closed load
     short_slices: ShortSlices | None = None  # p99 and beyond may be too low
+    uss_mib: float = math.nan  # unique set size, of the round in which it was largest
 
     @property
     def key(self) -> CellKey:

@@ -46,6 +46,9 @@ class Usage:
     pss_bytes: int  # proportional set size, or resident size if the system has no PSS
     threads: int
     context_switches: int  # of all threads that lived from begin to end
+    #: Unique set size: pages that no other process shares, copy-on-write ones of a parent included
+    #: once they were written to. None if the system does not tell, or an older run did not ask.
+    uss_bytes: int | None = None
 
 
 #: The servers' cores, and all others of a run, as CellRound.cores names them.

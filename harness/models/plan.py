@@ -13,6 +13,10 @@ ROUNDS_FOR_A_VERDICT = 5
 SAME_WITHIN = 0.03
 
 
+#: Stands in a label between a stack's name, which can't have it, and its worker processes.
+BY_WORKERS = "@"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class BlockKey:
     """Names a scenario under a load: what all stacks of a block are measured with."""
@@ -50,7 +54,8 @@ class Stack:
     """A twin made runnable: twin + server + worker model + settings.
 
     `label` names the stack within a run: it equals `name` unless the same stack takes part
-    twice (`fastapi-uvicorn`, `fastapi-uvicorn#2`), as in a comparison of A with A.
+    twice (`fastapi-uvicorn`, `fastapi-uvicorn#2`), as in a comparison of A with A, or with several
+    numbers of worker processes (`fastapi-uvicorn@1`, `fastapi-uvicorn@4`).
     """
 
     name: str
@@ -74,6 +79,12 @@ class Stack:
             if option in {"--threads", "--blocking-threads"} and number.isdecimal():
                 return int(number)
         return ANYIO_THREADS if self.settings.get("handlers") == "def" else None
+
+    @property
+    def with_its_number(self) -> tuple[str, int] | None:
+        """Label without its number of worker processes, and that number; None if it names none."""
+        base, sign, count = self.label.rpartition(BY_WORKERS)
+        return (base, int(count)) if sign else None
 
     def worker_processes(self, shared: int, cores: int) -> int:
         """Worker processes: its own number, or else the number that all stacks share.
@@ -112,6 +123,8 @@ class Load:
     users: int
     rate_rps: float | None = None
     arrivals: Arrivals = Arrivals.POISSON
+    #: How long the upstream takes meanwhile; None: as long as in the rest of the run.
+    io_ms: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -120,10 +133,11 @@ class Load:
 
     @property
     def label(self) -> str:
-        """As in the `load` column: `closed-16`, `open-poisson-500`."""
+        """As in the `load` column: `closed-16`, `open-poisson-500`, `closed-16-io200`."""
+        io = "" if self.io_ms is None else f"-io{self.io_ms:g}"
         if self.rate_rps is None:
-            return f"closed-{self.users}"
-        return f"open-{self.arrivals}-{self.rate_rps:g}"
+            return f"closed-{self.users}{io}"
+        return f"open-{self.arrivals}-{self.rate_rps:g}{io}"
 
 
 class Kind(enum.StrEnum):
@@ -348,3 +362,7 @@ class Plan:
     budget_s: float | None = None
     slice_source: SliceSource | None = None  # None: of a version that did not say
     usual_slice_s: float | None = None  # what it decided
+
+    def upstream_latency_of(self, load: Load) -> str:
+        """How long the upstream takes under a load, in the same form as `upstream_latency`."""
+        return self.upstream_latency if load.io_ms is None else f"constant:{load.io_ms:g}"

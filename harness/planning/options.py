@@ -34,6 +34,9 @@ _MAX_MINUTES = 7 * 24 * 60
 MAX_USERS = 10_000
 _MAX_RATE = 1_000_000
 _MAX_GENERATORS = 64
+_MAX_WORKERS = 64
+#: The upstream must answer well before the twins give it up (measuring.blocks.TIMEOUT_S).
+_MAX_IO_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class RunOptions:
     precision: float | None = None
     ladder: bool | None = None  # None: as the profile says, unless stacks are chosen
     workers: int = 1  # worker processes of each server
+    #: Numbers of worker processes, each of which makes a contender of every stack.
+    worker_counts: tuple[int, ...] = ()
     upstream_latency: str = UPSTREAM_LATENCY
+    io_ms: tuple[float, ...] = ()  # latencies of the upstream, each of which makes a load
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -76,7 +82,19 @@ class RunOptions:
             if not 1 <= rate_rps <= _MAX_RATE:  # refuses nan too
                 advice = f"give 1 to {_MAX_RATE:,} requests a second"
                 raise BadOption("--rate", f"{rate_rps:g}", advice)
-        for option, values in (("--users", self.users), ("--rate", self.rates_rps)):
+        for count in self.worker_counts:
+            if not 1 <= count <= _MAX_WORKERS:
+                raise BadOption("--workers", count, f"give 1 to {_MAX_WORKERS} worker processes")
+        if list(self.worker_counts) != sorted(set(self.worker_counts)):
+            given = ",".join(map(str, self.worker_counts))
+            raise BadOption("--workers", given, "give rising numbers, such as 1,2,4")
+        if self.worker_counts and self.ladder:
+            raise BadInput("--ladder measures stacks of its own: leave out --workers, or --ladder")
+        for io_ms in self.io_ms:
+            if not 0 <= io_ms <= _MAX_IO_MS:  # refuses nan too
+                raise BadOption("--io-ms", f"{io_ms:g}", f"give 0 to {_MAX_IO_MS:,} milliseconds")
+        loads = (("--users", self.users), ("--rate", self.rates_rps), ("--io-ms", self.io_ms))
+        for option, values in loads:
             repeated = _repeated(values)
             if repeated is not None:
                 raise BadOption(

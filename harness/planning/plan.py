@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, UnknownName
 from harness.models import (
+    BY_WORKERS,
     ROUNDS_FOR_A_VERDICT,
     Arrivals,
     BlockPlan,
@@ -51,6 +52,8 @@ _SETTLE_SHARE = 0.1
 _LOADED_PER_WARMUP = 1.5
 #: planning.plan.warmup_s draws warm-ups of up to so many times what the scenario says.
 _LONGEST_WARMUP = 2.0
+#: A warm-up lasts at least as long as so many replies of the upstream, where its latency is given.
+_WARM_UP_WAITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,15 @@ def _loads(scenario: Scenario, options: RunOptions) -> list[Load]:
     """The loads that a scenario is measured under; the first is the one that was asked about."""
     if scenario.measures is not Measures.REQUESTS:
         return [Load(scenario.users)]
+    latencies_ms = options.io_ms if "upstream" in scenario.needs else ()
+    return [
+        dataclasses.replace(load, io_ms=io_ms)
+        for load in _loads_by_users(scenario, options)
+        for io_ms in latencies_ms or (None,)
+    ]
+
+
+def _loads_by_users(scenario: Scenario, options: RunOptions) -> list[Load]:
     if not options.rates_rps:
         return [Load(users) for users in options.users or (scenario.users,)]
     users = options.users[0] if options.users else _OPEN_USERS
@@ -203,7 +215,8 @@ def _block(
     if scenario.measures is Measures.STARTS:
         # Nobody can shorten a start.
         length_s, least_cycles = scenario.least_slice_s or own_s, 1
-    warmup_s = scenario.warmup_s * profile.scale
+    # A warm-up in which hardly a reply has come says nothing of a stack's rate.
+    warmup_s = max(scenario.warmup_s * profile.scale, _WARM_UP_WAITS * (load.io_ms or 0) / 1000)
     loaded_s = max(profile.cell_s, _LOADED_PER_WARMUP * _LONGEST_WARMUP * warmup_s)
     return BlockPlan(
         scenario=scenario,
@@ -229,7 +242,7 @@ def _climbs(
     """Scenario -> the steps of the ladder that are measured in it; none if it has no ladder."""
     if options.ladder:
         _refuse_ladder(catalogue, options)
-    profile_says = options.profile.ladder and not options.stacks
+    profile_says = options.profile.ladder and not (options.stacks or options.worker_counts)
     climbing = profile_says if options.ladder is None else options.ladder
     return {
         scenario.name: climbed(catalogue.ladder, scenario.ladder) if climbing else ()
@@ -258,7 +271,9 @@ def _contenders(
 ) -> tuple[list[Stack], dict[str, tuple[str, ...]]]:
     """All stacks of the run, and scenario -> the labels of those that take part in it."""
     if options.stacks:
-        contenders = _with_labels(options.stacks, catalogue.stacks)
+        contenders = by_workers(
+            _with_labels(options.stacks, catalogue.stacks), options.worker_counts
+        )
         labels = tuple(stack.label for stack in contenders)
         return contenders, {scenario.name: labels for scenario in scenarios}
     taking_part = {
@@ -272,7 +287,35 @@ def _contenders(
                 f"the ladder needs stack '{name}', which the stacks file lacks: add it, or "
                 "say --no-ladder"
             )
-    return _with_labels(list(dict.fromkeys([*own, *rungs])), catalogue.stacks), taking_part
+    stacks = _with_labels(list(dict.fromkeys([*own, *rungs])), catalogue.stacks)
+    if not options.worker_counts:
+        return stacks, taking_part
+    counted = {stack.label: by_workers([stack], options.worker_counts) for stack in stacks}
+    return [variant for variants in counted.values() for variant in variants], {
+        scenario: tuple(variant.label for name in names for variant in counted[name])
+        for scenario, names in taking_part.items()
+    }
+
+
+def by_workers(stacks: Sequence[Stack], counts: Sequence[int]) -> list[Stack]:
+    """Each stack once for each number of worker processes; as they are without any number.
+
+    Raises:
+        BadInput: A stack is about a number of workers of its own.
+    """
+    if not counts:
+        return list(stacks)
+    for stack in stacks:
+        if stack.workers:
+            raise BadInput(
+                f"--workers: stack '{stack.name}' has {stack.workers} workers of its own: leave it "
+                "out, or --workers"
+            )
+    return [
+        dataclasses.replace(stack, label=f"{stack.label}{BY_WORKERS}{count}", workers=str(count))
+        for stack in stacks
+        for count in counts
+    ]
 
 
 def _with_rungs(scenario: Scenario, climb: Sequence[Step]) -> tuple[str, ...]:
@@ -285,7 +328,7 @@ def _without_rungs(
     scenario: Scenario, labels: tuple[str, ...], options: RunOptions
 ) -> tuple[str, ...]:
     """The stacks that take part for their own sake."""
-    return labels if options.stacks else scenario.stacks
+    return labels if options.stacks or options.worker_counts else scenario.stacks
 
 
 def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stack]:
@@ -306,7 +349,10 @@ def _with_labels(names: Sequence[str], stacks: Mapping[str, Stack]) -> list[Stac
 _IDLE_OPTIONS: Mapping[Measures, tuple[str, tuple[str, ...]]] = {
     Measures.REQUESTS: ("", ()),
     Measures.STARTS: ("starts one server at a time", ("--users", "--rate", "--slice")),
-    Measures.TEST_CLIENT: ("has one test client and no server", ("--users", "--rate")),
+    Measures.TEST_CLIENT: (
+        "has one test client and no server",
+        ("--users", "--rate", "--workers"),
+    ),
 }
 
 
@@ -321,12 +367,18 @@ def _refuse_idle_options(
         "--users": options.users,
         "--rate": options.rates_rps,
         "--slice": options.slice_s,
+        "--workers": options.worker_counts,
     }
     for name in options.scenarios:
         why, idle = _IDLE_OPTIONS[catalogue.scenarios[name].measures]
         for option in idle:
             if given[option]:
                 raise BadInput(f"scenario '{name}' {why}: leave out {option}")
+    for name in options.scenarios:
+        if options.io_ms and "upstream" not in catalogue.scenarios[name].needs:
+            raise BadInput(f"scenario '{name}' does not use the upstream: leave out --io-ms")
+    if options.io_ms and not any("upstream" in scenario.needs for scenario in scenarios):
+        raise BadInput("--io-ms: no scenario of this run uses the upstream")
     loaded = any(scenario.measures is Measures.REQUESTS for scenario in scenarios)
     if options.generators > 1 and not loaded:
         raise BadInput(

@@ -23,7 +23,7 @@ _FILES = 65_536
 def main(arguments: list[str]) -> None:
     """Drop rights, ask for a signal when the parent ends, pin, and exec."""
     parent, death_signal, rights, cores, *command = arguments
-    _allow_files()
+    allow_files()
     libc = None
     if sys.platform == "linux":
         import ctypes  # before setuid, because the other user may not reach the standard library
@@ -55,7 +55,7 @@ def files_allowed(soft: int, hard: int) -> int:
     return max(soft, min(_FILES, hard))
 
 
-def _allow_files() -> None:
+def allow_files() -> None:
     """Raise the soft limit of open files as far as is allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = files_allowed(soft, hard)

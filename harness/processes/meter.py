@@ -54,7 +54,7 @@ class Meter:
         for role, pids in self.roles.items():
             first = self._first_switches[role]
             switches = _context_switches(pids)
-            pss_bytes, threads = _memory_and_threads(pids)
+            pss_bytes, uss_bytes, threads = _memory_and_threads(pids)
             result[role] = Usage(
                 cpu_s=last_cpu_s[role] - self._first_cpu_s[role],
                 pss_bytes=pss_bytes,
@@ -62,6 +62,7 @@ class Meter:
                 context_switches=sum(
                     count - first.get(thread, 0) for thread, count in switches.items()
                 ),
+                uss_bytes=uss_bytes,
             )
         return result
 
@@ -69,19 +70,23 @@ class Meter:
 def lifetime(pids: Sequence[int]) -> Usage:
     """What these processes have used since they began, and what they hold now."""
     cpu_s = sum(map(cpu_seconds, pids))  # first, because reading the rest takes CPU time itself
-    pss_bytes, threads = _memory_and_threads(pids)
-    return Usage(cpu_s, pss_bytes, threads, sum(_context_switches(pids).values()))
+    pss_bytes, uss_bytes, threads = _memory_and_threads(pids)
+    return Usage(cpu_s, pss_bytes, threads, sum(_context_switches(pids).values()), uss_bytes)
 
 
-def _memory_and_threads(pids: Iterable[int]) -> tuple[int, int]:
+def _memory_and_threads(pids: Iterable[int]) -> tuple[int, int | None, int]:
+    """Proportional and unique set size in bytes, and threads; None without a unique set size."""
     pss_bytes = threads = 0
+    uss_bytes: int | None = 0
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             memory = process.memory_full_info()
             pss_bytes += int(getattr(memory, "pss", memory.rss))
+            unique = getattr(memory, "uss", None)
+            uss_bytes = None if uss_bytes is None or unique is None else uss_bytes + int(unique)
             threads += process.num_threads()
-    return pss_bytes, threads
+    return pss_bytes, uss_bytes, threads
 
 
 def _context_switches(pids: Iterable[int]) -> dict[int, int]:

@@ -12,6 +12,7 @@ from rich.console import RenderableType
 
 from harness.models import Analysis
 from harness.report.charts import pictures
+from harness.report.connections import connections_terminal, render_connections
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.sections import sections
@@ -19,7 +20,7 @@ from harness.report.terminal import Terminal
 from harness.report.view import View
 from harness.report.words.heading import heading
 
-__all__ = ["render", "terminal"]
+__all__ = ["connections_terminal", "render", "render_connections", "terminal"]
 
 
 def render(analysis: Analysis) -> dict[str, bytes]:

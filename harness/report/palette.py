@@ -43,11 +43,16 @@ class Look:
 
 def looks(analysis: Analysis) -> dict[str, Look]:
     """Label -> look, by the stack's place within its family."""
-    found: dict[str, Look] = {}
-    seen: dict[str, int] = {}
     twins = {stack.label: stack.twin for stack in analysis.run.plan.stacks}
     for cell in analysis.cells:
         twins.setdefault(cell.stack, cell.twin)
+    return looks_of(twins)
+
+
+def looks_of(twins: Mapping[str, str]) -> dict[str, Look]:
+    """Label -> look, given label -> twin."""
+    found: dict[str, Look] = {}
+    seen: dict[str, int] = {}
     for label, twin in twins.items():
         place = seen.get(twin, 0)
         seen[twin] = place + 1

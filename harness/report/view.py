@@ -264,15 +264,20 @@ class CurveSet:
 def load_words(load: Load) -> str:
     """As in `16 users` or `open load, 500 requests/s, Poisson arrivals`."""
     if load.rate_rps is None:
-        return formats.plural(load.users, "user")
-    return f"open load, {_rate(load.rate_rps)}, {ARRIVALS[load.arrivals]}"
+        return f"{formats.plural(load.users, 'user')}{_io(load)}"
+    return f"open load, {_rate(load.rate_rps)}, {ARRIVALS[load.arrivals]}{_io(load)}"
+
+
+def _io(load: Load) -> str:
+    """The upstream's latency, where it belongs to the load."""
+    return "" if load.io_ms is None else f", upstream {formats.tick(load.io_ms)}{formats.NBSP}ms"
 
 
 def _load_name(load: Load) -> str:
-    """As in `64 users` or `500 requests/s`."""
+    """As in `64 users`, `500 requests/s` or `64 users, upstream 200 ms`."""
     if load.rate_rps is None:
-        return formats.plural(load.users, "user")
-    return _rate(load.rate_rps)
+        return f"{formats.plural(load.users, 'user')}{_io(load)}"
+    return f"{_rate(load.rate_rps)}{_io(load)}"
 
 
 def _rate(rate_rps: float) -> str:

@@ -19,6 +19,8 @@ class Service:
     environment: Mapping[str, str]  # variables through which the twins find it
     child: Child | None  # None: the user's own, so that its CPU time is unknown
     wait: Callable[[], None]  # returns when the service can be used; raises ServiceFailed, BadInput
+    #: Makes the service take so long from now on; None if its latency can't be changed.
+    have_latency: Callable[[str], None] | None = None
 
     def check(self) -> None:
         """Raise ServiceFailed if the service has ended."""

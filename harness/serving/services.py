@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import ServiceFailed
 from harness.serving import postgres, upstream
 from harness.serving.service import Service
 
@@ -42,6 +43,20 @@ class Services:
             for service in self.running
             if service.child is not None
         }
+
+    def have_latency(self, latency: str) -> None:
+        """Make the upstream that we started take so long from now on.
+
+        Raises:
+            ServiceFailed: It does not do so.
+        """
+        for service in self.running:
+            if service.have_latency is not None:
+                try:
+                    service.have_latency(latency)
+                except ServiceFailed:
+                    service.check()  # says more, if it has ended
+                    raise
 
     def check(self) -> None:
         """Raise ServiceFailed if one of them has ended."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.errors import BadInput, ServiceFailed
 from harness.machine import environment
+from harness.models import Plan
 from harness.processes import children as processes
 from harness.processes.children import Child
 from harness.serving.servers import KEEP_ALIVE_S
@@ -50,7 +51,13 @@ def running(
         folder=folder,
     )
     try:
-        yield Service(_NAME, _variables(host, port), child, partial(_wait, child, port))
+        yield Service(
+            _NAME,
+            _variables(host, port),
+            child,
+            partial(_wait, child, port),
+            partial(change_latency, (host, port)),
+        )
     finally:
         processes.stop([child])
 
@@ -112,11 +119,41 @@ def check(address: tuple[str, int], latency: str) -> None:
         )
 
 
-def _latency_of(address: tuple[str, int]) -> object:
-    """Ask an upstream for its latency; None if it does not say."""
+def check_changeable(plan: Plan, environ: Mapping[str, str]) -> None:
+    """Refuse a plan that changes the latency of an upstream that is not ours.
+
+    Raises:
+        BadInput: UPSTREAM_URL names an upstream, or is malformed.
+    """
+    changes = any(block.load.io_ms is not None for block in plan.blocks)
+    if changes and environment.upstream_address(environ) is not None:
+        raise BadInput(
+            "--io-ms changes the latency of the upstream that twinbench starts: unset UPSTREAM_URL"
+        )
+
+
+def change_latency(address: tuple[str, int], latency: str) -> None:
+    """Make an upstream take so long from now on, unless it does already.
+
+    Raises:
+        ServiceFailed: It does not do so.
+    """
+    try:
+        if _latency_of(address) == latency:
+            return
+        _latency_of(address, "PUT", f"/latency?{latency}")
+        found = _latency_of(address)
+    except (OSError, http.client.HTTPException) as error:
+        raise ServiceFailed(f"the upstream does not answer: {error}") from error
+    if found != latency:
+        raise ServiceFailed(f"the upstream has a latency of {found} and does not take {latency}")
+
+
+def _latency_of(address: tuple[str, int], method: str = "GET", target: str = "/healthz") -> object:
+    """Ask an upstream for its latency, or change it; None if it does not say."""
     connection = http.client.HTTPConnection(*address, timeout=_ANSWERS_WITHIN_S)
     try:
-        connection.request("GET", "/healthz", headers={"connection": "close"})
+        connection.request(method, target, headers={"connection": "close"})
         said = json.loads(connection.getresponse().read())
     except ValueError:  # not JSON
         return None

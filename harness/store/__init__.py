@@ -7,6 +7,15 @@ comparisons.csv, curves.csv, knees.csv and report/. May import no other folder.
 
 from harness.store.atomic import replacing
 from harness.store.calibrations import read_calibration, write_calibration
+from harness.store.connections import (
+    CONNECTIONS_COLUMNS,
+    CONNECTIONS_SCHEMA,
+    connection_rows,
+    has_connections,
+    read_connections,
+    write_connection_table,
+    write_connections,
+)
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
 from harness.store.recovery import recover
@@ -33,6 +42,8 @@ from harness.store.tables import (
 
 __all__ = [
     "COMPARISON_COLUMNS",
+    "CONNECTIONS_COLUMNS",
+    "CONNECTIONS_SCHEMA",
     "CURVE_COLUMNS",
     "KNEE_COLUMNS",
     "SAMPLE_COLUMNS",
@@ -41,14 +52,17 @@ __all__ = [
     "Journal",
     "analysis_as_json",
     "comparison_rows",
+    "connection_rows",
     "count_rounds",
     "create_run",
     "curve_rows",
     "find_run",
+    "has_connections",
     "has_samples",
     "knee_rows",
     "list_runs",
     "read_calibration",
+    "read_connections",
     "read_run",
     "read_samples",
     "recover",
@@ -56,6 +70,8 @@ __all__ = [
     "replacing",
     "summary_rows",
     "write_calibration",
+    "write_connection_table",
+    "write_connections",
     "write_report",
     "write_run",
     "write_samples",

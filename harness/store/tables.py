@@ -18,6 +18,7 @@ SUMMARY_COLUMNS = (
     "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
     "cpu_us_per_request", "pss_mib", "valid", "reason", "overloaded",
     "core_share", "limited_by_users", "pauses_per_1000_requests", "pause_p50_ms", "pause_max_ms",
+    "uss_mib", "workers",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
@@ -47,6 +48,13 @@ KNEE_COLUMNS = (
 def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
     """Rows of summary.csv, one per cell; figures are floats at full precision, None if unknown."""
     rows = []
+    run = analysis.run
+    cores = len(run.placement.servers)
+    workers = {
+        stack.label: stack.worker_processes(run.plan.workers, cores)
+        for stack in run.plan.stacks
+        if cores or "n" not in stack.workers
+    }
     for cell in analysis.cells:
         latency = {
             f"latency_{name}_ms": estimate.value for name, estimate in cell.latency_ms.items()
@@ -70,8 +78,10 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "pauses_per_1000_requests": cell.pauses.per_1000_requests if cell.pauses else None,
             "pause_p50_ms": cell.pauses.p50_ms if cell.pauses else None,
             "pause_max_ms": cell.pauses.longest_ms if cell.pauses else None,
+            "uss_mib": cell.uss_mib,
+            "workers": workers.get(cell.stack),
         }
-        rows.append({column: _known(values[column]) for column in SUMMARY_COLUMNS})
+        rows.append({column: known(values[column]) for column in SUMMARY_COLUMNS})
     return rows
 
 
@@ -81,7 +91,7 @@ def comparison_rows(analysis: Analysis) -> list[dict[str, Any]]:
         {
             column: comparison.family_name
             if column == "family"
-            else _known(getattr(comparison, column))
+            else known(getattr(comparison, column))
             for column in COMPARISON_COLUMNS
         }
         for comparison in analysis.comparisons
@@ -163,7 +173,7 @@ def _estimate(column: str, estimate: Estimate) -> dict[str, float]:
 
 
 def _in_columns(columns: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {column: _known(values.get(column)) for column in columns}
+    return {column: known(values.get(column)) for column in columns}
 
 
 def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
@@ -179,7 +189,7 @@ def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _known(value: Any) -> Any:
+def known(value: Any) -> Any:
     """NaN says nothing in a CSV file and is not allowed in JSON."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
@@ -201,10 +211,11 @@ def write_tables(run: Path, analysis: Analysis) -> None:
         if not rows and columns in (CURVE_COLUMNS, KNEE_COLUMNS):
             continue
         with replacing(run / name) as file:
-            file.write(_as_csv(columns, rows).encode())
+            file.write(as_csv(columns, rows).encode())
 
 
-def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV, with a heading."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(columns)

@@ -20,8 +20,12 @@ from harness.report.words.answers import answers
 from harness.report.words.attribution import attribution
 
 WINNER = re.compile(r"\b(faster|slower)\b", re.IGNORECASE)
-#: The charts of a run without a ladder and without curves.
-USUAL = [name for name, chart in CHARTS.items() if not (chart.of_ladders or chart.of_curves)]
+#: The charts of a run without a ladder, without curves and with one number of workers.
+USUAL = [
+    name
+    for name, chart in CHARTS.items()
+    if not (chart.of_ladders or chart.of_curves or chart.of_workers)
+]
 
 
 class Page(HTMLParser):

@@ -15,6 +15,7 @@ from harness.report.charts import (
     timeline,
     tradeoff,
     waterfall,
+    workers,
 )
 from harness.report.charts.caption import Caption
 from harness.report.charts.sheet import Sheet, png, svgs
@@ -31,6 +32,7 @@ class Chart:
     of_requests: bool = False  # whether starts have nothing to show in it
     of_ladders: bool = False
     of_curves: bool = False
+    of_workers: bool = False  # whether it is about stacks with several numbers of workers
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
@@ -38,6 +40,8 @@ class Chart:
             return bool(view.climbing)
         if self.of_curves:
             return bool(view.curve_sets)
+        if self.of_workers and not any(stack.with_its_number for stack in view.stacks.values()):
+            return False
         return not self.of_requests or bool(view.answering) or not view.analysis.cells
 
 
@@ -51,6 +55,7 @@ CHARTS: Mapping[str, Chart] = {
     "latency": Chart(latency.caption, latency.draw, "Latency", of_requests=True),
     "cpu": Chart(cpu.caption, cpu.draw, "CPU time"),
     "memory": Chart(memory.caption, memory.draw, "Memory"),
+    "workers": Chart(workers.caption, workers.draw, "Workers", of_requests=True, of_workers=True),
     "timeline": Chart(timeline.caption, timeline.draw, "Timeline", of_requests=True),
 }
 
@@ -76,6 +81,10 @@ def pictures(view: View) -> dict[str, Picture]:
 
 def _picture(name: str, chart: Chart, view: View) -> Picture:
     caption = chart.caption(view)
-    sheet = chart.draw(view, caption)
+    return picture(name, caption, chart.draw(view, caption))
+
+
+def picture(name: str, caption: Caption, sheet: Sheet) -> Picture:
+    """A sheet in all its forms."""
     whole, inline = svgs(sheet, name, caption.alt)
     return Picture(caption, whole, inline, png(sheet))

@@ -94,6 +94,9 @@ def _title(view: View) -> str:
     names = {stack.name for stack in (*baselines.values(), *candidates.values())}
     if not pairs:
         return "How do the stacks compare?"
+    workers = {stack.workers for stack in (*baselines.values(), *candidates.values())}
+    if len(names) == 1 and len(workers) > 1:
+        return f"What do more worker processes do for {names.pop()}?"
     if len(names) == 1:
         return f"How does {names.pop()} compare with itself?"
     old = {stack.twin for stack in baselines.values()}

@@ -56,6 +56,7 @@ def _usage(view: View) -> tuple[Block, ...]:
                 Column("Process"),
                 Column("CPU of a core", is_number=True),
                 Column(MEMORY.column, is_number=True),
+                Column("Unique MiB", is_number=True),
                 Column("Threads", is_number=True),
                 Column("Context switches", is_number=True),
             ),
@@ -116,7 +117,7 @@ def _of_stack(
 
 def _unmetered(part: Part, cell: CellSummary) -> Row:
     """A stack whose processes can't be seen."""
-    unknown = (figures.NOTHING,) * 4
+    unknown = (figures.NOTHING,) * 5
     return figures.row(part, (Cell(part.title), figures.stack(cell), *unknown))
 
 
@@ -147,10 +148,17 @@ def _row(
             figures.number(max(usage.pss_bytes for usage in used) / _MIB)
             if knows_memory
             else figures.NOTHING,
+            _unique(used) if knows_memory else figures.NOTHING,
             figures.count(max(usage.threads for usage in used)),
             switches,
         ),
     )
+
+
+def _unique(used: Sequence[Usage]) -> Cell:
+    """What it shares with no other process."""
+    known = [usage.uss_bytes for usage in used if usage.uss_bytes is not None]
+    return figures.number(max(known) / _MIB) if len(known) == len(used) else figures.NOTHING
 
 
 def _share(share: float) -> Cell:

@@ -30,7 +30,7 @@ def heading(view: View) -> Heading:
         (
             f"{scenarios}, {stacks}, {view.rounds_words} of fresh processes. Run ",
             Code(run.run_id),
-            f", {_when(run.started, run.ended)}.",
+            f", {when(run.started, run.ended)}.",
         ),
     )
 
@@ -47,7 +47,7 @@ def title(view: View) -> str:
     return f"{formats.plural(len(labels), 'stack')}, side by side"
 
 
-def _when(started: str, ended: str | None) -> str:
+def when(started: str, ended: str | None) -> str:
     """When it ran, as in `1 April 2026, 10:20 to 10:41 UTC`; as recorded if it can't be read."""
     try:
         first = datetime.fromisoformat(started).astimezone(UTC)

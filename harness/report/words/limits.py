@@ -19,6 +19,7 @@ from harness.report.metrics import COMPARED
 from harness.report.view import ROUNDS_FOR_AN_INTERVAL, View
 from harness.report.words.method import services_brought, services_started
 from harness.report.words.pauses import short_slices
+from harness.report.words.workers import sharing_cores
 
 IDLE_SHARE_WORTH_A_WORD = 0.02  # of a core
 #: Servers have one, load and services at least another.
@@ -96,6 +97,7 @@ def _limits(view: View) -> Iterator[str]:
     yield from _near_capacity(view)
     yield from _unsettled(view)
     yield from _too_few_cores(run.environment)
+    yield from sharing_cores(view)
     yield from _placement_limits(run.placement, services_started(run))
     if brought := services_brought(run):
         named = formats.listing([f"{name} ({address})" for name, address in brought.items()])

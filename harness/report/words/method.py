@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.models import (
+    BY_WORKERS,
     ROUNDS_FOR_A_VERDICT,
     BlockPlan,
     Family,
@@ -60,7 +61,7 @@ def _method(view: View) -> Iterator[str]:
     same = formats.percent(plan.same_within)
     yield (
         f"The run has {formats.plural(view.rounds, 'round')}{_of_plan(view)}. Each round starts "
-        f"every stack afresh, with {formats.plural(plan.workers, 'worker process', 'es')}, because "
+        f"every stack afresh, {_workers(view)}, because "
         "two identical processes can differ by a few percent until they are restarted."
     )
     yield from _precision(view)
@@ -86,8 +87,17 @@ def _method(view: View) -> Iterator[str]:
             f"One load process of this machine has reached {formats.number(most)} requests per "
             "second against a server that does nothing."
         )
-    if plan.upstream_latency:
+    if any(block.load.io_ms is not None for block in run.blocks):
+        yield "How long the upstream service takes to answer is a part of each load."
+    elif plan.upstream_latency:
         yield f"The upstream service answers after {_upstream(plan.upstream_latency)}."
+
+
+def _workers(view: View) -> str:
+    """With how many worker processes."""
+    if any(stack.with_its_number for stack in view.plan.stacks):
+        return f"with the number of worker processes that stands after “{BY_WORKERS}” in its label"
+    return f"with {formats.plural(view.plan.workers, 'worker process', 'es')}"
 
 
 def _of_plan(view: View) -> str:

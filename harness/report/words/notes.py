@@ -18,8 +18,9 @@ SCHEDULE_NOTE = (
 USAGE_NOTE = (
     "CPU is a share of one core: of a stack, while it had its turns; of services, load and "
     "twinbench itself, while any stack had its turn. Memory is the proportional set size (the "
-    "resident size where the system has none), and threads are counted after the slices: each is "
-    "the largest of the rounds."
+    "resident size where the system has none); unique memory is what a process shares with no "
+    "other. Memory and threads are read after the slices: each is the "
+    "largest of the rounds."
 )
 START_UP_NOTE = (
     "Start-up runs from spawn to the first good answer. All stacks of a round are started side by "

@@ -33,7 +33,12 @@ def surprises(view: View) -> tuple[str, ...]:
 def _differs_from_itself(part: Part, stacks: Mapping[str, Stack]) -> Iterator[str]:
     for pair, comparison in part.compared:
         baseline, candidate = stacks.get(pair.baseline), stacks.get(pair.candidate)
-        if baseline and candidate and baseline.name == candidate.name and is_decided(comparison):
+        if (
+            baseline
+            and candidate
+            and (baseline.name, baseline.workers) == (candidate.name, candidate.workers)
+            and is_decided(comparison)
+        ):
             yield (
                 f"In {part.where}, {baseline.name} differs from itself: "
                 f"{figure_words(comparison)}. Its intervals promise more than they keep, so "

@@ -1,0 +1,147 @@
+"""`twinbench connections`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from harness.cli.options import (
+    Command,
+    Name,
+    Numbers,
+    json_option,
+    out_option,
+    seed_option,
+    stacks_file_option,
+)
+from harness.cli.output import print_json, print_tables, progress_console
+from harness.errors import EXIT_INVALID
+from harness.models import Held
+from harness.planning.connections import PROFILES, connections_plan
+
+
+@click.command(cls=Command)
+@click.option(
+    "--stack",
+    "stacks",
+    multiple=True,
+    type=Name(),
+    metavar="NAME",
+    help="Stack to measure; may be repeated (default: flask-gthread, flask-gevent, "
+    "fastapi-uvicorn).",
+)
+@click.option(
+    "--connections",
+    "counts",
+    type=Numbers(int),
+    default=(),
+    metavar="N[,N...]",
+    help="Numbers of connections to hold, rising (default: the profile's, up to 10,000).",
+)
+@click.option(
+    "--held",
+    multiple=True,
+    type=click.Choice([str(held) for held in Held]),
+    help="State in which connections are held: idle after one request, WebSockets, or with a "
+    "request that never ends; may be repeated (default: all three).",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default="quick",
+    show_default=True,
+    help="How many rounds and connections to measure, and how long an ordinary client waits.",
+)
+@click.option("--rounds", type=int, metavar="N", help="Rounds of fresh servers.")
+@seed_option("Seed of the order")
+@stacks_file_option
+@out_option
+@json_option
+def command(
+    *,
+    stacks: tuple[str, ...],
+    counts: tuple[int, ...],
+    held: tuple[str, ...],
+    profile: str,
+    rounds: int | None,
+    seed: int,
+    stacks_file: Path,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Measure the cost of connections that are held open.
+
+    Opens more and more connections to a fresh server and leaves them alone: idle after one
+    request, as WebSockets, or with a request that never ends. Reports the memory that each takes,
+    and how long an ordinary client waits meanwhile.
+
+    \b
+    Exit codes: 0 all valid, 1 a server ended or never answered, 2 bad input,
+    3 the environment failed, 130 interrupted (what was measured is kept).
+
+    \b
+    Examples:
+      twinbench connections
+      twinbench connections --profile smoke --json
+      twinbench connections --held half-sent --connections 100,700
+    """
+    from datetime import UTC, datetime
+
+    from harness import store
+    from harness.machine import open_files
+    from harness.measuring import by_connections
+    from harness.planning.stacks import load_stacks
+
+    plan = connections_plan(
+        load_stacks(stacks_file),
+        profile=PROFILES[profile],
+        seed=seed,
+        stacks=stacks,
+        held=[Held(each) for each in held],
+        counts=counts,
+        rounds=rounds,
+    )
+    open_files.check_held(max(plan.counts))
+    folder = store.create_run(out / "connections", plan.profile, datetime.now(UTC))
+    console = progress_console()
+    numbers = ", ".join(f"{count:,}" for count in plan.counts)
+    console.print(f"holding {numbers} connections, seed {plan.seed} → {folder}", soft_wrap=True)
+    try:
+        by_connections.measure(plan, folder, lambda what: console.print(what, highlight=False))
+    except BaseException as error:
+        if store.has_connections(folder):
+            error.add_note(f"kept what was measured: 'twinbench report {folder}' shows it")
+        else:
+            store.remove_run(folder)
+        raise
+    report_connections(folder, as_json=as_json)
+
+
+def report_connections(folder: Path, *, as_json: bool) -> None:
+    """Make table, chart and page from what was measured; exit with 1 if a figure can't be used."""
+    from harness import report, store
+    from harness.analysis.connections import analyse_connections
+
+    analysis = analyse_connections(store.read_connections(folder))
+    store.write_connection_table(folder, analysis)
+    store.write_report(folder / "report", report.render_connections(analysis))
+    page = folder / "report" / "index.html"
+    if as_json:
+        rows = store.connection_rows(analysis)
+        print_json(
+            {
+                "valid": analysis.valid,
+                "run": str(folder),
+                "report": str(page),
+                "seed": analysis.record.plan.seed,
+                "connections": rows,
+                "problems": list(analysis.problems),
+            }
+        )
+    else:
+        print_tables(report.connections_terminal(analysis))
+        click.echo(f"\nReport: {page}")
+    if not analysis.valid:
+        sys.exit(EXIT_INVALID)

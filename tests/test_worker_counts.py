@@ -1,0 +1,119 @@
+"""Several numbers of worker processes: planned, started and reported."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.errors import BadInput
+from harness.models import Analysis, Plan
+from harness.planning.options import PROFILES, RunOptions
+from harness.planning.plan import load_catalogue, make_plan
+from harness.planning.stacks import worker_count
+from harness.report.charts import pictures
+from harness.report.view import View
+from harness.report.words.workers import sharing_cores
+from harness.store import summary_rows
+from tests import analyses
+
+CATALOGUE = load_catalogue()
+BOTH = ("flask-gthread", "fastapi-uvicorn")
+
+
+def make(**options: Any) -> Plan:
+    return make_plan(CATALOGUE, RunOptions(**{"seed": 7, "scenarios": ("hello",), **options}))
+
+
+def test_each_number_makes_a_contender_of_each_stack() -> None:
+    plan = make(stacks=BOTH, worker_counts=(1, 3))
+    labels = ("flask-gthread@1", "flask-gthread@3", "fastapi-uvicorn@1", "fastapi-uvicorn@3")
+    assert tuple(stack.label for stack in plan.stacks) == labels
+    assert [block.stacks for block in plan.blocks] == [labels]
+    assert [worker_count(stack, plan.workers, [0]) for stack in plan.stacks] == [1, 3, 1, 3]
+    assert [stack.with_its_number for stack in plan.stacks][:2] == [
+        ("flask-gthread", 1), ("flask-gthread", 3)
+    ]  # fmt: skip
+
+
+def test_a_stack_that_is_named_twice_keeps_both_labels_apart() -> None:
+    plan = make(stacks=("flask-gthread", "flask-gthread"), worker_counts=(2,))
+    assert [stack.label for stack in plan.stacks] == ["flask-gthread@2", "flask-gthread#2@2"]
+
+
+def test_the_scenarios_own_stacks_are_measured_with_each_number() -> None:
+    plan = make(scenarios=("hello", "weather"), worker_counts=(1, 2), users=(4, 8))
+    for block in plan.blocks:
+        assert block.stacks == tuple(
+            f"{name}@{count}" for name in block.scenario.stacks for count in (1, 2)
+        )
+    full = make(profile=PROFILES["full"], worker_counts=(1, 2))
+    assert not any(block.ladder for block in full.blocks)
+
+
+def test_without_numbers_a_plan_is_what_it_was() -> None:
+    assert [stack.label for stack in make(stacks=BOTH).stacks] == list(BOTH)
+    assert [stack.with_its_number for stack in make(stacks=BOTH).stacks] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"worker_counts": (0,)}, "--workers 0: give 1 to 64 worker processes"),
+        ({"worker_counts": (65,)}, "--workers 65: give 1 to 64"),
+        ({"worker_counts": (2, 1)}, "--workers 2,1: give rising numbers, such as 1,2,4"),
+        ({"worker_counts": (2, 2)}, "--workers 2,2: give rising numbers"),
+        ({"worker_counts": (2,), "ladder": True}, "leave out --workers, or --ladder"),
+        (
+            {"worker_counts": (2,), "stacks": ("flask-gthread-2n-plus-1",)},
+            "'flask-gthread-2n-plus-1' has 2n.1 workers of its own",
+        ),
+        ({"worker_counts": (2,), "scenarios": ("tests",)}, "no server: leave out --workers"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        make(**options)
+
+
+# ---------------------------------------------------------------------------- report
+
+
+def by_workers() -> Analysis:
+    """flask-gthread with one, two and three workers."""
+    own = analyses.STACKS["flask-gthread"]
+    stacks = {
+        f"flask-gthread@{count}": replace(own, label=f"flask-gthread@{count}", workers=str(count))
+        for count in (1, 2, 3)
+    }
+    figures = dict.fromkeys(stacks, analyses.SCENARIOS["hello"][4]["flask-gthread"])
+    return analyses.analysis(scenarios=["hello"], stacks=stacks, figures={"hello": figures})
+
+
+def test_the_report_draws_what_more_workers_do() -> None:
+    found = by_workers()
+    words = pictures(View(found))["workers"].caption
+    assert "flask-gthread@3" in words.alt
+    assert "workers" not in pictures(View(analyses.analysis(scenarios=["hello"])))
+
+
+def test_workers_that_share_cores_are_named() -> None:
+    found = by_workers()
+    assert len(found.run.placement.servers) == 1
+    (said,) = sharing_cores(View(found))
+    assert "1\N{NO-BREAK SPACE}core," in said
+    assert "stacks with 2 and 3 of them share cores" in said
+    roomy = replace(found.run, placement=replace(found.run.placement, servers=(0, 1, 2)))
+    assert list(sharing_cores(View(replace(found, run=roomy)))) == []
+    assert list(sharing_cores(View(analyses.analysis(scenarios=["hello"])))) == []
+
+
+def test_a_stack_with_other_workers_does_not_differ_from_itself() -> None:
+    from harness.report.words.surprises import surprises
+
+    assert not [said for said in surprises(View(by_workers())) if "differs from itself" in said]
+
+
+def test_the_summary_names_workers_and_unique_memory() -> None:
+    rows = summary_rows(by_workers())
+    assert [row["workers"] for row in rows] == [1, 2, 3]
+    assert [row["uss_mib"] for row in rows] == [None] * 3  # as in runs that did not ask
