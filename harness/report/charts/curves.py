@@ -68,7 +68,7 @@ def caption(view: View) -> Caption:
         reading=(
             "A curve of throughput that bends away from a straight climb has reached its knee: from "
             "there on, more load brings more waiting than throughput. Crosses are invalid. "
-            "A point without a p99 has too few requests for one."
+            "A point without a p99 has too few requests beyond it, or they come from too few rounds."
         ),
         alt=as_alt(
             f"{of.title}: {curve.line} {curve_words(of, curve)}"
