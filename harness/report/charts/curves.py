@@ -42,6 +42,7 @@ _TICK_IN = 0.62  # left of the axes
 _LABELS_IN = 1.5  # right of the axes, at most
 _LABEL_GAP_IN = 0.17  # between the line and its name
 _LINE_IN = 0.165  # between two names
+_LEADER_IN = 0.3  # from a curve's end to the right edge, beyond which the leader is dotted
 _SET_HEAD_IN = 0.3
 #: How far an interval may stretch a panel beyond the curves.
 _BEYOND_LINEAR, _BEYOND_LOG = 1.6, 4.0
@@ -67,7 +68,7 @@ def caption(view: View) -> Caption:
         reading=(
             "A curve of throughput that bends away from a straight climb has reached its knee: from "
             "there on, more load brings more waiting than throughput. Crosses are invalid. "
-            "A point without a p99 has too few requests for one."
+            "A point without a p99 has too few requests beyond it, or they come from too few rounds."
         ),
         alt=as_alt(
             f"{of.title}: {curve.line} {curve_words(of, curve)}"
@@ -316,6 +317,8 @@ def _name_lines(
                 color=look.colour,
                 lw=0.8,
                 alpha=0.8,
+                # What leads across the panel must not look like data.
+                linestyle=(0, (1, 3)) if right_in - x > _LEADER_IN else "-",
             )
         )
         words = shorten(curve.line, labels_in)
