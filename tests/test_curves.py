@@ -10,7 +10,6 @@ import pytest
 
 from harness.analysis import scaling
 from harness.analysis.analyse import analyse
-from harness.analysis.axes import AXES, Axis
 from harness.analysis.curves import knee, largest_load
 from harness.models import (
     Analysis,
@@ -19,8 +18,10 @@ from harness.models import (
     CellRound,
     Estimate,
     Failure,
+    Load,
     Scaling,
 )
+from harness.planning.plan import by_workers
 from tests.runs import FakeRun, hello_plan
 
 Floats = npt.NDArray[np.float64]
@@ -329,33 +330,32 @@ def test_open_load_has_a_curve_over_rates_and_no_law() -> None:
     assert not curve.knee.reached
 
 
-def test_an_axis_is_an_entry_of_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stacks that differ in one number are points of one curve."""
-    by_workers = Axis(
-        "workers",
-        "worker processes",
-        "worker",
-        "workers",
-        value=lambda _run, _block, stack: (
-            float(stack.label[-1]) if stack.label[-2] == "@" else None
-        ),
-        line=lambda _run, _block, stack: stack.label.partition("@")[0],
-        held=lambda _run, block, _stack: block.load.label,
-        has_knee=False,
-    )
-    monkeypatch.setitem(AXES, "workers", by_workers)  # type: ignore[arg-type]
+def test_stacks_that_differ_in_their_number_of_workers_are_points_of_one_curve() -> None:
     plan = hello_plan(rounds=3)
-    stacks = tuple(replace(plan.stacks[0], label=f"flask@{count}") for count in (1, 2, 3))
+    stacks = tuple(by_workers(plan.stacks[:1], (1, 2, 3)))
     block = replace(plan.blocks[0], stacks=tuple(stack.label for stack in stacks))
     plan = replace(plan, stacks=stacks, blocks=(block,))
     made = FakeRun(plan, {stack.label: [100, 101, 99.0] for stack in stacks})
     (curve,) = analysed(made).curves
-    assert (curve.axis, curve.held, curve.line) == ("workers", "closed-4", "flask")
+    assert (curve.axis, curve.held, curve.line) == ("workers", "4 users", "flask-gthread")
     assert [(point.value, point.stack) for point in curve.points] == [
-        (1, "flask@1"),
-        (2, "flask@2"),
-        (3, "flask@3"),
+        (count, stack.label) for count, stack in enumerate(stacks, 1)
     ]
     assert curve.knee is None
     assert curve.scaling is None
     assert curve.largest is not None
+
+
+def test_latencies_of_the_upstream_are_points_of_one_curve_for_each_number_of_users() -> None:
+    (block,) = hello_plan(rounds=3, stacks=("flask-gthread",)).blocks
+    blocks = tuple(
+        replace(block, load=Load(users, io_ms=io_ms)) for users in (4, 8) for io_ms in (0, 50, 200)
+    )
+    plan = replace(hello_plan(rounds=3, stacks=("flask-gthread",)), blocks=blocks)
+    found = analysed(FakeRun(plan, {"flask-gthread": [100, 101, 99.0]})).curves
+    assert [(curve.axis, curve.held) for curve in found] == [
+        ("io-ms", "4 users"),
+        ("io-ms", "8 users"),
+    ]
+    assert [point.value for point in found[0].points] == [0, 50, 200]
+    assert found[0].knee is None

@@ -39,6 +39,15 @@ def test_rates_are_open_load() -> None:
     assert [block.load.rate_rps for block in plan.blocks] == [100, 200.5, 400]
 
 
+def test_numbers_of_workers_make_a_contender_each_and_latencies_a_load_each() -> None:
+    by_workers = sweep({"workers": (1, 2, 4)}, stacks=("flask-gthread",))
+    (block,) = by_workers.blocks
+    assert [stack.workers for stack in by_workers.stacks] == ["1", "2", "4"]
+    assert len(block.stacks) == 3
+    by_io = sweep({"io-ms": (0, 50, 200)}, scenario="weather")
+    assert [block.load.io_ms for block in by_io.blocks] == [0, 50, 200]
+
+
 def test_without_loads_there_is_a_ladder_of_users() -> None:
     assert [block.load.users for block in sweep().blocks] == list(LADDER)
 
@@ -78,8 +87,11 @@ def test_a_smoke_sweep_of_two_stacks_takes_less_than_half_of_90_seconds_of_load(
         ({"users": (1, 4)}, "--users 1,4: a curve needs at least 3 values, such as 1,4,16,64"),
         (
             {"users": (1, 2, 4), "rate": (100, 200, 300)},
-            "--users 1,2,4 --rate 100,200,300: give one of the two",
+            "--users 1,2,4 --rate 100,200,300: give one of these",
         ),
+        ({"workers": (0, 1, 2)}, "--workers 0: give 1 to"),
+        ({"workers": (4, 2, 1)}, "--workers 4,2,1: give each value once, in rising order"),
+        ({"io-ms": (0, 50, 200)}, "scenario 'hello' does not use the upstream"),
         ({"users": (0, 1, 2)}, "--users 0: give between 1 and 10,000 users"),
         ({"users": (1, 2, 20_000)}, "--users 20000: give between 1 and 10,000 users"),
         ({"rate": (0.5, 1, 2)}, "--rate 0.5: give 1 to 1,000,000 requests a second"),

@@ -6,11 +6,13 @@ an entry that reads its value from a block or a stack.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.models import Arrivals, BlockPlan, Measures, RunRecord, Stack
+from harness.models import Arrivals, BlockPlan, Load, Measures, RunRecord, Stack
 
+_ARRIVALS = {Arrivals.POISSON: "Poisson arrivals", Arrivals.CONSTANT: "evenly spaced arrivals"}
 #: A curve has at least so many points.
 LEAST_POINTS = 3
 
@@ -52,19 +54,52 @@ def _users(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
     return block.load.users if is_loaded else None
 
 
+def _upstream(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
+    io_ms = block.load.io_ms
+    return "" if io_ms is None else f"upstream {io_ms:g} ms"
+
+
 def _rate(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
     return block.load.rate_rps
 
 
-def _arrivals(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
-    arrivals = "Poisson" if block.load.arrivals is Arrivals.POISSON else "evenly spaced"
-    return f"{arrivals} arrivals, at most {block.load.users:,} connections"
+def _arrivals(run: RunRecord, block: BlockPlan, stack: Stack) -> str:
+    arrivals = f"{_ARRIVALS[block.load.arrivals]}, at most {block.load.users:,} connections"
+    return ", ".join(filter(None, (arrivals, _upstream(run, block, stack))))
+
+
+def _io_ms(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
+    return block.load.io_ms
+
+
+def _load_without_io(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
+    return _words(dataclasses.replace(block.load, io_ms=None))
+
+
+def _workers(_run: RunRecord, _block: BlockPlan, stack: Stack) -> float | None:
+    return stack.with_its_number[1] if stack.with_its_number else None
+
+
+def _label_without_workers(_run: RunRecord, _block: BlockPlan, stack: Stack) -> str:
+    return stack.with_its_number[0] if stack.with_its_number else stack.label
+
+
+def _load(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
+    return _words(block.load)
+
+
+def _words(load: Load) -> str:
+    """As in `50 users, upstream 200 ms`."""
+    first = f"{load.users:,} user{'s' if load.users != 1 else ''}"
+    if load.rate_rps is not None:
+        first = f"{load.rate_rps:g} requests/s, {_ARRIVALS[load.arrivals]}"
+    return first if load.io_ms is None else f"{first}, upstream {load.io_ms:g} ms"
 
 
 AXES: Mapping[str, Axis] = {
     axis.key: axis
     for axis in (
-        Axis("users", "users", "user", "users", _users, fits_law=True),
+        Axis("users", "users", "user", "users", _users, held=_upstream, fits_law=True),
         Axis(
             "rate",
             "requests per second that are due",
@@ -73,6 +108,27 @@ AXES: Mapping[str, Axis] = {
             _rate,
             held=_arrivals,
             is_schedule=True,
+        ),
+        Axis(
+            "workers",
+            "worker processes",
+            "worker",
+            "workers",
+            _workers,
+            line=_label_without_workers,
+            held=_load,
+            has_knee=False,
+            is_log=False,
+        ),
+        Axis(
+            "io-ms",
+            "latency of the upstream, in ms",
+            "ms",
+            "ms",
+            _io_ms,
+            held=_load_without_io,
+            has_knee=False,
+            is_log=False,
         ),
     )
 }

@@ -47,6 +47,22 @@ from harness.planning.sweep import LADDER, SweepOptions
     metavar="R,R,R[,R...]",
     help="Open load instead: numbers of requests per second, rising, sent on a schedule.",
 )
+@click.option(
+    "--workers",
+    "worker_values",
+    type=Numbers(int),
+    default=(),
+    metavar="N,N,N[,N...]",
+    help="Numbers of worker processes per stack instead, rising, under the scenario's own load.",
+)
+@click.option(
+    "--io-ms",
+    "io_values",
+    type=Numbers(float),
+    default=(),
+    metavar="MS,MS,MS[,MS...]",
+    help="Latencies of the upstream service instead, rising, for scenarios that wait for it.",
+)
 @arrivals_option
 @effort_options("load")
 @generators_option
@@ -61,6 +77,8 @@ def command(
     scenario: str | None,
     user_values: tuple[int, ...],
     rate_values: tuple[float, ...],
+    worker_values: tuple[int, ...],
+    io_values: tuple[float, ...],
     resume: str | None,
     stacks_file: Path,
     out: Path,
@@ -80,6 +98,7 @@ def command(
       twinbench sweep weather --users 1,3,10,30,100,300,1000
       twinbench sweep hello --stack flask-gthread --stack flask-gevent --profile smoke
       twinbench sweep users-lookup --rate 100,200,400,600 --minutes 8
+      twinbench sweep weather --io-ms 0,50,200,500
       twinbench sweep --resume results/20260101-120000-quick
     """
     from harness.cli import measuring
@@ -91,7 +110,12 @@ def command(
     elif scenario is None:
         raise click.UsageError("Missing argument 'SCENARIO'.", click.get_current_context())
     else:
-        values = {"users": user_values, "rate": rate_values}
+        values = {
+            "users": user_values,
+            "rate": rate_values,
+            "workers": worker_values,
+            "io-ms": io_values,
+        }
         given = {axis: numbers for axis, numbers in values.items() if numbers}
         calibration = measuring.calibration_of_this_machine(out)
         slice_s = calibration.slice_s if calibration else None

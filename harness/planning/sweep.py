@@ -41,6 +41,16 @@ SWEPT: Mapping[str, Swept] = {
         "100,200,400",
         lambda options, values: dataclasses.replace(options, rates_rps=values),
     ),
+    "workers": Swept(
+        "--workers",
+        "1,2,4",
+        lambda options, values: dataclasses.replace(options, worker_counts=tuple(map(int, values))),
+    ),
+    "io-ms": Swept(
+        "--io-ms",
+        "0,50,200",
+        lambda options, values: dataclasses.replace(options, io_ms=values),
+    ),
 }
 
 
@@ -60,7 +70,7 @@ class SweepOptions:
         given = {SWEPT[key].option: values for key, values in self.values.items()}
         if len(given) > 1:
             listed = " ".join(f"{option} {_listed(values)}" for option, values in given.items())
-            raise BadInput(f"{listed}: give one of the two, users or requests per second")
+            raise BadInput(f"{listed}: give one of these, since one thing changes along a curve")
         for key, values in self.values.items():
             swept = SWEPT[key]
             if any(later <= earlier for earlier, later in pairwise(values)):

@@ -212,8 +212,8 @@ def test_a_scenario_with_a_curve_does_not_list_which_loads_left_stacks_idle(
             replace(cell, limited_by_users=True, core_share=0.1) for cell in analysis.cells
         ),
     )
-    assert "Limited by the number of users" not in shown(idle, 120)
-    assert "Limited by the number of users" in shown(replace(idle, curves=()), 120)
+    assert "Limited by users or threads" not in shown(idle, 120)
+    assert "Limited by users or threads" in shown(replace(idle, curves=()), 120)
 
 
 def test_the_method_says_that_no_load_is_the_headline(analysis: Analysis) -> None:
