@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -17,7 +19,7 @@ from harness.cli.options import (
     stacks_file_option,
 )
 from harness.cli.output import print_json, print_tables, progress_console
-from harness.errors import EXIT_INVALID
+from harness.errors import EXIT_INVALID, BadInput
 from harness.models import Held
 from harness.planning.connections import PROFILES, connections_plan
 
@@ -56,6 +58,11 @@ from harness.planning.connections import PROFILES, connections_plan
 )
 @click.option("--rounds", type=int, metavar="N", help="Rounds of fresh servers.")
 @seed_option("Seed of the order")
+@click.option(
+    "--resume",
+    metavar="FOLDER",
+    help="Continue where a measurement was interrupted; takes no other options than --json.",
+)
 @stacks_file_option
 @out_option
 @json_option
@@ -67,6 +74,7 @@ def command(
     profile: str,
     rounds: int | None,
     seed: int,
+    resume: str | None,
     stacks_file: Path,
     out: Path,
     as_json: bool,
@@ -86,6 +94,7 @@ def command(
       twinbench connections
       twinbench connections --profile smoke --json
       twinbench connections --held half-sent --connections 100,700
+      twinbench connections --resume results/connections/20260101-120000-quick
     """
     from datetime import UTC, datetime
 
@@ -94,6 +103,14 @@ def command(
     from harness.measuring import by_connections
     from harness.planning.stacks import load_stacks
 
+    if resume is not None:
+        _refuse_options_beside_resume()
+        folder = Path(resume)
+        store.read_connections(folder)
+        with _keeping(folder, is_new=False):
+            by_connections.resume(folder, _say)
+        report_connections(folder, as_json=as_json)
+        return
     plan = connections_plan(
         load_stacks(stacks_file),
         profile=PROFILES[profile],
@@ -105,18 +122,47 @@ def command(
     )
     open_files.check_held(max(plan.counts))
     folder = store.create_run(out / "connections", plan.profile, datetime.now(UTC))
-    console = progress_console()
     numbers = ", ".join(f"{count:,}" for count in plan.counts)
-    console.print(f"holding {numbers} connections, seed {plan.seed} → {folder}", soft_wrap=True)
+    _say(f"holding {numbers} connections, seed {plan.seed} → {folder}")
+    with _keeping(folder, is_new=True):
+        by_connections.measure(plan, folder, _say)
+    report_connections(folder, as_json=as_json)
+
+
+def _refuse_options_beside_resume() -> None:
+    context = click.get_current_context()
+    for param in context.command.params:
+        source = context.get_parameter_source(param.name or "")
+        if param.name not in {"resume", "as_json"} and (
+            source is click.core.ParameterSource.COMMANDLINE
+        ):
+            raise BadInput(f"--resume continues the plan that it finds: leave out {param.opts[0]}")
+
+
+def _say(what: str) -> None:
+    progress_console().print(what, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _keeping(folder: Path, *, is_new: bool) -> Iterator[None]:
+    """If something ends the block early, say how to go on with what was measured."""
+    from harness import store
+    from harness.processes.interrupts import interrupts
+
     try:
-        by_connections.measure(plan, folder, lambda what: console.print(what, highlight=False))
+        yield
+    except BadInput:
+        raise  # nothing began
     except BaseException as error:
+        interrupts.acknowledge()
         if store.has_connections(folder):
-            error.add_note(f"kept what was measured: 'twinbench report {folder}' shows it")
-        else:
+            error.add_note(
+                f"kept what was measured: 'twinbench report {folder}' shows it, "
+                f"'twinbench connections --resume {folder}' goes on"
+            )
+        elif is_new:
             store.remove_run(folder)
         raise
-    report_connections(folder, as_json=as_json)
 
 
 def report_connections(folder: Path, *, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from apps import contract
 from harness import store
-from harness.errors import ServerFailed
+from harness.errors import BadInput, ServerFailed
 from harness.load.client import address, requests_for
 from harness.load.connection import RECEIVE_BYTES, Connection, Sendable
 from harness.machine import environment, open_files, placement
@@ -82,25 +82,57 @@ def measure(plan: ConnectionsPlan, folder: Path, say: Callable[[str], None]) -> 
         EnvironmentFailed: Too few open files are allowed.
         Interrupted: By the user.
     """
-    open_files.check_held(max(plan.counts))
-    open_files.allow_here()
-    where = placement.place_here()
     record = ConnectionsRecord(
         run_id=folder.name,
         schema=store.CONNECTIONS_SCHEMA,
         plan=plan,
         environment=environment.describe(PROJECT),
-        placement=where,
+        placement=placement.place_here(),
         command=environment.command_line(),
         started=_now(),
         ended=None,
     )
+    with store.writing(folder):
+        return _measure(record, folder, say)
+
+
+def resume(folder: Path, say: Callable[[str], None]) -> ConnectionsRecord:
+    """Go on with what was cut off; no server is measured again.
+
+    Raises:
+        BadInput: Everything was measured, or on something else than this machine and this software.
+        EnvironmentFailed, Interrupted: As `measure`.
+    """
+    with store.writing(folder):
+        record = store.read_connections(folder)
+        if record.ended:
+            raise BadInput(f"{folder} is complete: 'twinbench report {folder}' shows it again")
+        changed = environment.differences(record.environment, environment.describe(PROJECT))
+        if placement.place_here() != record.placement:
+            changed.append("usable cores")
+        if changed:
+            raise BadInput(
+                f"{folder} was measured on something else ({', '.join(changed)} differ): begin anew"
+            )
+        return _measure(record, folder, say)
+
+
+def _measure(
+    record: ConnectionsRecord, folder: Path, say: Callable[[str], None]
+) -> ConnectionsRecord:
+    """All series that the record lacks."""
+    plan, where = record.plan, record.placement
+    open_files.check_held(max(plan.counts))
+    open_files.allow_here()
+    done = {(series.round, series.stack, series.held) for series in record.series}
     with (
         children.kept_to(sorted({*where.load, *where.services})),
         children.scratch_folder("logs") as logs,
     ):
         for number in range(1, plan.rounds + 1):
             for stack, held in series_order(plan, number):
+                if (number, stack.label, held) in done:
+                    continue
                 say(f"round {number} of {plan.rounds}: {stack.label}, {held}")
                 measured = _series(plan, where, logs, number, stack, held)
                 record = dataclasses.replace(record, series=(*record.series, measured))

@@ -1,13 +1,14 @@
 """`twinbench connections` with real servers."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness import store
-from tests.integration.conftest import Command
+from tests.integration.conftest import Command, wait_for
 
 pytestmark = pytest.mark.thorough
 
@@ -43,6 +44,36 @@ def test_half_sent_requests_take_all_threads_and_no_event_loop(
     again = twinbench("report", folder, "--json").finish()
     assert (again[0], json.loads(again[1])) == (0, said)
     assert (folder / "connections.csv").is_file()
+
+
+def test_what_was_interrupted_goes_on_where_it_was(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    chosen = ("--stack", "fastapi-uvicorn", "--held", "keep-alive", "--held", "half-sent")
+    command = twinbench(
+        *("connections", "--profile", "smoke", "--rounds", 2, "--connections", 30, *chosen),
+        *("--out", tmp_path),
+    )
+    wait_for(lambda: any(tmp_path.glob("connections/*/connections.json")), "the first series")
+    command.process.send_signal(signal.SIGINT)
+    code, _, err = command.finish()
+    assert code == 130, err
+    (folder,) = tmp_path.glob("connections/*")
+    assert f"twinbench connections --resume {folder}" in err
+    before = store.read_connections(folder)
+    assert before.ended is None
+    assert 1 <= len(before.series) < 4
+    code, _, err = twinbench("connections", "--resume", folder, "--json").finish()
+    assert code == 0, err
+    after = store.read_connections(folder)
+    assert after.series[: len(before.series)] == before.series
+    assert len({(each.round, each.held) for each in after.series}) == len(after.series) == 4
+    code, _, err = twinbench("connections", "--resume", folder).finish()
+    assert code == 2
+    assert "is complete" in err
+    code, _, err = twinbench("connections", "--resume", folder, "--rounds", 3).finish()
+    assert code == 2
+    assert "leave out --rounds" in err
 
 
 @pytest.mark.parametrize(
