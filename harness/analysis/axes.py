@@ -122,7 +122,7 @@ AXES: Mapping[str, Axis] = {
         ),
         Axis(
             "io-ms",
-            "latency of the upstream, in ms",
+            "the upstream's latency in ms",
             "ms",
             "ms",
             _io_ms,

@@ -29,7 +29,7 @@ from harness.report.charts.sheet import (
 from harness.report.metrics import CPU, MEDIAN, P99, THROUGHPUT, Metric
 from harness.report.palette import INK, PAPER, QUIET, Look
 from harness.report.view import CurveSet, View
-from harness.report.words.curves import curve_words
+from harness.report.words.curves import curve_words, curves_question
 
 #: In the order of the panels, two in a row.
 METRICS = (THROUGHPUT, MEDIAN, P99, CPU)
@@ -57,7 +57,7 @@ def caption(view: View) -> Caption:
     """The words around the chart."""
     sets = view.curve_sets
     return Caption(
-        title="What does more load bring, and what does it cost?",
+        title=curves_question(sets),
         note=joined(
             f"Against {formats.listing(list(dict.fromkeys(of.axis.name for of in sets)))}",
             "latency on a logarithmic scale",

@@ -42,7 +42,7 @@ def curves(view: View) -> Section | None:
         *((note(words.LAW_NOTE, outputs=DOCUMENTS),) if has_law else ()),
         _points(view),
     )
-    return Section("curves", "What more load brings", blocks, "Curves")
+    return Section("curves", words.heading(view.curve_sets), blocks, "Curves")
 
 
 def _knees(view: View, *, has_law: bool) -> Table:

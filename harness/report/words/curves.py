@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from harness.models import Beyond, Curve, CurvePoint, Failure, LargestLoad
 from harness.report import formats
@@ -30,6 +30,25 @@ LAW_NOTE = (
     "law that misses a point by more than 10 %, and by more than the point's interval, is not given: "
     "a stack that serves all users alike until it is full has a sharper corner than the law."
 )
+
+
+def curves_question(sets: Iterable[CurveSet]) -> str:
+    """What the curves answer."""
+    if _are_about_load(sets):
+        return "What does more load bring, and what does it cost?"
+    return "How do throughput, latency and cost change?"
+
+
+def heading(sets: Iterable[CurveSet]) -> str:
+    """The section's heading."""
+    if _are_about_load(sets):
+        return "What more load brings"
+    return f"What changes with {formats.listing(list(dict.fromkeys(of.axis.name for of in sets)))}"
+
+
+def _are_about_load(sets: Iterable[CurveSet]) -> bool:
+    """Whether more along the axis is more load, as of users and unlike of workers."""
+    return all(of.axis.has_knee for of in sets)
 
 
 def said_of(view: View) -> Iterator[str]:
