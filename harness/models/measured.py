@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.models.machine import BusyProcess
 from harness.models.plan import BlockKey, BlockPlan, CellKey, Placement, Plan
+from harness.models.searches import Window
 
 
 class Failure(enum.IntEnum):
@@ -98,6 +99,7 @@ class CellRound:
     error_examples: tuple[str, ...] = ()
     #: Keys SERVER_CORES and OTHER_CORES; one is missing where the system does not tell.
     cores: Mapping[str, CoreUsage] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()  # of a search: one for each slice, in the same order
 
     @property
     def key(self) -> CellKey:
