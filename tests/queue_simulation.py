@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.analysis import capacity
 from harness.analysis.capacity import Requests
-from harness.models import Found, Purpose, Search, Slo, Window
+from harness.models import Found, Search, Slo, Window
 
 
 class Server:
@@ -29,11 +29,7 @@ class Server:
 
     def window(self, slo: Slo, search: Search, step: capacity.Step, service_s: float) -> Window:
         """Play one window as a run does."""
-        counted_s = (
-            search.probe_s
-            if step.purpose is Purpose.PROBE
-            else capacity.counted_s(slo, search, step.rate_rps)
-        )
+        counted_s = capacity.window_s(slo, search, step)
         settle_s = search.settle_share * counted_s
         due_s, latency_s = self.latency_s(step.rate_rps, settle_s + counted_s, service_s)
         counts = due_s >= settle_s
@@ -70,10 +66,9 @@ def search_round(
     server: Server, slo: Slo, search: Search, earlier: list[float], speed: float, drift: float
 ) -> tuple[Found, list[Window]]:
     """One round: a process of its own speed, which drifts from window to window."""
-    first = not earlier
-    start = capacity.start_rps(slo, search, earlier, str(server.random.integers(1 << 30)))
+    seed = str(server.random.integers(1 << 30))
     tried: list[Window] = []
-    while step := capacity.next_step(slo, search, start, tried, first=first):
+    while step := capacity.next_step(slo, search, tried, earlier, seed):
         service_s = server.service_s / speed * float(np.exp(server.random.normal(0, drift)))
         tried.append(server.window(slo, search, step, service_s))
-    return capacity.found(slo, search, start, tried, first=first), tried
+    return capacity.found(slo, search, tried), tried

@@ -98,11 +98,10 @@ def test_a_promise_that_fails_at_the_lowest_rate_gets_its_reason_and_no_number()
 
 
 def test_a_generator_that_breaks_the_promise_gives_no_number() -> None:
-    lowest = capacity.lowest_rps(P99, QUICK)
     tried: list[Window] = []
-    while step := next_step(P99, QUICK, lowest, tried, first=True):
+    while step := next_step(P99, QUICK, tried, [], ""):
         tried.append(_window(step, LimitedBy.GENERATOR if step.rate_rps > 5_000 else None))
-    found = capacity.found(P99, QUICK, lowest, tried, first=True)
+    found = capacity.found(P99, QUICK, tried)
 
     assert found.rate_rps is None
     assert found.limited_by is LimitedBy.GENERATOR
@@ -113,21 +112,20 @@ def test_a_search_without_time_gives_no_number() -> None:
     lowest = capacity.lowest_rps(P99, QUICK)
     tried = [_window(Step(Purpose.PROBE, lowest), None, took_s=QUICK.budget_s)]
 
-    assert next_step(P99, QUICK, lowest, tried, first=True) is None
-    found = capacity.found(P99, QUICK, lowest, tried, first=True)
+    assert next_step(P99, QUICK, tried, [], "") is None
+    found = capacity.found(P99, QUICK, tried)
     assert found.rate_rps is None
     assert "too little time" in found.reason
 
 
 def test_one_wrong_window_does_not_decide_a_search() -> None:
-    lowest = capacity.lowest_rps(P99, QUICK)
 
     def search(wrong_at: int | None) -> float:
         tried: list[Window] = []
-        while step := next_step(P99, QUICK, lowest, tried, first=True):
+        while step := next_step(P99, QUICK, tried, [], ""):
             broken = (step.rate_rps > 1_000) != (len(tried) == wrong_at)
             tried.append(_window(step, LimitedBy.LATENCY if broken else None))
-        rate_rps = capacity.found(P99, QUICK, lowest, tried, first=True).rate_rps
+        rate_rps = capacity.found(P99, QUICK, tried).rate_rps
         assert rate_rps is not None
         return rate_rps
 
@@ -138,11 +136,13 @@ def test_one_wrong_window_does_not_decide_a_search() -> None:
 
 
 def test_later_rounds_begin_near_what_earlier_ones_found_each_elsewhere() -> None:
-    starts = [capacity.start_rps(P99, QUICK, [1_000, 1_010], f"seed {n}") for n in range(50)]
+    steps = [next_step(P99, QUICK, [], [1_000, 1_010], f"seed {n}") for n in range(50)]
+    starts = [step.rate_rps for step in steps if step is not None]
 
     assert all(850 < start < 1_150 for start in starts)
     assert len(set(starts)) == 50
-    assert capacity.start_rps(P99, QUICK, [], "seed") == capacity.lowest_rps(P99, QUICK)
+    lowest = capacity.lowest_rps(P99, QUICK)
+    assert next_step(P99, QUICK, [], [], "seed") == Step(Purpose.PROBE, lowest)
 
 
 def test_a_ratio_takes_only_rounds_in_which_both_stacks_have_a_figure() -> None:

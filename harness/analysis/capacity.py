@@ -22,10 +22,13 @@ from harness.analysis.percentiles import SAMPLES_BEYOND
 from harness.models import (
     PROMISED,
     Estimate,
+    Failure,
     Found,
     LimitedBy,
     Purpose,
+    Samples,
     Search,
+    Slice,
     Slo,
     Window,
 )
@@ -82,6 +85,28 @@ class Judgement:
     limited_by: LimitedBy | None
     latency_ms: dict[str, float]
     growth: float
+
+
+def requests_of(samples: Samples, piece: Slice) -> Requests:
+    """The requests that were due while a slice counted.
+
+    Args:
+        samples: those of the slice, or of more than it.
+        piece: the slice.
+    """
+    due_ns = samples.intended_ns
+    counted = (due_ns >= piece.from_ns) & (due_ns < piece.to_ns)
+    failure = samples.failure[counted]
+    lag_ns = np.where(
+        samples.starved | (samples.failure == Failure.NEVER_SENT), 0, samples.start_ns - due_ns
+    )
+    return Requests(
+        due_s=(due_ns[counted] - piece.from_ns) / 1e9,
+        latency_s=samples.latency_ns[counted] / 1e9,
+        lag_s=lag_ns[counted] / 1e9,
+        failed=failure != Failure.NONE,
+        lost=np.isin(failure, (Failure.NEVER_SENT, Failure.TIMEOUT)),
+    )
 
 
 def judge(slo: Slo, requests: Requests) -> Judgement:
@@ -173,6 +198,17 @@ class Step:
     rate_rps: float
 
 
+def window_s(slo: Slo, search: Search, step: Step) -> float:
+    """How long a window counts."""
+    match step.purpose:
+        case Purpose.PROBE:
+            return search.probe_s
+        case Purpose.SEARCH:
+            return counted_s(slo, search, step.rate_rps)
+        case Purpose.SHARE:
+            return search.window_s
+
+
 @dataclass(slots=True)
 class _Staircase:
     """Where a search stands after the windows so far."""
@@ -213,13 +249,13 @@ class _Staircase:
             self.rates.append(self.log_rate)
 
 
-def _climb(
-    slo: Slo, search: Search, start_rps: float, tried: Sequence[Window], *, first: bool
-) -> _Staircase:
+def _climb(slo: Slo, search: Search, tried: Sequence[Window]) -> _Staircase:
+    """Where a search stands. Nothing but its windows decides: it goes on from them after any pause."""
     lowest = math.log(lowest_rps(slo, search))
+    begun_low = tried[0].purpose is Purpose.PROBE
     stairs = _Staircase(
-        log_rate=max(lowest, math.log(start_rps)),
-        step=_FIRST_STEP if first else max(_LATER_STEP, search.least_step),
+        log_rate=lowest,
+        step=_FIRST_STEP if begun_low else max(_LATER_STEP, search.least_step),
         least_step=search.least_step,
         lowest=lowest,
     )
@@ -229,18 +265,20 @@ def _climb(
 
 
 def next_step(
-    slo: Slo, search: Search, start_rps: float, tried: Sequence[Window], *, first: bool
+    slo: Slo, search: Search, tried: Sequence[Window], earlier: Sequence[float], seed: str
 ) -> Step | None:
     """Say what a stack's search tries next; None when it is over.
 
     Args:
         slo: the promise.
         search: how to search.
-        start_rps: where this search began.
-        tried: its windows so far, in order.
-        first: whether nothing was known of the capacity before.
+        tried: windows of this search so far, in order.
+        earlier: rates that earlier rounds have found for the stack.
+        seed: decides where the search begins, so that rounds don't follow the same path.
     """
-    stairs = _climb(slo, search, start_rps, tried, first=first)
+    if not tried:
+        return _beginning(slo, search, earlier, seed)
+    stairs = _climb(slo, search, tried)
     if stairs.broken_at_lowest >= 2 or stairs.capped:
         return None
     if stairs.rates is not None:
@@ -251,15 +289,32 @@ def next_step(
             return None
     if sum(window.took_s for window in tried) >= search.budget_s:
         return None
-    purpose = Purpose.PROBE if first and not stairs.any_broken else Purpose.SEARCH
+    looks_around = tried[0].purpose is Purpose.PROBE and not stairs.any_broken
+    purpose = Purpose.PROBE if looks_around else Purpose.SEARCH
     return Step(purpose, math.exp(stairs.log_rate))
 
 
-def found(
-    slo: Slo, search: Search, start_rps: float, tried: Sequence[Window], *, first: bool
-) -> Found:
-    """The figure of one finished search; arguments as for `next_step`."""
-    stairs = _climb(slo, search, start_rps, tried, first=first)
+def _beginning(slo: Slo, search: Search, earlier: Sequence[float], seed: str) -> Step:
+    """Low, or near what earlier rounds found."""
+    lowest = lowest_rps(slo, search)
+    if not earlier:
+        return Step(Purpose.PROBE, lowest)
+    offset = random.Random(seed).uniform(-_OFFSET, _OFFSET)
+    return Step(Purpose.SEARCH, max(lowest, math.exp(float(np.mean(np.log(earlier))) + offset)))
+
+
+def found(slo: Slo, search: Search, windows: Sequence[Window]) -> Found:
+    """The figure of one finished search.
+
+    Args:
+        slo: the promise.
+        search: how it was searched.
+        windows: all windows of the stack in the round.
+    """
+    tried = [window for window in windows if window.purpose is not Purpose.SHARE]
+    if not tried:
+        return Found(None, None, "nothing was measured")
+    stairs = _climb(slo, search, tried)
     lowest = math.exp(stairs.lowest)
     if _fails_at_lowest(stairs, tried):
         causes = Counter(window.limited_by for window in tried if window.limited_by is not None)
@@ -309,21 +364,6 @@ def _generator_reason(rate_rps: float) -> str:
         f"the load process can't send {rate_rps:,.0f} requests/s on time, so that more can't be "
         "tested: see 'twinbench doctor'"
     )
-
-
-def start_rps(slo: Slo, search: Search, earlier: Sequence[float], seed: str) -> float:
-    """Where a round's search begins: low, or near what earlier rounds found.
-
-    Args:
-        slo: the promise.
-        search: how to search.
-        earlier: rates that earlier rounds have found.
-        seed: decides the offset, so that rounds don't follow the same path.
-    """
-    if not earlier:
-        return lowest_rps(slo, search)
-    centre = float(np.mean(np.log(earlier)))
-    return math.exp(centre + random.Random(seed).uniform(-_OFFSET, _OFFSET))
 
 
 # ----------------------------------------------------------------------------- rounds

@@ -18,6 +18,7 @@ from harness.errors import EnvironmentFailed, Interrupted, TwinbenchError
 #: Each is a file of this folder with a `command` in it.
 COMMANDS = (
     "run",
+    "capacity",
     "report",
     "list",
     "check",

@@ -92,10 +92,11 @@ class Window:
     failed: int  # of these
     #: Percentile -> latency from when requests were due; without those that too few samples support.
     latency_ms: Mapping[str, float]
-    growth: float  # seconds by which answers came later for each second; NaN if unknown
+    growth: float | None  # seconds by which answers came later for each second; None: unknown
     took_s: float  # from the first request to the last reply
     share: float | None = None  # of the capacity found, of windows with this purpose
     cpu_s: float | None = None  # of the stack's processes; None if they can't be metered
+    sent: int = 0  # requests of the whole window, for which this CPU time was used
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
 decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
-comparisons.csv and report/. May import no other folder.
+comparisons.csv, of searches capacity.csv and capacity-latency.csv, and report/. May import no other folder.
 """
 
 from harness.store.atomic import replacing
@@ -11,7 +11,7 @@ from harness.store.folders import create_run, find_run, list_runs, remove_run, w
 from harness.store.journal import Journal, count_rounds
 from harness.store.recovery import recover
 from harness.store.reports import write_report
-from harness.store.run_file import SCHEMA, read_run, write_run
+from harness.store.run_file import SCHEMA, read_run, schema_of, write_run
 from harness.store.samples import (
     SAMPLE_COLUMNS,
     has_samples,
@@ -19,6 +19,8 @@ from harness.store.samples import (
     write_samples,
 )
 from harness.store.tables import (
+    CAPACITY_COLUMNS,
+    CAPACITY_LATENCY_COLUMNS,
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
     analysis_as_json,
@@ -28,6 +30,8 @@ from harness.store.tables import (
 )
 
 __all__ = [
+    "CAPACITY_COLUMNS",
+    "CAPACITY_LATENCY_COLUMNS",
     "COMPARISON_COLUMNS",
     "SAMPLE_COLUMNS",
     "SCHEMA",
@@ -46,6 +50,7 @@ __all__ = [
     "recover",
     "remove_run",
     "replacing",
+    "schema_of",
     "summary_rows",
     "write_calibration",
     "write_report",
