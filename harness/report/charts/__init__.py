@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harness.report.charts import cpu, latency, memory, ratios, throughput, timeline, waterfall
+from harness.report.charts import (
+    capacity,
+    cpu,
+    latency,
+    memory,
+    ratios,
+    throughput,
+    timeline,
+    waterfall,
+)
 from harness.report.charts.caption import Caption
 from harness.report.charts.sheet import Sheet, png, svgs
 from harness.report.view import View
@@ -20,9 +29,14 @@ class Chart:
     contents: str  # what the table of contents calls it
     of_requests: bool = False  # whether starts have nothing to show in it
     of_ladders: bool = False
+    of_capacity: bool = False
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
+        if self.of_capacity:
+            return bool(view.analysis.capacities)
+        if view.only_searches:
+            return False
         if self.of_ladders:
             return bool(view.climbing)
         return not self.of_requests or bool(view.answering) or not view.analysis.cells
@@ -30,6 +44,7 @@ class Chart:
 
 #: In the order of the page.
 CHARTS: Mapping[str, Chart] = {
+    "capacity": Chart(capacity.caption, capacity.draw, "", of_capacity=True),
     "ratios": Chart(ratios.caption, ratios.draw, ""),
     "waterfall": Chart(waterfall.caption, waterfall.draw, "", of_ladders=True),
     "throughput": Chart(throughput.caption, throughput.draw, "Throughput", of_requests=True),
