@@ -338,8 +338,11 @@ def found(slo: Slo, search: Search, windows: Sequence[Window]) -> Found:
             None, None, "the search had too little time in a round: choose a longer profile"
         )
     counts = Counter(stairs.broken)
-    if 2 * counts[LimitedBy.GENERATOR] >= max(1, len(stairs.broken)):
-        return Found(None, LimitedBy.GENERATOR, _generator_reason(math.exp(stairs.rates[-1])))
+    late = [window for window in tried if window.limited_by is LimitedBy.GENERATOR]
+    broken = sum(window.purpose is Purpose.SEARCH and not window.kept for window in tried)
+    if 2 * len(late) > broken:
+        lowest_late = min(window.rate_rps for window in late)
+        return Found(None, LimitedBy.GENERATOR, _generator_reason(lowest_late))
     if stairs.turns == 0:
         return Found(None, None, "the search did not settle in a round: choose a longer profile")
     # The first is where the larger steps led, the last is where the windows say to go next.

@@ -94,14 +94,14 @@ def command(options: CapacityOptions, *, stacks_file: Path, out: Path, as_json: 
     search that was interrupted.
 
     \b
-    Exit codes: 0 all valid, 1 a capacity is not valid (the reason is shown), 2 bad input,
+    Exit codes: 0 all valid, 1 a capacity is not valid, 2 bad input,
     3 the environment failed, 130 interrupted (what was measured is kept).
 
     \b
     Examples:
       twinbench capacity hello --slo 'p99<20ms,errors<0.1%'
       twinbench capacity weather --slo 'p99<200ms' --stack flask-gthread --stack fastapi-aiohttp
-      twinbench capacity json --slo 'p90<10ms' --profile smoke
+      twinbench capacity users-validate --slo 'p90<10ms' --profile smoke
     """
     from datetime import UTC, datetime
 
