@@ -6,7 +6,19 @@ import math
 
 from harness.models import AtShare, Capacity
 from harness.report import formats
-from harness.report.content import Block, Cell, Column, Drawing, Row, Section, Table, note
+from harness.report.content import (
+    DOCUMENTS,
+    TERMINAL,
+    Block,
+    Cell,
+    Column,
+    Drawing,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+    note,
+)
 from harness.report.metrics import CPU, MEMORY
 from harness.report.sections import figures
 from harness.report.sections.overview import WIDE
@@ -28,7 +40,9 @@ def capacity(view: View) -> Section | None:
     found = view.analysis.capacities
     if not found:
         return None
+    promises = dict.fromkeys(f"{each.slo} in {each.scenario}" for each in found)
     blocks: list[Block] = [
+        Paragraph((f"Promise: {formats.listing(list(promises))}.",), outputs=TERMINAL),
         Drawing("capacity"),
         Table("capacities", _columns(), tuple(_row(each) for each in found)),
         *(note(f"{each.stack}: {each.reason}.") for each in found if not each.valid),
@@ -42,10 +56,10 @@ def capacity(view: View) -> Section | None:
 
 def _columns() -> tuple[Column, ...]:
     return (
-        Column("Promise", is_group=True),
+        Column("Promise", is_group=True, outputs=DOCUMENTS),
         Column("Stack"),
         Column("Requests/s", is_number=True, short_heading="Req/s", details_from=0),
-        Column("For each core", is_number=True, from_width=WIDE),
+        Column("For each core", is_number=True, from_width=WIDE + 24),
         Column("× baseline", details_from=WIDE),
         Column("Limited by"),
         Column(CPU.column, is_number=True, from_width=WIDE + 24),
