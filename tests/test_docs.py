@@ -88,7 +88,7 @@ def commands_of(text: str) -> list[list[str]]:
     lines += re.findall(r"`([^`\n]*)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
     found = [re.search(r"(?:^|[ /])twinbench (\w.*)", line.strip()) for line in lines]
     # `…` and `\\|` stand for something in a table, `<run>` for a name anywhere.
-    return [shlex.split(re.sub(r"[<>…\[\]]", "", match[1])) for match in found if match]
+    return [shlex.split(re.sub(r"<([\w ]+)>|[…\[\]]", r"\1", match[1])) for match in found if match]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.analysis.capacities import capacities
 from harness.analysis.cells import summarise
 from harness.analysis.comparisons import Draft, compare, with_verdicts
 from harness.analysis.curves import Pace, curves, pace
@@ -27,6 +28,8 @@ def analyse(
     drafts: list[Draft] = []
     paces: dict[CellKey, list[Pace]] = {}
     for block in run.blocks:
+        if block.search is not None:
+            continue  # every window has a rate of its own
         figures = {
             label: [
                 round_figures(block, cell, read_samples(cell))
@@ -70,6 +73,7 @@ def analyse(
         curves=curves(run, summaries, paces),
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
+        capacities=capacities(run, read_samples),
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.models import Spectrum, Window
+from harness.models import Spectrum, SpeedWindow
 
 Ints = npt.NDArray[np.int64]
 
@@ -47,7 +47,7 @@ def spectrum(ended_ns: Ints) -> Spectrum:
     return Spectrum(float(ended_ns[-1] - ended_ns[0]) / 1e9, windows, slice_s(windows))
 
 
-def slice_s(windows: Sequence[Window]) -> float | None:
+def slice_s(windows: Sequence[SpeedWindow]) -> float | None:
     """Return the longest slice that is about as good as the best, within bounds; None if unknown.
 
     Among lengths that are about equally good the longest is best, because what begins anew with each
@@ -66,7 +66,7 @@ def slice_s(windows: Sequence[Window]) -> float | None:
     return min(LONGEST_S, good[-1].length_s)
 
 
-def _windows(ended_ns: Ints) -> Iterator[Window]:
+def _windows(ended_ns: Ints) -> Iterator[SpeedWindow]:
     """Windows of every length of which there are enough pairs."""
     pieces = len(ended_ns) - 1
     seconds = float(ended_ns[-1] - ended_ns[0]) / 1e9
@@ -78,7 +78,7 @@ def _windows(ended_ns: Ints) -> Iterator[Window]:
         spread = _spread(ended_ns, each)
         # The order within a pair is drawn, so errors of pairs neither add up nor cancel.
         in_time = PAIRED_S / (2 * (length_s + EDGES_S))
-        yield Window(length_s, spread, spread / math.sqrt(in_time), pairs)
+        yield SpeedWindow(length_s, spread, spread / math.sqrt(in_time), pairs)
 
 
 def _spread(ended_ns: Ints, each: int) -> float:

@@ -7,7 +7,7 @@ two slices. At the end the member hands over what it has: its usage, and the sam
     order                      answer
                                ready                       from a test client, before any order
     block    {block}           seated
-    slice    {turn}            slice     {report}
+    slice    {turn}            slice     {report} + bytes  samples of the slice, if the turn asks for them
     measure                    measuring                   what was played until now was warm-up
     finish                     finished  {usage}
                                played    {played} + bytes  once for each cell; the bytes are samples
@@ -111,6 +111,8 @@ class Turn:
     settle_s: float = 0.0  # open load: its beginning, which is not counted
     requests: int | None = None  # closed load: how many to count, by all members together
     begin_ns: int | None = None  # when to begin, on the member's clock; None: at once
+    rate_rps: float | None = None  # open load: of all members together; None: the load's
+    tells_samples: bool = False  # whether the answer brings the samples of the slice
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Turn:

@@ -94,6 +94,10 @@ class LoadPlayer:
         self._slices[turn.cell].append(played)
         return played, seat.recorder.last_slice
 
+    def samples_of_slice(self, cell: CellKey) -> Columns:
+        """The samples of the slice that a cell played last."""
+        return self._seats[cell].recorder.columns_of_slice(self._origin_ns)
+
     def forget_warmup(self) -> None:
         """Drop what was recorded; connections stay open."""
         for seat in self._seats.values():

@@ -27,7 +27,7 @@ from harness.load.client import Request
 from harness.load.connection import Outcome
 from harness.load.member import serve
 from harness.load.recorder import Recorder
-from harness.models import Failure, Slice
+from harness.models import CellKey, Failure, Slice
 
 #: Sends a sample; returns status, headers and body of the reply.
 Ask = Callable[[Sample], tuple[int, Mapping[str, str], bytes]]
@@ -146,6 +146,10 @@ class ClientPlayer:
         )
         self._slices.append(played)
         return played, self.recorder.last_slice
+
+    def samples_of_slice(self, cell: CellKey) -> Columns:
+        """The samples of the slice that was played last."""
+        return self.recorder.columns_of_slice(self._origin_ns)
 
     def results(self) -> Iterator[tuple[Played, Columns]]:
         """The one cell with its samples."""

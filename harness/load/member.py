@@ -16,7 +16,7 @@ from typing import Protocol
 
 from harness.channel.messages import Block, MemberEnd, Message, Played, SliceReport, Turn
 from harness.channel.samples import Columns, pack
-from harness.models import Slice
+from harness.models import CellKey, Slice
 from harness.processes.meter import Meter
 
 _SELF = "self"
@@ -30,6 +30,9 @@ class Player(Protocol):
 
     def forget_warmup(self) -> None:
         """Drop what was recorded until now."""
+
+    def samples_of_slice(self, cell: CellKey) -> Columns:
+        """The samples of the slice that a cell played last."""
 
     def results(self) -> Iterator[tuple[Played, Columns]]:
         """Every cell with its samples, after the last slice."""
@@ -63,7 +66,8 @@ def _play(end: MemberEnd, player: Player) -> None:
                 played_slice, samples = player.play(turn)
                 cpu_s = time.process_time() - cpu_before_s
                 report = SliceReport(played_slice, samples, cpu_s)
-                end.say(Message("slice", {"report": asdict(report)}))
+                data = pack(player.samples_of_slice(turn.cell)) if turn.tells_samples else b""
+                end.say(Message("slice", {"report": asdict(report)}, data))
             case "measure":
                 player.forget_warmup()
                 meter = Meter({_SELF: [os.getpid()]})

@@ -48,7 +48,7 @@ class OpenFleet(Fleet):
         """
         assert load.rate_rps is not None
         super().__init__(base_url, requests, max(1, load.users // parts), **others)
-        self._rate_rps = load.rate_rps
+        self.rate_rps = load.rate_rps
         self._arrivals = load.arrivals
         self._schedule_seed = schedule_seed
         self._part, self._parts = part, parts
@@ -65,7 +65,7 @@ class OpenFleet(Fleet):
         """
         due = schedule.due_ns(
             self._arrivals,
-            self._rate_rps,
+            self.rate_rps,
             seconds,
             f"{self._schedule_seed} {cycle}",
             part=self._part,

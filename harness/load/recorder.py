@@ -132,6 +132,12 @@ class Recorder:
             ),
         }
 
+    def columns_of_slice(self, origin_ns: int) -> dict[str, npt.NDArray[Any]]:
+        """Return the same of the slice that ended last."""
+        columns = self.columns(origin_ns)
+        last = columns["slice"] == len(self._slice_ends) - 1
+        return {name: column[last] for name, column in columns.items()}
+
     def _column(self, values: array[int], dtype: type[np.generic]) -> npt.NDArray[Any]:
         whole = np.frombuffer(values, dtype=dtype) if len(values) else np.empty(0, dtype=dtype)
         return whole[: self._count]

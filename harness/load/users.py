@@ -178,6 +178,8 @@ class Seat:
         """Wait for a call of `play` and carry it out; the user calls this again and again."""
         assert self.fleet is not None
         order = self._orders.get()
+        if order.rate_rps is not None and isinstance(self.fleet, OpenFleet):
+            self.fleet.rate_rps = order.rate_rps
         try:
             self._done.put(
                 self.fleet.run_slice(order.cycle, order.seconds, order.settle_s, order.requests)

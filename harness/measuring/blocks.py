@@ -210,7 +210,7 @@ def play_block(
     metering: Callable[[], Metering],
     rates_rps: Mapping[str, float],
 ) -> tuple[list[CellRound], BlockUsage]:
-    """Play all turns of a block after its warm-up, and write its samples.
+    """Play all turns of a block after its warm-up, as drawn beforehand, and write its samples.
 
     Args:
         bench: What is there as long as the run goes on.
@@ -222,10 +222,26 @@ def play_block(
         rates_rps: Stack -> requests per second in the warm-up, which decide how many requests a
             slice of closed load counts; empty where slices don't count requests.
     """
+
+    def take_turns(meter: Metering) -> Turns:
+        return _take_turns(bench, block, number, players, meter, rates_rps)
+
+    return play(bench, block, number, players, metering, take_turns)
+
+
+def play(
+    bench: Bench,
+    block: BlockPlan,
+    number: int,
+    players: Players,
+    metering: Callable[[], Metering],
+    take_turns: Callable[[Metering], Turns],
+) -> tuple[list[CellRound], BlockUsage]:
+    """Have the turns of a block played, whatever decides them; other arguments as `play_block`."""
     players.measure()
     meter = metering()
     others, others_from_s = facts.others_cpu_seconds(), time.perf_counter()
-    turns = _take_turns(bench, block, number, players, meter, rates_rps)
+    turns = take_turns(meter)
     used = meter.usage()
     finished = players.finish()
     cells = []
@@ -252,7 +268,7 @@ def _cell_round(
     number: int,
     played: Played,
     file: str,
-    turns: _Turns,
+    turns: Turns,
     used: StacksAndRoles[Usage],
 ) -> CellRound:
     stack = played.cell.stack
@@ -287,9 +303,9 @@ def _take_turns(
     players: Players,
     meter: Metering,
     rates_rps: Mapping[str, float],
-) -> _Turns:
+) -> Turns:
     """Play all slices of a block, and read every CPU clock around each."""
-    turns = _Turns(shared_cores=_share_cores(bench.cores))
+    turns = Turns(shared_cores=share_cores(bench.cores))
     if rates_rps:
         block = fitted(block, rates_rps)
     lengths = {
@@ -301,13 +317,7 @@ def _take_turns(
         for label in order:
             requests = lengths[label][cycle] if label in lengths else None
             turn = Turn(block.cell(label), cycle, block.slice_s, block.settle_s, requests)
-            before, cores_before = meter.cpu_seconds(), meter.core_seconds()
-            played = players.play(turn)
-            cores_after, after = meter.core_seconds(), meter.cpu_seconds()
-            turns.add(label, played, before, after)
-            turns.add_cores(label, played, cores_before, cores_after, before, after)
-            seconds = (played.slice.end_ns - played.slice.begin_ns) / 1e9
-            bench.listener.slice_done(label, played.samples / seconds, block.slice_s)
+            turns.play(bench, players, meter, turn)
     turns.wall_s = time.perf_counter() - begun
     return turns
 
@@ -322,12 +332,12 @@ def _busiest(
     return facts.busiest_others(others, seconds, bench.cores[SERVER_CORES])
 
 
-def _share_cores(groups: Mapping[str, Sequence[int]]) -> bool:
+def share_cores(groups: Mapping[str, Sequence[int]]) -> bool:
     """Whether servers and load have a core in common, as on a machine with one core."""
     return not set(groups[SERVER_CORES]).isdisjoint(groups[OTHER_CORES])
 
 
-class _Turns:
+class Turns:
     """What stacks and roles used in the slices of each stack."""
 
     def __init__(self, *, shared_cores: bool) -> None:
@@ -343,6 +353,18 @@ class _Turns:
         )
         #: Stack -> CPU time of each load process in the stack's slices.
         self.load_cpu_s: dict[str, tuple[float, ...]] = {}
+
+    def play(self, bench: Bench, players: Players, meter: Metering, turn: Turn) -> PlayedSlice:
+        """Play one slice, and read every CPU clock around it."""
+        label = turn.cell.stack
+        before, cores_before = meter.cpu_seconds(), meter.core_seconds()
+        played = players.play(turn)
+        cores_after, after = meter.core_seconds(), meter.cpu_seconds()
+        self.add(label, played, before, after)
+        self.add_cores(label, played, cores_before, cores_after, before, after)
+        seconds = (played.slice.end_ns - played.slice.begin_ns) / 1e9
+        bench.listener.slice_done(label, played.samples / seconds, turn.seconds)
+        return played
 
     def add(
         self,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from harness.channel.messages import Contender
 from harness.checking import parity
 from harness.measuring.blocks import TIMEOUT_S, Bench, Meters, StacksAndRoles, play_block, warm_up
+from harness.measuring.by_capacity import Searching
 from harness.measuring.crew import Crew, Order
 from harness.measuring.settling import find_settling, with_settling
-from harness.models import BlockPlan, BlockUsage, CellRound, Measures
+from harness.models import BlockPlan, BlockUsage, CellRound, Load, Measures
 from harness.planning.files import PROJECT
 from harness.planning.plan import start_order
 from harness.serving.servers import serving
@@ -72,32 +73,45 @@ class LoadedBlocks:
             Order(
                 scenario_file=str(PROJECT / block.scenario.file),
                 contenders=tuple(
-                    Contender(cell, block.load, self.targets[cell.stack].url)
+                    Contender(cell, _load(block), self.targets[cell.stack].url)
                     for cell in block.cells
                 ),
                 timeout_s=TIMEOUT_S,
                 seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
             )
         )
-        rates_rps = warm_up(self.crew, self.bench.plan, block, self.number)
+        rates_rps: Mapping[str, float] = {}
+        searching = None
+        if block.search is not None:
+            searching = Searching(self.bench, block, self.number, self.crew)
+            searching.warm_up()
+        else:
+            rates_rps = warm_up(self.crew, self.bench.plan, block, self.number)
         trees = {
             label: target.tree()
             for label, target in self.targets.items()
             if target.child is not None
         }
+
+        def metering() -> Meters:
+            return Meters(StacksAndRoles(trees, self.bench.roles), self.bench.cores)
+
         found = None
-        if block.load.is_open:
-            cores = max(1, len(self.bench.placement.servers))
-            found = find_settling(self.crew, block, trees, cores)
-        measured, usage = play_block(
-            self.bench,
-            with_settling(block, found),
-            self.number,
-            self.crew,
-            lambda: Meters(StacksAndRoles(trees, self.bench.roles), self.bench.cores),
-            # A schedule counts what is due in a time.
-            {} if block.load.is_open else rates_rps,
-        )
+        if searching is not None:
+            measured, usage = searching.measure(metering)
+        else:
+            if block.load.is_open:
+                cores = max(1, len(self.bench.placement.servers))
+                found = find_settling(self.crew, block, trees, cores)
+            measured, usage = play_block(
+                self.bench,
+                with_settling(block, found),
+                self.number,
+                self.crew,
+                metering,
+                # A schedule counts what is due in a time.
+                {} if block.load.is_open else rates_rps,
+            )
         after = self._spot_check(block, "after")
         return [
             dataclasses.replace(
@@ -121,6 +135,11 @@ class LoadedBlocks:
             label: tuple(f"{when}: {difference}" for difference in differences)
             for label, differences in found.items()
         }
+
+
+def _load(block: BlockPlan) -> Load:
+    """The load of a block; each turn of a search brings a rate of its own."""
+    return block.load if block.search is None else Load(block.load.users, rate_rps=1.0)
 
 
 def _died(target: Target, trees: Mapping[str, list[int]]) -> str:

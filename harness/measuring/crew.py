@@ -114,14 +114,16 @@ class Crew:
         # A slice that is slow may take many times as long as it was planned for; what hangs takes its
         # time-out, and in open load what was due then takes another.
         within_s = _OVERTIME * turn.seconds + 2 * self._order.timeout_s + _PATIENCE_S
-        reports = [
-            SliceReport.from_json(member.answer(within_s).values["report"])
-            for member in self._members
-        ]
+        answers = [member.answer(within_s) for member in self._members]
+        reports = [SliceReport.from_json(answer.values["report"]) for answer in answers]
+        columns = None
+        if turn.tells_samples:
+            columns = merged_samples([unpack(answer.data) for answer in answers])
         return PlayedSlice(
             slice=merged([report.slice for report in reports]),
             samples=sum(report.samples for report in reports),
             load_cpu_s=tuple(report.cpu_s for report in reports),
+            columns=columns,
         )
 
     def measure(self) -> None:

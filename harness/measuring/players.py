@@ -18,6 +18,7 @@ class PlayedSlice:
     slice: Slice
     samples: int
     load_cpu_s: tuple[float, ...]  # of each load process
+    columns: Columns | None = None  # its samples, if the turn asked for them
 
 
 @dataclass(frozen=True, slots=True)

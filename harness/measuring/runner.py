@@ -62,7 +62,7 @@ def run(
     """
     record = RunRecord(
         run_id=folder.name,
-        schema=store.SCHEMA,
+        schema=store.schema_of(plan),
         plan=dataclasses.replace(plan, pacing=pacing.name) if pacing else plan,
         environment=environment.describe(PROJECT),
         placement=placement.place_here(plan.generators),
@@ -88,7 +88,7 @@ def resume(folder: Path, listener: Listener, *, pacing: Pacing | None = None) ->
         record = store.read_run(folder)  # nothing is changed before it is clear that it goes on
         if record.ended:
             raise BadInput(f"{folder} is complete: 'twinbench report {folder}' draws it again")
-        if record.schema != store.SCHEMA:
+        if record.schema < store.schema_of(record.plan):
             raise BadInput(
                 f"{folder} was begun by an older version (schema {record.schema}): it can be "
                 "reported but not resumed; begin a new run"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.models.measured import RunRecord
 from harness.models.plan import BlockKey, CellKey, Family
+from harness.models.searches import LimitedBy
 
 if TYPE_CHECKING:
     from harness.models.curves import Curve
@@ -229,6 +230,58 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class AtShare:
+    """Latency at a share of a stack's own capacity, over all rounds."""
+
+    share: float
+    rate_rps: float  # mean over the rounds
+    requests: int
+    latency_ms: Mapping[str, Estimate]  # p50 and p99; NaN with too few samples
+    overloaded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The highest rate at which a stack keeps a promise: a row of capacity.csv.
+
+    Whatever plans hardware starts from here: the rate, and what the stack held and used at it.
+    """
+
+    scenario: str
+    stack: str
+    twin: str
+    load: str  # label of the load, which names the promise in file names
+    slo: str
+    rate_rps: Estimate  # NaN where no number can be given
+    ratio: Estimate  # to the baseline, round by round; NaN of the baseline itself
+    baseline: str
+    rounds: int  # that found a rate
+    round_rps: tuple[float | None, ...]  # round by round
+    limited_by: LimitedBy | None
+    workers: int  # worker processes
+    cores: int  # of the servers that so many workers can fill
+    pss_mib: float  # memory of all its processes, largest of the rounds
+    cpu_us_per_request: float  # near capacity; NaN if it can't be metered
+    at_shares: tuple[AtShare, ...] = ()
+    reasons: tuple[str, ...] = ()  # why it is not valid
+
+    @property
+    def valid(self) -> bool:
+        """Whether the figure can be believed."""
+        return not self.reasons
+
+    @property
+    def reason(self) -> str:
+        """Why it is not valid; empty if it is."""
+        return "; ".join(self.reasons)
+
+    @property
+    def per_core_rps(self) -> float:
+        """Rate for each core that its workers can fill."""
+        return self.rate_rps.value / self.cores if self.cores else math.nan
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """All that follows from a run's raw data; the report is made from this alone."""
 
@@ -238,8 +291,10 @@ class Analysis:
     idle_core_share: float  # largest share of a core that one idle stack used
     harness_core_share: float  # largest share of a core that metering and turn-taking took
     curves: tuple[Curve, ...] = ()  # of scenarios that were measured under three loads or more
+    capacities: tuple[Capacity, ...] = ()  # of blocks that search for one
 
     @property
     def valid(self) -> bool:
-        """Whether there are cells, and every one passed its gates."""
-        return bool(self.cells) and all(cell.valid for cell in self.cells)
+        """Whether there are figures, and every one can be believed."""
+        valid = [cell.valid for cell in self.cells] + [found.valid for found in self.capacities]
+        return bool(valid) and all(valid)

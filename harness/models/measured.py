@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.models.machine import BusyProcess
 from harness.models.plan import BlockKey, BlockPlan, CellKey, Placement, Plan
+from harness.models.searches import Window
 
 
 class Failure(enum.IntEnum):
@@ -101,6 +102,7 @@ class CellRound:
     error_examples: tuple[str, ...] = ()
     #: Keys SERVER_CORES and OTHER_CORES; one is missing where the system does not tell.
     cores: Mapping[str, CoreUsage] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()  # of a search: one for each slice, in the same order
 
     @property
     def key(self) -> CellKey:
@@ -177,7 +179,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SpeedWindow:
     """How long equal work takes on one core in two neighbouring windows of about one length."""
 
     length_s: float
@@ -191,7 +193,7 @@ class Spectrum:
     """How the speed of a core moves: the machine's noise, by the length of a window."""
 
     seconds: float  # how long it was watched
-    windows: tuple[Window, ...]  # the shortest first
+    windows: tuple[SpeedWindow, ...]  # the shortest first
     slice_s: float | None  # how long slices should be; None: it was not watched long enough
 
 

@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.models.searches import Search, Slo
+
 #: Fewer rounds give an interval, but no verdict.
 ROUNDS_FOR_A_VERDICT = 5
 #: Differences below this are too small to base a decision on, unless the reader says otherwise.
@@ -113,11 +115,11 @@ class Arrivals(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Closed load, or open load if it has a rate.
+    """Closed load, open load if it has a rate, or a search of the rate if it has a promise.
 
     Closed load: `users` connections, each of which sends when its last reply has come. Open load:
     requests are due on a schedule, whether or not earlier ones have been answered; at most `users`
-    are in flight.
+    are in flight. A search is open load whose rate differs from slice to slice.
     """
 
     users: int
@@ -125,16 +127,19 @@ class Load:
     arrivals: Arrivals = Arrivals.POISSON
     #: How long the upstream takes meanwhile; None: as long as in the rest of the run.
     io_ms: float | None = None
+    slo: Slo | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether requests are due on a schedule."""
-        return self.rate_rps is not None
+        return self.rate_rps is not None or self.slo is not None
 
     @property
     def label(self) -> str:
-        """As in the `load` column: `closed-16`, `open-poisson-500`, `closed-16-io200`."""
+        """As in the `load` column: `closed-16`, `open-poisson-500`, `closed-16-io200`, `capacity-p99-100ms`."""
         io = "" if self.io_ms is None else f"-io{self.io_ms:g}"
+        if self.slo is not None:
+            return f"capacity-{self.slo.label}"
         if self.rate_rps is None:
             return f"closed-{self.users}{io}"
         return f"open-{self.arrivals}-{self.rate_rps:g}{io}"
@@ -253,6 +258,7 @@ class BlockPlan:
     family: Family = Family.ANSWERS  # of the comparisons that are no steps
     #: Open load: whether the user gave the length, so that no queue makes slices longer.
     fixed_slice: bool = False
+    search: Search | None = None  # of the rate that keeps the load's promise
 
     @property
     def key(self) -> BlockKey:
@@ -315,7 +321,10 @@ class BlockPlan:
 
     @property
     def seconds_per_round(self) -> float:
-        """Seconds of load that one round of this block takes."""
+        """Seconds of load that one round of this block takes; of a search, at most about."""
+        if self.search is not None:
+            shares_s = len(self.search.shares) * self.search.whole_s(self.search.window_s)
+            return len(self.stacks) * (self.mean_warmup_s + self.search.budget_s + shares_s)
         return len(self.stacks) * (self.mean_warmup_s + self.cycles * self.slice_s)
 
     @property

@@ -289,7 +289,8 @@ class View:
 
     Attributes:
         analysis: what everything follows from.
-        parts: every planned block with what was measured of it, in the order of the plan.
+        parts: every planned block with what was measured of it, in the order of the plan; without
+            those that search for a capacity, which are `analysis.capacities`.
         looks: stack -> how it is drawn.
         stacks: label -> stack, in the order of the plan.
     """
@@ -300,7 +301,9 @@ class View:
             stack.label: stack for stack in analysis.run.plan.stacks
         }
         self.looks: Mapping[str, Look] = looks(analysis)
-        self.parts: tuple[Part, ...] = tuple(self._part(plan) for plan in analysis.run.blocks)
+        self.parts: tuple[Part, ...] = tuple(
+            self._part(plan) for plan in analysis.run.blocks if plan.search is None
+        )
 
     @property
     def run(self) -> RunRecord:
@@ -316,6 +319,11 @@ class View:
     def placement(self) -> Placement:
         """Which role had which cores."""
         return self.run.placement
+
+    @property
+    def only_searches(self) -> bool:
+        """Whether the run measured nothing but capacities."""
+        return bool(self.run.blocks) and not self.parts
 
     @cached_property
     def measured_parts(self) -> tuple[Part, ...]:

@@ -2,7 +2,8 @@
 
 A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
 decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
-comparisons.csv, curves.csv, knees.csv and report/. May import no other folder.
+comparisons.csv, curves.csv and knees.csv, of searches capacity.csv and capacity-latency.csv, and
+report/. May import no other folder.
 """
 
 from harness.store.atomic import replacing
@@ -20,7 +21,7 @@ from harness.store.folders import create_run, find_run, list_runs, remove_run, w
 from harness.store.journal import Journal, count_rounds
 from harness.store.recovery import recover
 from harness.store.reports import write_report
-from harness.store.run_file import SCHEMA, read_run, write_run
+from harness.store.run_file import SCHEMA, read_run, schema_of, write_run
 from harness.store.samples import (
     SAMPLE_COLUMNS,
     has_samples,
@@ -28,6 +29,8 @@ from harness.store.samples import (
     write_samples,
 )
 from harness.store.tables import (
+    CAPACITY_COLUMNS,
+    CAPACITY_LATENCY_COLUMNS,
     COMPARISON_COLUMNS,
     CURVE_COLUMNS,
     KNEE_COLUMNS,
@@ -41,6 +44,8 @@ from harness.store.tables import (
 )
 
 __all__ = [
+    "CAPACITY_COLUMNS",
+    "CAPACITY_LATENCY_COLUMNS",
     "COMPARISON_COLUMNS",
     "CONNECTIONS_COLUMNS",
     "CONNECTIONS_SCHEMA",
@@ -68,6 +73,7 @@ __all__ = [
     "recover",
     "remove_run",
     "replacing",
+    "schema_of",
     "summary_rows",
     "write_calibration",
     "write_connection_table",

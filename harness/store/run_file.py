@@ -9,6 +9,8 @@ Format versions of run.json (`schema`), which the journal shares:
        It can be read, but a run that was begun with it can't be resumed.
     4  slices of closed load count requests (`Slice.requests`, `think_ns`), not seconds; the plan says
        what is too small a difference to matter (`same_within`).
+    5  blocks that search for a capacity (`BlockPlan.search`, `Load.slo`, `CellRound.windows`), which
+       older versions would take for closed load. A run without such a block is still written as 4.
 """
 
 from __future__ import annotations
@@ -19,12 +21,19 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
-from harness.models import RunRecord
+from harness.models import Plan, RunRecord
 from harness.store import journal
 from harness.store.atomic import replacing
 
 SCHEMA = 4
-_READABLE = (2, 3, 4)
+#: Of a run that searches for a capacity.
+SEARCH_SCHEMA = 5
+_READABLE = (2, 3, 4, 5)
+
+
+def schema_of(plan: Plan) -> int:
+    """The schema that a run of this plan is written with."""
+    return SCHEMA if all(block.search is None for block in plan.blocks) else SEARCH_SCHEMA
 
 
 def write_run(run: Path, record: RunRecord) -> None:
@@ -55,7 +64,7 @@ def read_run(run: Path) -> RunRecord:
     schema = value.get("schema") if isinstance(value, dict) else None
     if schema not in _READABLE:
         raise BadInput(
-            f"{path} has schema {schema}, this version reads {_READABLE[0]} to {SCHEMA}: "
+            f"{path} has schema {schema}, this version reads {_READABLE[0]} to {_READABLE[-1]}: "
             "measure again, or report it with the version that measured it"
         )
     try:

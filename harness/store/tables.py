@@ -1,4 +1,4 @@
-"""summary.csv, comparisons.csv, curves.csv and knees.csv, and the same rows for `--json`."""
+"""summary.csv, comparisons.csv, the tables of curves and of capacity, and the same rows for `--json`."""
 
 from __future__ import annotations
 
@@ -42,6 +42,16 @@ KNEE_COLUMNS = (
     "usl_sigma", "usl_sigma_low", "usl_sigma_high",
     "usl_kappa", "usl_kappa_low", "usl_kappa_high",
     "usl_fits", "usl_worst_miss", "usl_worst_at",
+)  # fmt: skip
+CAPACITY_COLUMNS = (
+    "scenario", "stack", "slo", "rate_rps", "ci_low", "ci_high", "per_core_rps", "rounds",
+    "limited_by", "valid", "reason", "baseline", "ratio", "ratio_low", "ratio_high",
+    "workers", "cores", "pss_mib", "cpu_us_per_request",
+)  # fmt: skip
+CAPACITY_LATENCY_COLUMNS = (
+    "scenario", "stack", "slo", "share", "rate_rps", "requests",
+    "latency_p50_ms", "latency_p50_low_ms", "latency_p50_high_ms",
+    "latency_p99_ms", "latency_p99_low_ms", "latency_p99_high_ms", "overloaded",
 )  # fmt: skip
 
 
@@ -176,6 +186,57 @@ def _in_columns(columns: Sequence[str], values: Mapping[str, Any]) -> dict[str, 
     return {column: known(values.get(column)) for column in columns}
 
 
+def capacity_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """Rows of capacity.csv, one per stack and promise; no rate where none can be given."""
+    rows = []
+    for found in analysis.capacities:
+        values = {
+            "scenario": found.scenario,
+            "stack": found.stack,
+            "slo": found.slo,
+            "rate_rps": found.rate_rps.value,
+            "ci_low": found.rate_rps.low,
+            "ci_high": found.rate_rps.high,
+            "per_core_rps": found.per_core_rps,
+            "rounds": found.rounds,
+            "limited_by": str(found.limited_by) if found.limited_by else None,
+            "valid": found.valid,
+            "reason": found.reason,
+            "baseline": found.baseline,
+            "ratio": found.ratio.value,
+            "ratio_low": found.ratio.low,
+            "ratio_high": found.ratio.high,
+            "workers": found.workers,
+            "cores": found.cores,
+            "pss_mib": found.pss_mib,
+            "cpu_us_per_request": found.cpu_us_per_request,
+        }
+        rows.append({column: known(values[column]) for column in CAPACITY_COLUMNS})
+    return rows
+
+
+def capacity_latency_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """Rows of capacity-latency.csv: a stack's latency at a share of its own capacity."""
+    rows = []
+    for found in analysis.capacities:
+        for at in found.at_shares:
+            values: dict[str, Any] = {
+                "scenario": found.scenario,
+                "stack": found.stack,
+                "slo": found.slo,
+                "share": at.share,
+                "rate_rps": at.rate_rps,
+                "requests": at.requests,
+                "overloaded": at.overloaded,
+            }
+            for name, estimate in at.latency_ms.items():
+                values[f"latency_{name}_ms"] = estimate.value
+                values[f"latency_{name}_low_ms"] = estimate.low
+                values[f"latency_{name}_high_ms"] = estimate.high
+            rows.append({column: known(values[column]) for column in CAPACITY_LATENCY_COLUMNS})
+    return rows
+
+
 def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
     """What `--json` says of a run: validity, what decided the run, and the rows of all tables."""
     return {
@@ -186,6 +247,14 @@ def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
         "comparisons": comparison_rows(analysis),
         "curves": curve_rows(analysis),
         "knees": knee_rows(analysis),
+        **(
+            {
+                "capacity": capacity_rows(analysis),
+                "capacity_latency": capacity_latency_rows(analysis),
+            }
+            if analysis.capacities
+            else {}
+        ),
     }
 
 
@@ -195,7 +264,7 @@ def known(value: Any) -> Any:
 
 
 def write_tables(run: Path, analysis: Analysis) -> None:
-    """Write summary.csv, comparisons.csv and, of curves, curves.csv and knees.csv.
+    """Write summary.csv, comparisons.csv and the tables of curves and capacity, if there are any.
 
     Figures have six significant digits.
 
@@ -207,8 +276,10 @@ def write_tables(run: Path, analysis: Analysis) -> None:
         ("comparisons.csv", COMPARISON_COLUMNS, comparison_rows(analysis)),
         ("curves.csv", CURVE_COLUMNS, curve_rows(analysis)),
         ("knees.csv", KNEE_COLUMNS, knee_rows(analysis)),
+        ("capacity.csv", CAPACITY_COLUMNS, capacity_rows(analysis)),
+        ("capacity-latency.csv", CAPACITY_LATENCY_COLUMNS, capacity_latency_rows(analysis)),
     ):
-        if not rows and columns in (CURVE_COLUMNS, KNEE_COLUMNS):
+        if not rows and columns not in (SUMMARY_COLUMNS, COMPARISON_COLUMNS):
             continue
         with replacing(run / name) as file:
             file.write(as_csv(columns, rows).encode())

@@ -20,11 +20,11 @@ from harness.report.words.answers import answers
 from harness.report.words.attribution import attribution
 
 WINNER = re.compile(r"\b(faster|slower)\b", re.IGNORECASE)
-#: The charts of a run without a ladder, without curves and with one number of workers.
+#: The charts of a run without a ladder, without curves and searches, and with one number of workers.
 USUAL = [
     name
     for name, chart in CHARTS.items()
-    if not (chart.of_ladders or chart.of_curves or chart.of_workers)
+    if not (chart.of_ladders or chart.of_curves or chart.of_workers or chart.of_capacity)
 ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.report.charts import (
+    capacity,
     cpu,
     curves,
     latency,
@@ -33,9 +34,14 @@ class Chart:
     of_ladders: bool = False
     of_curves: bool = False
     of_workers: bool = False  # whether it is about stacks with several numbers of workers
+    of_capacity: bool = False
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
+        if self.of_capacity:
+            return bool(view.analysis.capacities)
+        if view.only_searches:
+            return False
         if self.of_ladders:
             return bool(view.climbing)
         if self.of_curves:
@@ -49,6 +55,7 @@ class Chart:
 CHARTS: Mapping[str, Chart] = {
     "curves": Chart(curves.caption, curves.draw, "", of_curves=True),
     "tradeoff": Chart(tradeoff.caption, tradeoff.draw, "", of_curves=True),
+    "capacity": Chart(capacity.caption, capacity.draw, "", of_capacity=True),
     "ratios": Chart(ratios.caption, ratios.draw, ""),
     "waterfall": Chart(waterfall.caption, waterfall.draw, "", of_ladders=True),
     "throughput": Chart(throughput.caption, throughput.draw, "Throughput", of_requests=True),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from harness.report.content import Section
 from harness.report.sections import (
     answers,
+    capacity,
     comparisons,
     curves,
     environment,
@@ -22,11 +23,20 @@ from harness.report.view import View
 
 def sections(view: View) -> tuple[Section, ...]:
     """The sections that a run has something for."""
-    declared = (
+    if view.only_searches:
+        return _present(
+            capacity.capacity(view),
+            method.method(view),
+            environment.environment(view),
+            environment.repeat(view),
+            overview.remarks(view),
+        )
+    return _present(
         overview.table(view),
         answers.answers(view),
         answers.surprises(view),
         curves.curves(view),
+        capacity.capacity(view),
         comparisons.comparisons(view),
         comparisons.steps(view),
         measurements.charts(view),
@@ -39,4 +49,7 @@ def sections(view: View) -> tuple[Section, ...]:
         environment.repeat(view),
         overview.remarks(view),
     )
-    return tuple(section for section in declared if section is not None)
+
+
+def _present(*sections: Section | None) -> tuple[Section, ...]:
+    return tuple(section for section in sections if section is not None)

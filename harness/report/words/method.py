@@ -74,12 +74,9 @@ def _method(view: View) -> Iterator[str]:
         "The unit of inference is the round: ratios are taken round by round, and intervals are "
         "95 % intervals over rounds. Requests and slices are never treated as independent repeats."
     )
-    yield (
-        f"The verdict is “same” if the interval lies within ±{same}, which is too small a difference to matter. It is “faster” or "
-        "“slower” if the interval excludes 1, still does once all comparisons of the metric are "
-        f"corrected for together (Holm), and the ratio lies outside ±{same}. "
-        f"Otherwise, or with fewer than {ROUNDS_FOR_A_VERDICT} rounds, it is “inconclusive”."
-    )
+    yield from _searches(view)
+    if not view.only_searches:
+        yield from _verdicts(view, same)
     yield from _families(view)
     if run.calibration and run.calibration.ceiling_rps:
         most = max(run.calibration.ceiling_rps.values())
@@ -98,6 +95,35 @@ def _workers(view: View) -> str:
     if any(stack.with_its_number for stack in view.plan.stacks):
         return f"with the number of worker processes that stands after “{BY_WORKERS}” in its label"
     return f"with {formats.plural(view.plan.workers, 'worker process', 'es')}"
+
+
+def _searches(view: View) -> Iterator[str]:
+    """How capacities were searched for."""
+    blocks = [block for block in view.run.blocks if block.search is not None]
+    for block in blocks:
+        search, slo = block.search, block.load.slo
+        if search is None or slo is None:
+            continue
+        yield (
+            f"Capacity for {slo.text}: each round searches anew for each stack, with Poisson "
+            "arrivals, one window after the other, and stacks take turns window by window. A window "
+            "that keeps the promise leads to a higher rate, one that breaks it to a lower one, in "
+            f"steps that get as small as {formats.percent(search.least_step)}; the mean of the "
+            "rates at the smallest step is the round's figure. A window counts for "
+            f"{formats.number(search.window_s)} to {formats.number(search.longest_s)} s, as many as "
+            f"the promise needs, after {formats.percent(search.settle_share)} of that for the queue "
+            "to settle. It breaks the promise too if requests fail or are never sent, or if waiting "
+            "grows all the time."
+        )
+
+
+def _verdicts(view: View, same: str) -> Iterator[str]:
+    yield (
+        f"The verdict is “same” if the interval lies within ±{same}, which is too small a difference to matter. It is “faster” or "
+        "“slower” if the interval excludes 1, still does once all comparisons of the metric are "
+        f"corrected for together (Holm), and the ratio lies outside ±{same}. "
+        f"Otherwise, or with fewer than {ROUNDS_FOR_A_VERDICT} rounds, it is “inconclusive”."
+    )
 
 
 def _of_plan(view: View) -> str:

@@ -1,0 +1,122 @@
+"""What the report shows of a run that searched for capacities."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import report, store
+from harness.models import Analysis, AtShare, Capacity, Estimate, LimitedBy, Load
+from harness.planning.capacity import SEARCHES
+from harness.planning.slo import parse_slo
+from tests import analyses
+from tests.report.reading import folded, shown
+
+pytestmark = pytest.mark.busy
+
+NAN = math.nan
+UNKNOWN = Estimate(NAN, NAN, NAN)
+
+
+def searched(*capacities: Capacity) -> Analysis:
+    """A run of nothing but a search."""
+    whole = analyses.analysis()
+    plan = whole.run.plan
+    block = replace(
+        plan.blocks[0],
+        stacks=tuple(found.stack for found in capacities),
+        load=Load(1_000, slo=parse_slo("p99<100ms,errors<0.1%")),
+        search=SEARCHES["quick"],
+        ladder=(),
+    )
+    stacks = tuple(stack for stack in plan.stacks if stack.label in block.stacks)
+    run = replace(
+        whole.run, plan=replace(plan, blocks=(block,), stacks=stacks), rounds=(), decisions=()
+    )
+    return Analysis(run, (), (), 0.0, 0.0, capacities)
+
+
+def found(stack: str, rate_rps: float, ratio: Estimate = UNKNOWN) -> Capacity:
+    """A capacity with plausible figures."""
+    rounds = tuple(rate_rps * factor for factor in (0.97, 1.01, 1.03, 0.99, 1.0))
+    return Capacity(
+        scenario="hello", stack=stack, twin=stack.partition("-")[0], load="capacity-p99-100ms",
+        slo="p99<100ms,errors<0.1%", rate_rps=Estimate(rate_rps, rate_rps * 0.96, rate_rps * 1.04),
+        ratio=ratio, baseline="flask-gthread", rounds=5, round_rps=rounds,
+        limited_by=LimitedBy.LATENCY, workers=1, cores=1, pss_mib=71.3, cpu_us_per_request=310.0,
+        at_shares=tuple(
+            AtShare(
+                share, share * rate_rps, 9_000,
+                {"p50": Estimate(1.2, 1.1, 1.3), "p99": Estimate(8 + 40 * share, 9, 70)},
+                overloaded=False,
+            )
+            for share in (0.25, 0.5, 0.75, 0.9)
+        ),
+    )  # fmt: skip
+
+
+FLASK = found("flask-gthread", 2_310.0)
+FASTAPI = found("fastapi-uvicorn", 5_480.0, Estimate(2.37, 2.24, 2.51))
+FAILED = replace(
+    FASTAPI,
+    rate_rps=UNKNOWN,
+    ratio=UNKNOWN,
+    rounds=0,
+    round_rps=(None,) * 5,
+    at_shares=(),
+    reasons=("the promise fails at the lowest rate that can be tested",),
+)
+
+
+def test_page_summary_and_terminal_show_capacity_interval_and_ratio() -> None:
+    analysis = searched(FLASK, FASTAPI)
+    files = report.render(analysis)
+
+    for text in (files["index.html"].decode(), files["summary.md"].decode()):
+        for words in ("2,310", "5,480", "2.37", "p99", "Capacity"):
+            assert words in text
+    terminal = folded(shown(analysis, 110))
+    for words in ("2,310", "[2,220, 2,400]", "5,480", "2.37", "latency"):
+        assert words in terminal.replace("\N{NO-BREAK SPACE}", " ")
+    charts = {name for name in files if name.startswith("charts/")}
+    assert charts == {"charts/capacity.svg", "charts/capacity.png"}
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_the_tables_fit_a_terminal(width: int) -> None:
+    for analysis in (searched(FLASK, FASTAPI), searched(FLASK, FAILED)):
+        assert max(map(len, shown(analysis, width).splitlines())) <= width
+
+
+def test_a_capacity_without_a_number_shows_its_reason_everywhere(tmp_path: Path) -> None:
+    analysis = searched(FLASK, FAILED)
+    files = report.render(analysis)
+    store.write_tables(tmp_path, analysis)
+
+    reason = "fails at the lowest rate"
+    for text in (
+        files["index.html"].decode(),
+        files["summary.md"].decode(),
+        files["charts/capacity.svg"].decode(),
+        folded(shown(analysis, 80)),
+        (tmp_path / "capacity.csv").read_text(),
+    ):
+        assert reason in text
+    assert not analysis.valid
+    with (tmp_path / "capacity.csv").open() as file:
+        known, unknown = csv.DictReader(file)
+    assert (known["rate_rps"], known["valid"]) == ("2310", "true")
+    assert (unknown["rate_rps"], unknown["valid"]) == ("", "false")
+
+
+def test_runs_without_a_search_have_no_table_and_no_chart_of_capacity(tmp_path: Path) -> None:
+    whole = analyses.analysis()
+    store.write_tables(tmp_path, whole)
+
+    assert not (tmp_path / "capacity.csv").exists()
+    assert "charts/capacity.svg" not in report.render(whole)
+    assert "capacity" not in store.analysis_as_json(whole)
