@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from harness.cli.measuring import refuse_options_beside_resume
 from harness.cli.options import (
     Command,
     Name,
@@ -104,7 +105,7 @@ def command(
     from harness.planning.stacks import load_stacks
 
     if resume is not None:
-        _refuse_options_beside_resume()
+        refuse_options_beside_resume()
         folder = Path(resume)
         store.read_connections(folder)
         with _keeping(folder, is_new=False):
@@ -127,16 +128,6 @@ def command(
     with _keeping(folder, is_new=True):
         by_connections.measure(plan, folder, _say)
     report_connections(folder, as_json=as_json)
-
-
-def _refuse_options_beside_resume() -> None:
-    context = click.get_current_context()
-    for param in context.command.params:
-        source = context.get_parameter_source(param.name or "")
-        if param.name not in {"resume", "as_json"} and (
-            source is click.core.ParameterSource.COMMANDLINE
-        ):
-            raise BadInput(f"--resume continues the plan that it finds: leave out {param.opts[0]}")
 
 
 def _say(what: str) -> None:

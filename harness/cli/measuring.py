@@ -50,7 +50,7 @@ def resume(name: str, out: Path) -> Path:
     from harness.cli.progress import showing
     from harness.measuring import runner
 
-    _refuse_options_beside_resume()
+    refuse_options_beside_resume()
     folder = store.find_run(out, name)
     record = store.read_run(folder)
     console = progress_console()
@@ -63,7 +63,12 @@ def resume(name: str, out: Path) -> Path:
     return folder
 
 
-def _refuse_options_beside_resume() -> None:
+def refuse_options_beside_resume() -> None:
+    """Refuse what is in the plan of a run that was begun.
+
+    Raises:
+        BadInput: Such an option was given beside `--resume`.
+    """
     context = click.get_current_context()
     for param in context.command.params:
         if param.name in _BESIDE_RESUME:
