@@ -49,9 +49,12 @@ _LEAST_TRIALS = 3
 _PATIENCE = 3
 #: Requests that are lost count as overload from this share on.
 _MAX_LOST = 0.02
-#: Growth of the delay, in seconds for each second, that is overload. A window may show as much by
-#: chance; the staircase takes the mean of many.
+#: Growth of the delay, in seconds for each second, that is overload …
 _MIN_GROWTH = 0.01
+#: … if it is also more than this share of the standard error that a queue's random walk has at
+#: capacity. Chance decides some windows then; the staircase takes the mean of many. A larger share
+#: would let it settle above capacity where a promise leaves much time.
+_GROWTH_ERRORS = 0.35
 #: At the smallest step, a broken promise leads down so many times as far as a kept one leads up:
 #: so the rates settle where windows keep the promise in 2 of 3 cases. The median window would flatter
 #: a stack: near capacity, few windows hold most of the late requests (docs/METHOD.md).
@@ -151,8 +154,13 @@ def growth(requests: Requests, which: npt.NDArray[np.bool_]) -> float:
 
 
 def _grows(requests: Requests) -> bool:
-    """Whether waiting grew while the window counted."""
-    return growth(requests, ~requests.lost) > _MIN_GROWTH
+    """Whether waiting grew while the window counted.
+
+    At capacity, the work that arrives is a random walk, whose slope has a standard error of
+    √(1.2 ÷ n) by least squares over n requests.
+    """
+    error = math.sqrt(1.2 / max(1, len(requests.due_s)))
+    return growth(requests, ~requests.lost) > max(_MIN_GROWTH, _GROWTH_ERRORS * error)
 
 
 def _percentiles_ms(requests: Requests) -> dict[str, float]:

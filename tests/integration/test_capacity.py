@@ -27,6 +27,9 @@ isolates = "GET /hello at a slower pace"
 """
 
 
+STACK_NAMES = ("usual", "slowed")
+
+
 def rows(folder: Path, name: str) -> list[dict[str, str]]:
     with (folder / name).open() as file:
         return list(csv.DictReader(file))
@@ -35,10 +38,13 @@ def rows(folder: Path, name: str) -> list[dict[str, str]]:
 def capacity(
     twinbench: Callable[..., Command], tmp_path: Path, slo: str, *options: object
 ) -> Command:
+    """Start a search; options that name a stack of the file add it."""
     (tmp_path / "stacks.toml").write_text(STACKS)
+    chosen = [word for name in options if name in STACK_NAMES for word in ("--stack", name)]
+    others = [option for option in options if option not in STACK_NAMES]
     return twinbench(
-        "capacity", "hello", "--slo", slo, "--stack", "usual", "--stack", "slowed", "--seed", 3,
-        "--stacks-file", tmp_path / "stacks.toml", "--out", tmp_path / "results", *options,
+        "capacity", "hello", "--slo", slo, *chosen, "--seed", 3,
+        "--stacks-file", tmp_path / "stacks.toml", "--out", tmp_path / "results", *others,
     )  # fmt: skip
 
 
@@ -49,19 +55,34 @@ def capacity(
 def test_the_known_capacity_of_a_server_is_found(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
-    command = capacity(twinbench, tmp_path, "p90<200ms", "--profile", "smoke", "--rounds", 4)
-    command.finish()
+    capacity(twinbench, tmp_path, "p90<200ms", "usual", "--profile", "quick", "--rounds", 2).finish(
+        timeout=300
+    )
+    (folder,) = (tmp_path / "results").iterdir()
+    (row,) = rows(folder, "capacity.csv")
+
+    # Waiting 200 ms takes a queue of a hundred requests: that is within 2 % of what it can do.
+    assert float(row["rate_rps"]) == pytest.approx(1 / PACE_S, rel=0.05)
+    assert float(row["ci_low"]) <= 1 / PACE_S <= float(row["ci_high"]) * 1.02
+    assert row["limited_by"] in {"latency", "overload"}
+    assert row["rounds"] == "2"
+
+
+@pytest.mark.alone
+@pytest.mark.thorough
+@pytest.mark.flaky(reruns=2)
+def test_the_smoke_profile_shows_two_stacks_and_their_ratio_within_90_seconds(
+    twinbench: Callable[..., Command], tmp_path: Path
+) -> None:
+    capacity(twinbench, tmp_path, "p90<200ms", "usual", "slowed", "--profile", "smoke").finish(
+        timeout=90
+    )
     (folder,) = (tmp_path / "results").iterdir()
     usual, slowed = rows(folder, "capacity.csv")
 
-    # Waiting 200 ms takes a queue of a hundred requests: that is within 2 % of what it can do.
-    for row, known_rps in ((usual, 1 / PACE_S), (slowed, 1 / PACE_S / SLOWED)):
-        assert float(row["rate_rps"]) == pytest.approx(known_rps, rel=0.05)
-        assert float(row["ci_low"]) <= known_rps * 1.02
-        assert float(row["ci_high"]) >= known_rps * 0.98
-        assert row["limited_by"] in {"latency", "overload"}
-        assert row["rounds"] == "4"
-    assert float(slowed["ratio"]) == pytest.approx(1 / SLOWED, rel=0.05)
+    # Short windows and two rounds are for a first look.
+    assert float(usual["rate_rps"]) == pytest.approx(1 / PACE_S, rel=0.15)
+    assert float(slowed["ratio"]) == pytest.approx(1 / SLOWED, rel=0.15)
     shares = rows(folder, "capacity-latency.csv")
     assert [row["share"] for row in shares] == ["0.25", "0.5", "0.75", "0.9"] * 2
     assert all(float(row["latency_p50_ms"]) < 200 for row in shares)
@@ -77,7 +98,7 @@ def test_a_promise_that_no_rate_keeps_gets_its_reason_and_no_number(
 ) -> None:
     # Nothing is answered sooner than the pace allows.
     command = capacity(
-        twinbench, tmp_path, "p50<1ms", "--profile", "smoke", "--rounds", 2, "--json"
+        twinbench, tmp_path, "p50<1ms", "usual", "--profile", "smoke", "--rounds", 2, "--json"
     )
     command.finish()
     (folder,) = (tmp_path / "results").iterdir()
@@ -95,7 +116,7 @@ def test_a_search_that_was_killed_goes_on_and_keeps_its_rounds(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     out = tmp_path / "results"
-    command = capacity(twinbench, tmp_path, "p90<200ms", "--profile", "smoke", "--rounds", 2)
+    command = capacity(twinbench, tmp_path, "p90<200ms", "usual", "--profile", "smoke")
     # A round writes a decision, a block and its end; the second is killed in its block.
     wait_for(lambda: any(out.glob("*/run.json")) and journal_lines(out) >= 4, "round 2")
     command.process.send_signal(signal.SIGKILL)

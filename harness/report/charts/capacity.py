@@ -85,7 +85,7 @@ def draw(view: View, caption: Caption) -> Sheet:
         rounds = [rate for rate in each.round_rps if rate is not None]
         axes.plot(
             rounds,
-            [row + 0.24] * len(rounds),
+            [row + 0.3] * len(rounds),
             linestyle="none",
             marker=".",
             markersize=4,
