@@ -21,7 +21,7 @@ from harness.report.words.attribution import attribution
 
 WINNER = re.compile(r"\b(faster|slower)\b", re.IGNORECASE)
 #: The charts of a run without a ladder.
-USUAL = [name for name in CHARTS if name not in {"waterfall", "capacity"}]
+USUAL = [name for name in CHARTS if name not in {"waterfall", "capacity", "load-shares"}]
 
 
 class Page(HTMLParser):

@@ -83,7 +83,9 @@ def test_page_summary_and_terminal_show_capacity_interval_and_ratio() -> None:
     for words in ("2,310", "[2,220, 2,400]", "5,480", "2.37", "latency"):
         assert words in terminal.replace("\N{NO-BREAK SPACE}", " ")
     charts = {name for name in files if name.startswith("charts/")}
-    assert charts == {"charts/capacity.svg", "charts/capacity.png"}
+    assert charts == {
+        f"charts/{name}.{kind}" for name in ("capacity", "load-shares") for kind in ("svg", "png")
+    }
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])

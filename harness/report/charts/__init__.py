@@ -9,6 +9,7 @@ from harness.report.charts import (
     capacity,
     cpu,
     latency,
+    load_shares,
     memory,
     ratios,
     throughput,
@@ -30,11 +31,14 @@ class Chart:
     of_requests: bool = False  # whether starts have nothing to show in it
     of_ladders: bool = False
     of_capacity: bool = False
+    of_load_shares: bool = False
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
         if self.of_capacity:
             return bool(view.analysis.capacities)
+        if self.of_load_shares:
+            return bool(load_shares.shown(view))
         if view.only_searches:
             return False
         if self.of_ladders:
@@ -45,6 +49,7 @@ class Chart:
 #: In the order of the page.
 CHARTS: Mapping[str, Chart] = {
     "capacity": Chart(capacity.caption, capacity.draw, "", of_capacity=True),
+    "load-shares": Chart(load_shares.caption, load_shares.draw, "", of_load_shares=True),
     "ratios": Chart(ratios.caption, ratios.draw, ""),
     "waterfall": Chart(waterfall.caption, waterfall.draw, "", of_ladders=True),
     "throughput": Chart(throughput.caption, throughput.draw, "Throughput", of_requests=True),
