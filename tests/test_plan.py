@@ -10,6 +10,7 @@ import pytest
 from apps import contract
 from harness.errors import BadInput, UnknownName
 from harness.models import Arrivals, BlockKey, Family, Kind, Plan, SliceSource, StepKind
+from harness.planning.capacity import CapacityOptions, plan_capacity
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import (
     Catalogue,
@@ -23,6 +24,7 @@ from harness.planning.plan import (
     warmup_s,
 )
 from harness.planning.scenarios import load_scenarios
+from harness.planning.slo import parse_slo
 
 CATALOGUE = load_catalogue()
 SCENARIOS, STACKS = CATALOGUE.scenarios, CATALOGUE.stacks
@@ -557,3 +559,17 @@ def test_every_scenario_of_the_project_declares_kinds_that_are_known() -> None:
         StepKind.SERVER, StepKind.FRAMEWORK, StepKind.HANDLERS, StepKind.DRIVER,
         StepKind.COLLECTOR,
     )  # fmt: skip
+
+
+def test_a_search_has_as_many_rounds_as_fit_into_its_minutes_but_three_at_least() -> None:
+    slo = parse_slo("p99<100ms")
+    catalogue = CATALOGUE
+
+    def rounds(**given: float | int) -> int:
+        options = CapacityOptions("hello", slo, PROFILES["quick"], **given)  # type: ignore[arg-type]
+        return plan_capacity(catalogue, options).rounds
+
+    assert rounds() == PROFILES["quick"].rounds
+    assert rounds(rounds=7) == 7
+    assert rounds(minutes=1) == 3
+    assert rounds(minutes=60) > 10

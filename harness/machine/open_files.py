@@ -88,7 +88,7 @@ def _message(block: BlockPlan, generators: int, needed: int, allowed: int) -> st
     stacks = len(block.stacks)
     most = min((allowed - _BASE) // stacks * generators, allowed - _BASE - _POOLS)
     cure = "raise the limit (ulimit -n)"
-    if most > 0:
+    if most > 0 and block.search is None:  # a search has no --users
         cure += f" or give --users {most} or fewer"
     to_stacks = "one stack" if stacks == 1 else f"each of {stacks} stacks"
     return (

@@ -66,7 +66,7 @@ class CapacityOptions:
             seed=self.seed,
             scenarios=(self.scenario,),
             stacks=self.stacks,
-            rounds=self.rounds if self.rounds is not None or self.minutes is None else None,
+            rounds=self.rounds,
             minutes=self.minutes,
             ladder=None,
             generators=self.generators,

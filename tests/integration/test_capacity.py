@@ -52,6 +52,7 @@ def capacity(
 @pytest.mark.alone
 @pytest.mark.thorough
 @pytest.mark.flaky(reruns=2)
+@pytest.mark.timeout(300)
 def test_the_known_capacity_of_a_server_is_found(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -24,7 +24,13 @@ WINNER = re.compile(r"\b(faster|slower)\b", re.IGNORECASE)
 USUAL = [
     name
     for name, chart in CHARTS.items()
-    if not (chart.of_ladders or chart.of_curves or chart.of_workers or chart.of_capacity)
+    if not (
+        chart.of_ladders
+        or chart.of_curves
+        or chart.of_workers
+        or chart.of_capacity
+        or chart.of_load_shares
+    )
 ]
 
 

@@ -13,6 +13,8 @@ from harness import report, store
 from harness.models import Analysis, AtShare, Capacity, Estimate, LimitedBy, Load
 from harness.planning.capacity import SEARCHES
 from harness.planning.slo import parse_slo
+from harness.report.charts import CHARTS
+from harness.report.view import View
 from tests import analyses
 from tests.report.reading import folded, shown
 
@@ -37,7 +39,7 @@ def searched(*capacities: Capacity) -> Analysis:
     run = replace(
         whole.run, plan=replace(plan, blocks=(block,), stacks=stacks), rounds=(), decisions=()
     )
-    return Analysis(run, (), (), 0.0, 0.0, capacities)
+    return Analysis(run, (), (), 0.0, 0.0, capacities=capacities)
 
 
 def found(stack: str, rate_rps: float, ratio: Estimate = UNKNOWN) -> Capacity:
@@ -83,7 +85,9 @@ def test_page_summary_and_terminal_show_capacity_interval_and_ratio() -> None:
     for words in ("2,310", "[2,220, 2,400]", "5,480", "2.37", "latency"):
         assert words in terminal.replace("\N{NO-BREAK SPACE}", " ")
     charts = {name for name in files if name.startswith("charts/")}
-    assert charts == {"charts/capacity.svg", "charts/capacity.png"}
+    assert charts == {
+        f"charts/{name}.{kind}" for name in ("capacity", "load-shares") for kind in ("svg", "png")
+    }
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
@@ -120,3 +124,16 @@ def test_runs_without_a_search_have_no_table_and_no_chart_of_capacity(tmp_path: 
     assert not (tmp_path / "capacity.csv").exists()
     assert "charts/capacity.svg" not in report.render(whole)
     assert "capacity" not in store.analysis_as_json(whole)
+
+
+def test_latency_below_capacity_is_p50_for_all_where_p99_has_too_few_requests() -> None:
+    unsure = replace(
+        FLASK.at_shares[0], latency_ms={**FLASK.at_shares[0].latency_ms, "p99": UNKNOWN}
+    )
+    few = replace(FLASK, at_shares=(unsure, *FLASK.at_shares[1:]))
+
+    for analysis, name in ((searched(few, FASTAPI), "p50"), (searched(FLASK, FASTAPI), "p99")):
+        alt = CHARTS["load-shares"].caption(View(analysis)).alt
+        assert f"flask-gthread at 25\N{NO-BREAK SPACE}%: {name}" in alt
+        assert f"fastapi-uvicorn at 90\N{NO-BREAK SPACE}%: {name}" in alt
+    assert "too few requests" in folded(shown(searched(few, FASTAPI), 100))

@@ -10,6 +10,7 @@ from harness.report.charts import (
     cpu,
     curves,
     latency,
+    load_shares,
     memory,
     ratios,
     throughput,
@@ -35,11 +36,14 @@ class Chart:
     of_curves: bool = False
     of_workers: bool = False  # whether it is about stacks with several numbers of workers
     of_capacity: bool = False
+    of_load_shares: bool = False
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
         if self.of_capacity:
             return bool(view.analysis.capacities)
+        if self.of_load_shares:
+            return bool(load_shares.shown(view))
         if view.only_searches:
             return False
         if self.of_ladders:
@@ -56,6 +60,7 @@ CHARTS: Mapping[str, Chart] = {
     "curves": Chart(curves.caption, curves.draw, "", of_curves=True),
     "tradeoff": Chart(tradeoff.caption, tradeoff.draw, "", of_curves=True),
     "capacity": Chart(capacity.caption, capacity.draw, "", of_capacity=True),
+    "load-shares": Chart(load_shares.caption, load_shares.draw, "", of_load_shares=True),
     "ratios": Chart(ratios.caption, ratios.draw, ""),
     "waterfall": Chart(waterfall.caption, waterfall.draw, "", of_ladders=True),
     "throughput": Chart(throughput.caption, throughput.draw, "Throughput", of_requests=True),

@@ -50,7 +50,11 @@ def capacity(view: View) -> Section | None:
     ]
     rows = tuple(_share_row(each, at) for each in found for at in each.at_shares)
     if rows:
-        blocks += [Table("latency below capacity", _share_columns(), rows), note(_SHARES_NOTE)]
+        blocks += [
+            Drawing("load-shares"),
+            Table("latency below capacity", _share_columns(), rows),
+            note(_SHARES_NOTE),
+        ]
     return Section("capacity", "Capacity", tuple(blocks), "Capacity")
 
 
