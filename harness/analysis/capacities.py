@@ -128,8 +128,8 @@ def _reasons(
     reasons = []
     if missing and 2 * len(missing) >= len(found):
         reason, count = Counter(each.reason for each in missing).most_common(1)[0]
-        whole = f"{reason}" if len(found) == 1 else f"{reason}, in {count} of {len(found)} rounds"
-        reasons.append(whole)
+        some = "" if count == len(found) else f" ({count} of {len(found)} rounds)"
+        reasons.append(reason + some)
     elif untested := capacity.errors_reason(slo, _near_and_kept(cells, found)):
         reasons.append(untested)
     return reasons + [gate.reason for gate in _gates(run, block, cells) if not gate.passed]

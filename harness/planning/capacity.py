@@ -15,7 +15,7 @@ from harness.planning.plan import Catalogue, make_plan
 SEARCHES: Mapping[str, Search] = {
     "smoke": Search(
         window_s=0.8, longest_s=2.5, settle_share=0.33, probe_s=0.4, trials=3, least_step=0.06,
-        budget_s=13.0,
+        budget_s=16.0,
     ),
     "quick": Search(
         window_s=3.0, longest_s=12.0, settle_share=0.5, probe_s=0.6, trials=6, least_step=0.03,
