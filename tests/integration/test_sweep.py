@@ -55,7 +55,7 @@ def test_a_sweep_writes_curves_and_an_interrupted_one_goes_on(
         (("hello", "--users", "4,2,1"), "--users 4,2,1: give each value once, in rising order"),
         (("hello", "--users", "4"), "--users 4: a curve needs at least 3 values"),
         (("hello", "--users", ""), "'' is not a whole number; write several like 4,64"),
-        (("hello", "--users", "1,2,4", "--rate", "1,2,4"), "give one of the two, users or"),
+        (("hello", "--users", "1,2,4", "--rate", "1,2,4"), "give one of these, since one thing"),
         (("hello", "--users", "1,2,4", "--resume", "x"), "leave out SCENARIO"),
     ],
 )
