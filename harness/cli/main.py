@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "sweep",
     "capacity",
+    "cost",
     "report",
     "list",
     "check",

@@ -16,6 +16,7 @@ from harness.models.connections import (
     HeldSeries,
     HeldStep,
 )
+from harness.models.costs import Cost, Demand, Prices
 from harness.models.curves import (
     Beyond,
     Curve,
@@ -122,9 +123,11 @@ __all__ = [
     "ConnectionsRecord",
     "Contrast",
     "CoreUsage",
+    "Cost",
     "Curve",
     "CurvePoint",
     "Decision",
+    "Demand",
     "Estimate",
     "Failure",
     "Family",
@@ -149,6 +152,7 @@ __all__ = [
     "Pauses",
     "Placement",
     "Plan",
+    "Prices",
     "Profile",
     "Purpose",
     "Round",

@@ -8,11 +8,14 @@ may import `planning` and `analysis`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import RenderableType
 
-from harness.models import Analysis
+from harness.models import Analysis, Capacity, Cost, Demand, Prices
 from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
+from harness.report.cost import cost_section
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.sections import sections
@@ -20,7 +23,7 @@ from harness.report.terminal import Terminal
 from harness.report.view import View
 from harness.report.words.heading import heading
 
-__all__ = ["connections_terminal", "render", "render_connections", "terminal"]
+__all__ = ["connections_terminal", "cost_terminal", "render", "render_connections", "terminal"]
 
 
 def render(analysis: Analysis) -> dict[str, bytes]:
@@ -47,3 +50,10 @@ def render(analysis: Analysis) -> dict[str, bytes]:
 def terminal(analysis: Analysis) -> RenderableType:
     """The results as tables, as wide as the terminal lets them be."""
     return Terminal(sections(View(analysis)))
+
+
+def cost_terminal(
+    costs: Sequence[Cost], unknown: Sequence[Capacity], demand: Demand, prices: Prices
+) -> RenderableType:
+    """What each stack needs for a demand, as a table."""
+    return Terminal((cost_section(costs, unknown, demand, prices),))

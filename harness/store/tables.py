@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.models import Analysis, Curve, CurvePoint, Estimate
+from harness.models import Analysis, Cost, Curve, CurvePoint, Estimate
 from harness.store.atomic import replacing
 
 # Others read these files by column: new columns go to the end.
@@ -213,6 +213,30 @@ def capacity_rows(analysis: Analysis) -> list[dict[str, Any]]:
         }
         rows.append({column: known(values[column]) for column in CAPACITY_COLUMNS})
     return rows
+
+
+def cost_rows(costs: Sequence[Cost]) -> list[dict[str, Any]]:
+    """What `twinbench cost --json` says, a row for each stack."""
+    return [
+        {
+            "scenario": made.capacity.scenario,
+            "stack": made.capacity.stack,
+            "slo": made.capacity.slo,
+            "containers": made.containers,
+            "containers_low": made.fewest,
+            "containers_high": made.most,
+            "workers": made.workers,
+            "pss_mib": made.containers * made.capacity.pss_mib,
+            "per_million": made.per_million.value,
+            "per_million_low": made.per_million.low,
+            "per_million_high": made.per_million.high,
+            "baseline": made.capacity.baseline,
+            "containers_ratio": known(made.ratio.value),
+            "containers_ratio_low": known(made.ratio.low),
+            "containers_ratio_high": known(made.ratio.high),
+        }
+        for made in costs
+    ]
 
 
 def capacity_latency_rows(analysis: Analysis) -> list[dict[str, Any]]:

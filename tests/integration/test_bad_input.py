@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.planning.files import PROJECT
 from tests.integration.conftest import Command
 from tests.socket_server import nobody_listening
 
@@ -53,6 +54,13 @@ def failed(command: Command, code: int) -> str:
         (["serve", "fastapi"], "unknown stack 'fastapi': did you mean fastapi-"),
         (["report", "nowhere"], "unknown run 'nowhere'"),
         (["list", "stack"], "'stack' is not one of"),
+        (["cost", "--rate", "0"], "--rate 0: give more than 0 requests per second"),
+        (["cost", "--rate", "9", "--headroom", "100%"], "--headroom 100%: give 0% to 99%"),
+        (["cost", "--rate", "9", "--gib-hour", "-1"], "--gib-hour -1: give a price of 0 or more"),
+        (
+            ["cost", str(PROJECT / "results" / "reference"), "--rate", "9"],
+            "has no capacity: 'twinbench capacity SCENARIO --slo",
+        ),
     ],
 )
 def test_what_can_not_be_done_is_said_in_one_line(

@@ -1,0 +1,106 @@
+"""`twinbench cost`."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import click
+
+from harness.cli.options import Command, Percent, json_option, out_option
+from harness.cli.output import print_json, print_tables
+from harness.errors import EXIT_INVALID, BadInput, BadOption
+
+
+@click.command(cls=Command)
+@click.argument("run_name", metavar="[RUN]", required=False)
+@click.option(
+    "--rate", type=float, required=True, metavar="R", help="Requests per second to serve."
+)
+@click.option(
+    "--headroom",
+    type=Percent(),
+    default="30%",
+    show_default=True,
+    metavar="P",
+    help="Share of each container's capacity that is kept free.",
+)
+@click.option(
+    "--vcpu-hour",
+    type=float,
+    default=0.04048,
+    show_default=True,
+    metavar="PRICE",
+    help="Price of a core for an hour; the default is an example, in US dollars.",
+)
+@click.option(
+    "--gib-hour",
+    type=float,
+    default=0.004445,
+    show_default=True,
+    metavar="PRICE",
+    help="Price of a GiB of memory for an hour; the default is an example, in US dollars.",
+)
+@out_option
+@json_option
+def command(
+    run_name: str | None,
+    rate: float,
+    headroom: float,
+    vcpu_hour: float,
+    gib_hour: float,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Say how many containers a traffic takes and what they cost.
+
+    RUN is a run of 'twinbench capacity' (default: the newest run). Nothing is measured.
+
+    \b
+    Exit codes: 0 every stack has a figure, 1 some have none, 2 bad input.
+
+    \b
+    Examples:
+      twinbench cost --rate 2000
+      twinbench cost results/20260101-120000-capacity-quick --rate 2000 --vcpu-hour 0.03
+    """
+    from harness import report, store
+    from harness.analysis.analyse import analyse
+    from harness.analysis.cost import cost
+    from harness.models import Demand, Prices
+
+    _refuse_nonsense(rate, headroom, vcpu_hour, gib_hour)
+    folder = store.find_run(out, run_name)
+    analysis = analyse(store.read_run(folder), lambda cell: store.read_samples(folder, cell))
+    if not analysis.capacities:
+        raise BadInput(
+            f"{folder} has no capacity: 'twinbench capacity SCENARIO --slo \"p99<100ms\"' finds one"
+        )
+    demand, prices = Demand(rate, headroom), Prices(vcpu_hour, gib_hour)
+    costs = [cost(found, demand, prices) for found in analysis.capacities if found.valid]
+    unknown = [found for found in analysis.capacities if not found.valid]
+    if as_json:
+        print_json(
+            {
+                "run": str(folder),
+                "rate_rps": rate,
+                "headroom": headroom,
+                "costs": store.cost_rows(costs),
+                "not_known": {found.stack: found.reason for found in unknown},
+            }
+        )
+    else:
+        print_tables(report.cost_terminal(costs, unknown, demand, prices))
+    if unknown:
+        sys.exit(EXIT_INVALID)
+
+
+def _refuse_nonsense(rate: float, headroom: float, vcpu_hour: float, gib_hour: float) -> None:
+    if not (0 < rate < math.inf):
+        raise BadOption("--rate", f"{rate:g}", "give more than 0 requests per second")
+    if not 0 <= headroom < 1:
+        raise BadOption("--headroom", f"{headroom:.0%}", "give 0% to 99%")
+    for option, price in (("--vcpu-hour", vcpu_hour), ("--gib-hour", gib_hour)):
+        if not 0 <= price < math.inf:
+            raise BadOption(option, f"{price:g}", "give a price of 0 or more")
