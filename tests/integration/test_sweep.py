@@ -14,6 +14,7 @@ from tests.integration.test_bad_input import failed
 USERS = (1, 4, 16)
 
 
+@pytest.mark.thorough
 def test_a_sweep_writes_curves_and_an_interrupted_one_goes_on(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
