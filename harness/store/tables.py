@@ -295,16 +295,21 @@ def write_tables(run: Path, analysis: Analysis) -> None:
     Raises:
         ResultsUnwritable: A file can't be written.
     """
-    for name, columns, rows in (
+    tables = [
         ("summary.csv", SUMMARY_COLUMNS, summary_rows(analysis)),
         ("comparisons.csv", COMPARISON_COLUMNS, comparison_rows(analysis)),
-        ("curves.csv", CURVE_COLUMNS, curve_rows(analysis)),
-        ("knees.csv", KNEE_COLUMNS, knee_rows(analysis)),
-        ("capacity.csv", CAPACITY_COLUMNS, capacity_rows(analysis)),
-        ("capacity-latency.csv", CAPACITY_LATENCY_COLUMNS, capacity_latency_rows(analysis)),
-    ):
-        if not rows and columns not in (SUMMARY_COLUMNS, COMPARISON_COLUMNS):
-            continue
+    ]
+    if analysis.curves:
+        tables += [
+            ("curves.csv", CURVE_COLUMNS, curve_rows(analysis)),
+            ("knees.csv", KNEE_COLUMNS, knee_rows(analysis)),
+        ]
+    if analysis.capacities:
+        tables += [
+            ("capacity.csv", CAPACITY_COLUMNS, capacity_rows(analysis)),
+            ("capacity-latency.csv", CAPACITY_LATENCY_COLUMNS, capacity_latency_rows(analysis)),
+        ]
+    for name, columns, rows in tables:
         with replacing(run / name) as file:
             file.write(as_csv(columns, rows).encode())
 
