@@ -127,6 +127,10 @@ class Load:
     arrivals: Arrivals = Arrivals.POISSON
     #: How long the upstream takes meanwhile; None: as long as in the rest of the run.
     io_ms: float | None = None
+    #: What each request asks for, where the scenario lets its load decide that (Scenario.asks): lookups
+    #: in the database, and units of CPU work; None: as the scenario's own samples say.
+    queries: int | None = None
+    work: int | None = None
     slo: Slo | None = None
 
     @property
@@ -136,13 +140,14 @@ class Load:
 
     @property
     def label(self) -> str:
-        """As in the `load` column: `closed-16`, `open-poisson-500`, `closed-16-io200`, `capacity-p99-100ms`."""
-        io = "" if self.io_ms is None else f"-io{self.io_ms:g}"
+        """As in the `load` column: `closed-16`, `open-poisson-500`, `capacity-p99-100ms`, `closed-16-io200-q3-w10`."""
+        asked = (("io", self.io_ms), ("q", self.queries), ("w", self.work))
+        asks = "".join(f"-{key}{value:g}" for key, value in asked if value is not None)
         if self.slo is not None:
-            return f"capacity-{self.slo.label}"
+            return f"capacity-{self.slo.label}{asks}"
         if self.rate_rps is None:
-            return f"closed-{self.users}{io}"
-        return f"open-{self.arrivals}-{self.rate_rps:g}{io}"
+            return f"closed-{self.users}{asks}"
+        return f"open-{self.arrivals}-{self.rate_rps:g}{asks}"
 
 
 class Kind(enum.StrEnum):
@@ -206,6 +211,8 @@ class Scenario:
     ladder: tuple[StepKind, ...] = ()  # kinds of step that can matter; empty: no ladder
     #: What the endpoints need, as the contract says: "database", "upstream", "classifier".
     needs: tuple[str, ...] = ()
+    #: What of its requests a load may decide: "queries", "work".
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
