@@ -16,7 +16,7 @@ bench-generator: install  ## compare the load process with wrk and with Locust's
 bench-collector: install  ## show what the garbage collector does in both twins, and what gc.freeze() changes (2 minutes)
 	$(BIN)/python -m tests.benchmarks.collector
 
-bench-precision: install  ## measure how narrow intervals become, and that equal stacks seem equal (half an hour)
+bench-precision: install  ## measure how narrow intervals become, that a known cost is found, and that equal stacks seem equal (40 minutes)
 	$(BIN)/python -m tests.benchmarks.precision
 
 bench-report: install  ## measure how much time and memory reports of 1 and 10 million samples take

@@ -81,6 +81,7 @@ class FakeMember:
             "size": np.full(count, 27, dtype=np.int32),
             "failure": np.zeros(count, dtype=np.int8),
             "starved": np.zeros(count, dtype=np.int8),
+            "endpoint": np.zeros(count, dtype=np.int8),
         }
         played = Played(cell, count, 0, 0, (SPUN_S,), (), tuple(slices))
         self._say("played", pack(samples), played=asdict(played))

@@ -86,6 +86,7 @@ def closed_load(rate_rps: float, users: int, slices: int) -> tuple[Samples, tupl
         latency_ns=np.full(len(start_ns), int(latency), dtype=np.int64),
         failure=np.zeros(len(start_ns), dtype=np.int8),
         starved=np.zeros(len(start_ns), dtype=np.bool_),
+        endpoint=np.zeros(len(start_ns), dtype=np.int8),
     )
     return samples, tuple(pieces)
 
@@ -114,6 +115,7 @@ def open_load(
         latency_ns=lag_ns + int(service_ms * MS),
         failure=np.zeros(len(intended_ns), dtype=np.int8),
         starved=np.zeros(len(intended_ns), dtype=np.bool_),
+        endpoint=np.zeros(len(intended_ns), dtype=np.int8),
     )
     return samples, tuple(pieces)
 

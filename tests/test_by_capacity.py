@@ -68,6 +68,7 @@ class Simulated:
             "size": np.zeros(count, dtype=np.int32),
             "failure": np.zeros(count, dtype=np.int8),
             "starved": np.zeros(count, dtype=np.int8),
+            "endpoint": np.zeros(count, dtype=np.int8),
         }
         pieces.append((piece, columns))
         return PlayedSlice(piece, count, (0.01,), columns if turn.tells_samples else None)

@@ -39,6 +39,7 @@ def columns(index: list[int], intended: list[int]) -> dict[str, np.ndarray]:
         "size": np.full(count, 27, dtype=np.int32),
         "failure": np.zeros(count, dtype=np.int8),
         "starved": np.zeros(count, dtype=np.int8),
+        "endpoint": np.zeros(count, dtype=np.int8),
     }
 
 

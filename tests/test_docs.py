@@ -20,25 +20,30 @@ from tests import readme
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
 
+#: The run of the README's table, and those of its further charts.
+REFERENCES = sorted(readme.REFERENCE.parent.glob("reference*"))
+
 
 def test_the_readmes_figures_are_those_of_the_reference_run() -> None:
     text = readme.README.read_text()
     assert readme.with_table(text) == text, "run: python -m tests.readme"
 
 
-def test_the_reference_run_says_what_its_raw_data_says(tmp_path: Path) -> None:
-    record = store.read_run(readme.REFERENCE)
-    analysis = analyse(record, lambda cell: store.read_samples(readme.REFERENCE, cell))
+@pytest.mark.parametrize("run", REFERENCES, ids=lambda run: run.name)
+def test_a_reference_run_says_what_its_raw_data_says(run: Path, tmp_path: Path) -> None:
+    record = store.read_run(run)
+    analysis = analyse(record, lambda cell: store.read_samples(run, cell))
     store.write_tables(tmp_path, analysis)
-    for name in ("summary.csv", "comparisons.csv"):
-        assert (tmp_path / name).read_text() == (readme.REFERENCE / name).read_text()
+    for table in tmp_path.glob("*.csv"):
+        assert table.read_text() == (run / table.name).read_text()
 
 
-def test_the_reference_run_was_made_by_twinbench_and_is_small() -> None:
-    record = store.read_run(readme.REFERENCE)
+@pytest.mark.parametrize("run", REFERENCES, ids=lambda run: run.name)
+def test_a_reference_run_was_made_by_twinbench_and_is_small(run: Path) -> None:
+    record = store.read_run(run)
     assert record.ended is not None
     assert record.environment["git_dirty"] is False
-    assert sum(file.stat().st_size for file in readme.REFERENCE.rglob("*.parquet")) < 5_000_000
+    assert sum(file.stat().st_size for file in run.rglob("*.parquet")) < 5_000_000
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from apps.domain import cpu
 from harness.models import Comparison, Family, Verdict
-from tests.benchmarks import precision
+from tests.benchmarks import precision, slowed
 
 
 def comparison(ratio: float, half: float, rounds: int) -> Comparison:
@@ -36,6 +37,33 @@ def test_forty_pairs_of_equal_stacks_are_compared_each_by_itself() -> None:
     pairs = {block.stacks for block in plan.blocks}
     assert len(pairs) == precision.PAIRS
     assert len({label for pair in pairs for label in pair}) == 2 * precision.PAIRS
+
+
+def test_a_known_cost_is_looked_for_in_ten_pairs_of_each_twin() -> None:
+    plan = precision._cost_plan()
+    apps = {stack.label: stack.app for stack in plan.stacks}
+    pairs = [block.stacks for block in plan.blocks if len(block.stacks) == 2]
+    assert len(pairs) == len(precision.SLOWED) * precision.PAIRS
+    assert len({label for pair in pairs for label in pair}) == 2 * len(pairs)
+    for baseline, candidate in pairs:
+        assert apps[baseline].startswith("apps.")
+        assert apps[candidate] == precision.SLOWED[baseline.partition("#")[0]]
+    alone = [block for block in plan.blocks if len(block.stacks) == 1]
+    assert [block.stacks[0] for block in alone] == list(precision.SLOWED)
+    assert {block.scenario.name for block in alone} == {precision.IDLE}
+
+
+def test_the_slowed_twins_do_a_twentieth_more_of_the_work_and_answer_the_same() -> None:
+    steps = cpu.STEPS_PER_UNIT * cpu.SIZE_DEFAULT
+    assert slowed.more_steps(cpu.SIZE_DEFAULT) == steps / 20
+    assert slowed.python(cpu.SIZE_DEFAULT) == cpu.python(cpu.SIZE_DEFAULT)
+
+
+def test_ratios_beside_a_known_one_are_counted() -> None:
+    made = [comparison(0.96, 0.01, 10), comparison(0.93, 0.01, 10), comparison(1.01, 0.1, 10)]
+    found = precision._beside(0.955, made)
+    assert (found.count, found.signs, found.sure, found.holds) == (3, 2, 2, 2)
+    assert found.median == 0.96
 
 
 def test_a_width_after_another_time_narrows_with_its_root() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,9 +187,25 @@ def test_samples_survive_the_file(folder: Path, run: FakeRun) -> None:
     samples = run.read(cell)
     write(folder, cell.samples_file, samples)
     read = store.read_samples(folder, cell)
-    for name in ("slice", "intended_ns", "start_ns", "latency_ns", "failure", "starved"):
+    for name in (
+        "slice",
+        "intended_ns",
+        "start_ns",
+        "latency_ns",
+        "failure",
+        "starved",
+        "endpoint",
+    ):
         assert np.array_equal(getattr(read, name), getattr(samples, name))
         assert getattr(read, name).dtype == getattr(samples, name).dtype
+
+
+def test_samples_of_an_older_version_know_no_endpoint(folder: Path, run: FakeRun) -> None:
+    cell = run.record.rounds[0].cells[0]
+    write(folder, cell.samples_file, run.read(cell))
+    path = folder / cell.samples_file
+    pq.write_table(pq.read_table(path).drop_columns(["endpoint"]), path)
+    assert store.read_samples(folder, cell).endpoint is None
 
 
 def test_a_cell_without_any_sample_is_read_as_that(folder: Path, run: FakeRun) -> None:
@@ -225,6 +242,7 @@ def write(folder: Path, name: str, samples: Samples) -> None:
             "size": np.full(count, 27, dtype=np.int32),
             "failure": samples.failure,
             "starved": samples.starved.astype(np.int8),
+            "endpoint": samples.endpoint,
         },
     )
 
@@ -276,7 +294,7 @@ def test_a_results_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_newest_run_is_found_and_the_reference_is_never_the_newest(tmp_path: Path) -> None:
-    for name in ("20260101-000000-quick", "reference", "20260102-000000-quick"):
+    for name in ("20260101-000000-quick", "reference", "20260102-000000-quick", "reference-sweep"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text("{}")
     assert store.find_run(tmp_path, None).name == "20260102-000000-quick"

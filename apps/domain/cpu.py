@@ -12,14 +12,14 @@ SIZE_MIN = 1
 SIZE_MAX = 100
 SIZE_DEFAULT = 10
 
-_STEPS_PER_UNIT = 2_500
+STEPS_PER_UNIT = 2_500
 _HASHES_PER_UNIT = 850
 
 
 def python(size: int) -> str:
     """Step a linear congruential generator (with glibc's constants) in bytecode."""
     state = size
-    for _ in range(size * _STEPS_PER_UNIT):
+    for _ in range(size * STEPS_PER_UNIT):
         state = (state * 1103515245 + 12345) & 0x7FFFFFFF
     return f"{state:08x}"
 

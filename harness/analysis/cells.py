@@ -20,6 +20,7 @@ from harness.models import (
     SERVER_CORES,
     BlockPlan,
     CellSummary,
+    EndpointSummary,
     Measures,
     Pauses,
     RunRecord,
@@ -102,10 +103,31 @@ def summarise(
         limited_by_users=limited_by_users(block, share, rounds),
         pauses=paused,
         uss_mib=_uss_mib(block, servers),
+        endpoints=_endpoints(rounds, confidence),
         # Of starts nothing is cut off, and the latency of an overloaded stack says nothing anyway.
         short_slices=None
         if block.counts_starts or overload
         else short_slices(block, rounds, latency["p99"].value, paused),
+    )
+
+
+def _endpoints(rounds: Sequence[RoundFigures], confidence: float) -> tuple[EndpointSummary, ...]:
+    """Sum up each endpoint over the rounds."""
+    return tuple(
+        EndpointSummary(
+            endpoint=of_rounds[0].endpoint,
+            requests=sum(each.requests for each in of_rounds),
+            errors=sum(each.failed for each in of_rounds),
+            throughput_rps=stats.log_mean(
+                [
+                    measured.throughput_rps * each.share
+                    for measured, each in zip(rounds, of_rounds, strict=True)
+                ],
+                confidence,
+            ),
+            latency_ms=Pool([each.latency_ns for each in of_rounds]).estimates(),
+        )
+        for of_rounds in zip(*(measured.endpoints for measured in rounds), strict=False)
     )
 
 

@@ -41,6 +41,17 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointFigures:
+    """The requests of a cell in a round that went to one endpoint."""
+
+    endpoint: str  # as in Scenario.endpoints
+    requests: int
+    failed: int
+    share: float  # of the cell's correct replies that count
+    latency_ns: npt.NDArray[np.int64]  # of these
+
+
+@dataclass(frozen=True, slots=True)
 class RoundFigures:
     """The figures of a cell in a round."""
 
@@ -61,6 +72,7 @@ class RoundFigures:
     schedule: Schedule | None  # None under closed load
     waits: Waits | None  # None under open load and of starts
     cell: CellRound
+    endpoints: tuple[EndpointFigures, ...] = ()  # where a scenario requests several
 
 
 def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> RoundFigures:
@@ -148,6 +160,31 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         schedule=schedule,
         waits=waits(samples, planned.load.users) if planned.has_throughput else None,
         cell=cell,
+        endpoints=_by_endpoint(planned, samples, kept, latency_ns),
+    )
+
+
+def _by_endpoint(
+    planned: BlockPlan,
+    samples: Samples,
+    kept: npt.NDArray[np.bool_],
+    latency_ns: npt.NDArray[np.int64],
+) -> tuple[EndpointFigures, ...]:
+    """Figures of each endpoint; none where there is but one, or where samples don't tell."""
+    names = planned.scenario.endpoints
+    where = samples.endpoint
+    if where is None or len(names) < 2 or not (where >= 0).any():
+        return ()
+    of_kept = where[kept]
+    return tuple(
+        EndpointFigures(
+            endpoint=name,
+            requests=int((where == place).sum()),
+            failed=int(((where == place) & (samples.failure != Failure.NONE)).sum()),
+            share=float((of_kept == place).mean()) if len(of_kept) else 0.0,
+            latency_ns=latency_ns[of_kept == place],
+        )
+        for place, name in enumerate(names)
     )
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 import httptools
 
-from apps.contract import Containing, Message, NoBody, Sample
+from apps.contract import Containing, Message, NoBody, Sample, path_template
 from harness.checking.values import differing
 from harness.load.connection import Awaited, Connection, Outcome, Sendable
 from harness.models import Failure
@@ -31,10 +31,10 @@ class Request(Awaited, Sendable):
         "_expected", "_expected_status", "_known_body", "_known_good", "method", "payload",
     )  # fmt: skip
 
-    def __init__(self, sample: Sample, host: str) -> None:
+    def __init__(self, sample: Sample, host: str, endpoint: int = -1) -> None:
         if sample.method == "HEAD" or isinstance(sample.json, NoBody | Containing):
             raise ValueError(f"sample '{sample.name}': its reply can't be checked byte by byte")
-        super().__init__(sample.name)
+        super().__init__(sample.name, endpoint)
         self.method = sample.method
         self.payload = request_bytes(sample, host)
         self._expected = sample.json
@@ -50,15 +50,18 @@ class Request(Awaited, Sendable):
         """Compare a complete reply with what the contract promises."""
         if status != self._expected_status:
             problem = f"status {status} instead of {self._expected_status}: {_excerpt(body)}"
-            return Outcome(status, len(body), Failure.WRONG_STATUS, f"{self.name}: {problem}")
+            return self._bad(status, body, Failure.WRONG_STATUS, problem)
         if body == self._known_body:
             return self._known_good
         problem = self._wrong(body)
         if problem:
-            return Outcome(status, len(body), Failure.WRONG_BODY, f"{self.name}: {problem}")
+            return self._bad(status, body, Failure.WRONG_BODY, problem)
         self._known_body = body
-        self._known_good = Outcome(status, len(body), Failure.NONE)
+        self._known_good = Outcome(status, len(body), Failure.NONE, endpoint=self.endpoint)
         return self._known_good
+
+    def _bad(self, status: int, body: bytes, failure: Failure, problem: str) -> Outcome:
+        return Outcome(status, len(body), failure, f"{self.name}: {problem}", self.endpoint)
 
     def _wrong(self, body: bytes) -> str:
         if isinstance(self._expected, bytes):
@@ -178,19 +181,33 @@ def address(base_url: str) -> tuple[str, int, str]:
     return parts.hostname, parts.port or 80, parts.netloc
 
 
-def requests_for(samples: Iterable[Sample | Message], base_url: str) -> list[Sendable]:
-    """Encode everything that a scenario sends for the server at this URL."""
+def requests_for(
+    samples: Iterable[Sample | Message], base_url: str, endpoints: Sequence[str] = ()
+) -> list[Sendable]:
+    """Encode everything that a scenario sends for the server at this URL.
+
+    Args:
+        samples: what it sends.
+        base_url: the server's address.
+        endpoints: names such as "GET /users/{id}", by whose places the outcomes of requests tell
+            where they went; empty: they don't tell.
+    """
     host = address(base_url)[2]
-    return [_sendable(sample, host) for sample in samples]
+    return [_sendable(sample, host, _place(sample, endpoints)) for sample in samples]
 
 
-def _sendable(sample: Sample | Message, host: str) -> Sendable:
+def _place(sample: Sample | Message, endpoints: Sequence[str]) -> int:
+    name = f"{sample.method} {path_template(sample.method, sample.path)}"
+    return endpoints.index(name) if name in endpoints else -1
+
+
+def _sendable(sample: Sample | Message, host: str, endpoint: int) -> Sendable:
     if isinstance(sample, Message):
         # Only a scenario with messages needs the WebSocket library.
         from harness.load.websocket import Text
 
-        return Text(sample, host)
-    return Request(sample, host)
+        return Text(sample, host, endpoint)
+    return Request(sample, host, endpoint)
 
 
 def _excerpt(body: bytes) -> str:

@@ -20,12 +20,13 @@ RECEIVE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one request: the three figures that a sample keeps beside its times."""
+    """The result of one request: the figures that a sample keeps beside its times."""
 
     status: int  # 0: no reply
     size: int  # bytes of the body
     failure: Failure
     example: str = ""  # describes a failure, for the report
+    endpoint: int = -1  # of the request, as in Awaited
 
     @property
     def good(self) -> bool:
@@ -36,10 +37,11 @@ class Outcome:
 class Awaited:
     """An expected reply: how a good one looks on the wire, once one has been seen."""
 
-    __slots__ = ("known_head", "known_length", "known_outcome", "known_tail", "name")
+    __slots__ = ("endpoint", "known_head", "known_length", "known_outcome", "known_tail", "name")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, endpoint: int = -1) -> None:
         self.name = name
+        self.endpoint = endpoint  # its place among the scenario's endpoints; -1: none or unknown
         self.known_length = -1  # no reply has this length, so none is recognised
         self.known_head = b""
         self.known_tail = b""
@@ -54,6 +56,7 @@ class Sendable(ABC):
     name: str
     method: str
     payload: bytes
+    endpoint: int  # as in Awaited
 
     @abstractmethod
     def connect(self, sock: socket.socket) -> Connection:
@@ -153,4 +156,5 @@ class Connection(ABC):
     def _broke(self, failure: Failure, problem: str) -> Outcome:
         """Mark the connection as broken; return the outcome of its request."""
         self.broken = True
-        return Outcome(0, 0, failure, f"{self.request.name}: {problem}")
+        request = self.request
+        return Outcome(0, 0, failure, f"{request.name}: {problem}", request.endpoint)

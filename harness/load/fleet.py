@@ -282,9 +282,9 @@ class Fleet(ABC):
         if connection.broken:
             self._drop(connection)
 
-    def _failure(self, failure: Failure, example: str) -> int:
+    def _failure(self, failure: Failure, example: str, endpoint: int = -1) -> int:
         """Return the number of an outcome without a reply."""
-        return self.recorder.intern(Outcome(0, 0, failure, example))
+        return self.recorder.intern(Outcome(0, 0, failure, example, endpoint))
 
     def _record_refusals(self, begin_ns: int, count: int) -> None:
         """Record so many requests as failed because no connection could be opened."""
@@ -303,7 +303,8 @@ class Fleet(ABC):
         for connection in late:
             connection.in_flight = False
             connection.broken = True
-            problem = f"{connection.request.name}: no whole reply in time"
-            number = self._failure(Failure.TIMEOUT, problem)
+            request = connection.request
+            problem = f"{request.name}: no whole reply in time"
+            number = self._failure(Failure.TIMEOUT, problem, request.endpoint)
             self.recorder.add(connection.intended_ns, connection.start_ns, now_ns, number)
         return late

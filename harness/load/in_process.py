@@ -128,7 +128,9 @@ class ClientPlayer:
             try:
                 status, _, body = self._ask(sample)
             except Exception as error:  # the test client passes on what the application raises
-                outcome = Outcome(0, 0, Failure.CLOSED, f"{sample.name}: {error!r}")
+                outcome = Outcome(
+                    0, 0, Failure.CLOSED, f"{sample.name}: {error!r}", request.endpoint
+                )
             else:
                 outcome = request.judge(status, body)
             done_ns = time.perf_counter_ns()

@@ -28,7 +28,7 @@ class Recorder:
         self._count = 0
         self._slice_ends: list[int] = []
         self.outcomes: list[Outcome] = []
-        self._index: dict[tuple[int, int, int], int] = {}
+        self._index: dict[tuple[int, int, int, int], int] = {}
         #: Open load: when the requests were due that had to wait for a free connection.
         self._starved_ns = array("q")
         #: Open load: CPU time that was spent on spinning until a request was due.
@@ -46,7 +46,7 @@ class Recorder:
 
     def intern(self, outcome: Outcome) -> int:
         """Return the number by which samples refer to this outcome; keep its first example."""
-        key = (outcome.status, outcome.size, int(outcome.failure))
+        key = (outcome.status, outcome.size, int(outcome.failure), outcome.endpoint)
         if key not in self._index:
             self._index[key] = len(self.outcomes)
             self.outcomes.append(outcome)
@@ -116,8 +116,8 @@ class Recorder:
         index = self._column(self._outcome, np.int16)
         intended_ns = self._column(self._intended_ns, np.int64)
         table = np.array(
-            [(o.status, o.size, int(o.failure)) for o in self.outcomes], dtype=np.int64
-        ).reshape(-1, 3)
+            [(o.status, o.size, int(o.failure), o.endpoint) for o in self.outcomes], dtype=np.int64
+        ).reshape(-1, 4)
         sizes = np.diff(np.array([0, *self._slice_ends]))
         return {
             "slice": np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
@@ -130,6 +130,7 @@ class Recorder:
             "starved": np.isin(intended_ns, np.array(self._starved_ns, dtype=np.int64)).astype(
                 np.int8
             ),
+            "endpoint": table[index, 3].astype(np.int8),
         }
 
     def columns_of_slice(self, origin_ns: int) -> dict[str, npt.NDArray[Any]]:

@@ -54,11 +54,12 @@ class ScenarioUser(User):
     measures: ClassVar[str] = "requests"
     #: The requests, each sent as often as the others. The contract has functions that build them.
     samples: ClassVar[Sequence[Sample | Message]]
+    endpoints: ClassVar[Sequence[str]]
 
     def on_start(self) -> None:
         """Prepare the requests of this user, and no connection yet."""
         try:
-            requests = requests_for(self.samples, self.host or "")
+            requests = requests_for(self.samples, self.host or "", self.endpoints)
         except ValueError as error:  # only Locust's own page can still name a wrong address
             print(f"locust: {error}", file=sys.stderr)
             raise gevent.GreenletExit from error  # Locust logs a traceback for StopUser here
@@ -195,7 +196,7 @@ def seated(
     url = contender.url
 
     def on_start(self: ScenarioUser) -> None:
-        seat.fleet = _fleet(requests_for(self.samples, url), contender, block)
+        seat.fleet = _fleet(requests_for(self.samples, url, self.endpoints), contender, block)
 
     def take_turn(self: ScenarioUser) -> None:
         seat.take_turn()

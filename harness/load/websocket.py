@@ -36,10 +36,14 @@ _NO_TEXT = b"bytes, and not a text: "
 class Text(Sendable):
     """One message as a masked frame, and the lengths of good echoes of it."""
 
-    __slots__ = ("_echo_end", "_echo_start", "_host", "_path", "known", "method", "name", "payload")
+    __slots__ = (
+        "_echo_end", "_echo_start", "_host", "_path",
+        "endpoint", "known", "method", "name", "payload",
+    )  # fmt: skip
 
-    def __init__(self, message: Message, host: str) -> None:
+    def __init__(self, message: Message, host: str, endpoint: int = -1) -> None:
         self.name = message.name
+        self.endpoint = endpoint
         self.method = message.method
         self.payload = Frame(Opcode.TEXT, message.text.encode()).serialize(mask=True)
         # An echo begins with the message's number, whatever its text is.
@@ -95,7 +99,7 @@ class WebSocket(Connection):
         self._text = request
         self._due = due = request.echo(self._seq)
         awaited = self.request
-        awaited.name = request.name
+        awaited.name, awaited.endpoint = request.name, request.endpoint
         number = request.known.get(len(due))
         if number is None:
             awaited.known_length = -1
@@ -130,10 +134,10 @@ class WebSocket(Connection):
         else:
             problem = next(differing(json.loads(self._due), value, "echo"), "")
         if not problem:
-            return Outcome(SWITCHED, len(echo), Failure.NONE)
+            return Outcome(SWITCHED, len(echo), Failure.NONE, endpoint=self.request.endpoint)
         self.broken = True  # the next echo might belong to another message
         example = f"{self.request.name}: unexpected echo {echo[:_EXCERPT_BYTES]!r}: {problem}"
-        return Outcome(SWITCHED, len(echo), Failure.WRONG_BODY, example)
+        return Outcome(SWITCHED, len(echo), Failure.WRONG_BODY, example, self.request.endpoint)
 
     def remember(self, data: bytes, outcome: int) -> None:
         """Recognise echoes of this text that have this length from now on."""

@@ -138,6 +138,17 @@ class ShortSlices:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointSummary:
+    """The requests of a cell that went to one of several endpoints, over all rounds."""
+
+    endpoint: str  # "GET /users/{id}"
+    requests: int
+    errors: int
+    throughput_rps: Estimate  # its share of the cell's; NaN where a round had no correct reply
+    latency_ms: Mapping[str, Estimate]  # as of the cell
+
+
+@dataclass(frozen=True, slots=True)
 class CellSummary:
     """One cell over all its rounds: a row of summary.csv and what the charts need beside it."""
 
@@ -174,6 +185,7 @@ class CellSummary:
     pauses: Pauses | None = None  # of closed load
     short_slices: ShortSlices | None = None  # p99 and beyond may be too low
     uss_mib: float = math.nan  # unique set size, of the round in which it was largest
+    endpoints: tuple[EndpointSummary, ...] = ()  # where the scenario requests several
 
     @property
     def key(self) -> CellKey:

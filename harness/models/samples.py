@@ -23,3 +23,5 @@ class Samples:
     latency_ns: npt.NDArray[np.int64]  # from the intended start to the whole reply
     failure: npt.NDArray[np.int8]  # a models.Failure
     starved: npt.NDArray[np.bool_]  # whether it was due while every connection was taken
+    #: Place of the request's endpoint in Scenario.endpoints, -1 where unknown; None in older runs.
+    endpoint: npt.NDArray[np.int8] | None = None

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from harness.errors import BadInput, ResultsUnwritable, UnknownName
 
+#: Runs that are part of the project have names that begin with this.
+_REFERENCE = "reference"
+
 
 def create_run(out: Path, profile: str, now: datetime) -> Path:
     """Make the folder of a new run, named after the time and the profile.
@@ -70,11 +73,11 @@ def find_run(out: Path, name: str | None) -> Path:
 
 
 def list_runs(out: Path) -> list[str]:
-    """Names of the runs below `out`, oldest first; the reference run counts as the oldest."""
+    """Names of the runs below `out`, oldest first; reference runs count as the oldest."""
     if not out.is_dir():
         return []
     names = [path.parent.name for path in out.glob("*/run.json")]
-    return sorted(names, key=lambda name: (name != "reference", name))
+    return sorted(names, key=lambda name: (not name.startswith(_REFERENCE), name))
 
 
 @contextmanager

@@ -16,9 +16,10 @@ from harness.store.atomic import replacing
 
 SAMPLE_COLUMNS = (
     "slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure", "starved",
+    "endpoint",
 )  # fmt: skip
 #: What the analysis needs of them.
-_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure", "starved")
+_READ = ("slice", "intended_ns", "start_ns", "latency_ns", "failure", "starved", "endpoint")
 
 
 def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -40,7 +41,7 @@ def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
             table,
             file,
             compression="zstd",
-            use_dictionary=["status", "size", "failure"],
+            use_dictionary=["status", "size", "failure", "endpoint"],
             column_encoding={
                 "slice": "DELTA_BINARY_PACKED",
                 "intended_ns": "DELTA_BINARY_PACKED",
@@ -91,6 +92,7 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
         starved=column("starved").astype(np.bool_)
         if "starved" in table.column_names
         else np.ones(table.num_rows, dtype=np.bool_),
+        endpoint=column("endpoint") if "endpoint" in table.column_names else None,
     )
 
 

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.models import Analysis, Cost, Curve, CurvePoint, Estimate
+from harness.models import (
+    Analysis,
+    CellSummary,
+    Cost,
+    Curve,
+    CurvePoint,
+    EndpointSummary,
+    Estimate,
+)
 from harness.store.atomic import replacing
 
 # Others read these files by column: new columns go to the end.
@@ -18,7 +26,7 @@ SUMMARY_COLUMNS = (
     "latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
     "cpu_us_per_request", "pss_mib", "valid", "reason", "overloaded",
     "core_share", "limited_by_users", "pauses_per_1000_requests", "pause_p50_ms", "pause_max_ms",
-    "uss_mib", "workers",
+    "uss_mib", "workers", "endpoint",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "scenario", "load", "metric", "baseline", "candidate", "ratio", "ci_low", "ci_high",
@@ -56,7 +64,11 @@ CAPACITY_LATENCY_COLUMNS = (
 
 
 def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
-    """Rows of summary.csv, one per cell; figures are floats at full precision, None if unknown."""
+    """Rows of summary.csv: one per cell, and after it one for each of several endpoints.
+
+    Figures are floats at full precision, None if unknown, and of an endpoint also where only the
+    cell as a whole has them.
+    """
     rows = []
     run = analysis.run
     cores = len(run.placement.servers)
@@ -91,8 +103,30 @@ def summary_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "uss_mib": cell.uss_mib,
             "workers": workers.get(cell.stack),
         }
-        rows.append({column: known(values[column]) for column in SUMMARY_COLUMNS})
+        rows.append(_in_columns(SUMMARY_COLUMNS, {**values, "endpoint": None}))
+        rows += [_of_endpoint(cell, each) for each in cell.endpoints]
     return rows
+
+
+def _of_endpoint(cell: CellSummary, of: EndpointSummary) -> dict[str, Any]:
+    return _in_columns(
+        SUMMARY_COLUMNS,
+        {
+            **dict.fromkeys(SUMMARY_COLUMNS),
+            "scenario": cell.scenario,
+            "stack": cell.stack,
+            "load": cell.load,
+            "rounds": cell.rounds,
+            "requests": of.requests,
+            "errors": of.errors,
+            "throughput_rps": of.throughput_rps.value,
+            **{f"latency_{name}_ms": estimate.value for name, estimate in of.latency_ms.items()},
+            "valid": cell.valid,
+            "reason": cell.reason,
+            "overloaded": cell.overloaded,
+            "endpoint": of.endpoint,
+        },
+    )
 
 
 def comparison_rows(analysis: Analysis) -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """Measures how narrow intervals become: `python -m tests.benchmarks.precision` (`make bench-precision`).
 
-Two tables. The first compares two stacks in five scenarios, twice in the same rounds: with the slices
+Three tables. The first compares two stacks in five scenarios, twice in the same rounds: with the slices
 and users of `twinbench run`, and with the longer slices and more users that it had before. It says
 how wide the interval would be after two minutes, and how wide it is beside the earlier one's for
-equal time. The second compares ten pairs of identical stacks in four scenarios: forty comparisons
-that should find nothing.
+equal time. The second compares ten pairs of stacks that differ in a known cost, in each twin: twenty
+comparisons that should find 5 % more of the work. The third compares ten pairs of identical stacks
+in four scenarios: forty comparisons that should find nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,10 +38,12 @@ from harness.models import (
     Plan,
     Profile,
     RunRecord,
+    Stack,
     Verdict,
 )
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import load_catalogue, make_plan
+from tests.benchmarks import slowed
 
 #: Scenario -> the candidate beside flask-gthread, and the half width to reach in two minutes.
 TARGETS: Mapping[str, tuple[str, float]] = {
@@ -65,6 +69,15 @@ PAIRS = 10
 #: which neighbouring slices of hello differ, that takes about 300 cycles, or 25 s.
 EQUAL_CELL_S = 0.8
 MOST_ROUNDS = 1_000
+#: Stack -> the application of the one that it is compared with, which does 5 % more of the work.
+SLOWED: Mapping[str, str] = {
+    "flask-gthread": "tests.benchmarks.slowed:flask_app",
+    "fastapi-uvicorn": "tests.benchmarks.slowed:fastapi_app",
+}
+#: The scenario with that work, and one with the same stacks that has all of the rest.
+WORKING, IDLE = "cpu-python", "hello"
+#: Shares of those comparisons that are to have the right sign, and to hold the truth.
+LEAST_SIGNS, LEAST_HOLDS = 0.95, 0.93
 #: Of forty comparisons of a stack with itself: the most that may name a winner, and how many are to
 #: be called the same.
 MOST_WRONG, LEAST_SAME = 2, 20
@@ -106,19 +119,36 @@ class Counted:
     holds: int  # intervals that hold 1
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What comparisons with a stack that is slower by a known share say."""
+
+    count: int
+    expected: float  # the true ratio
+    median: float  # of the ratios that were found
+    signs: int  # ratios on the right side of 1
+    sure: int  # intervals that are wholly there
+    holds: int  # intervals that hold the truth
+
+
 def main() -> int:
     """Print the tables; exit with 1 unless all targets are met."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=8.0, help="for the widths")
+    parser.add_argument("--cost-minutes", type=float, default=8.0, help="for a known cost")
     parser.add_argument(
         "--equal-minutes", type=float, default=22.0, help="for stacks beside themselves"
     )
     parser.add_argument("--out", type=Path, default=Path("results/precision"))
     given = parser.parse_args()
-    met = widths(given.out, given.minutes * 60)
-    return 0 if equal(given.out, given.equal_minutes * 60) and met else 1
+    met = [
+        widths(given.out, given.minutes * 60),
+        known_cost(given.out, given.cost_minutes * 60),
+        equal(given.out, given.equal_minutes * 60),
+    ]
+    return 0 if all(met) else 1
 
 
 def widths(out: Path, within_s: float) -> bool:
@@ -137,6 +167,28 @@ def widths(out: Path, within_s: float) -> bool:
             f"| {_word(good)} | × {before.error / now.error:.1f} |"
         )
     return met
+
+
+def known_cost(out: Path, within_s: float) -> bool:
+    """Print how often a known cost is found, and how rightly; whether targets are met."""
+    _, analysis = _measured(_cost_plan(), out, within_s)
+    found = [_found(name, analysis) for name in SLOWED]
+    print()
+    print(
+        "| 5 % more of the work | comparisons | truth | median | right sign | surely | holds it | |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
+    count = sum(row.count for row in found)
+    good = (
+        sum(row.signs for row in found) >= LEAST_SIGNS * count
+        and sum(row.holds for row in found) >= LEAST_HOLDS * count
+    )
+    for name, row in zip(SLOWED, found, strict=True):
+        print(
+            f"| {name} | {row.count} | {row.expected:.3f} | {row.median:.3f} | {row.signs} "
+            f"| {row.sure} | {row.holds} | {_word(good)} |"
+        )
+    return good
 
 
 def equal(out: Path, within_s: float) -> bool:
@@ -193,22 +245,89 @@ def _before(scenario: str) -> str:
     return f"{scenario}-before"
 
 
+def _cost_plan() -> Plan:
+    """A block for each pair, and what a request costs without the work."""
+    profile = Profile("known-cost", rounds=MOST_ROUNDS, cell_s=EQUAL_CELL_S)
+    options = RunOptions(
+        profile=profile,
+        scenarios=(WORKING, IDLE),
+        stacks=tuple(name for name in SLOWED for _ in range(2 * PAIRS)),
+    )
+    whole = make_plan(load_catalogue(), options)
+    pairs = _pairs(whole.stacks)
+    slow = {pair[1].label for pair in pairs}
+    working, idle = (
+        next(block for block in whole.blocks if block.scenario.name == name)
+        for name in (WORKING, IDLE)
+    )
+    return dataclasses.replace(
+        whole,
+        stacks=tuple(
+            dataclasses.replace(stack, app=SLOWED[stack.name]) if stack.label in slow else stack
+            for stack in whole.stacks
+        ),
+        blocks=(
+            *(_of_pair(working, number, pair) for number, pair in enumerate(pairs, 1)),
+            *(dataclasses.replace(idle, stacks=(name,)) for name in SLOWED),
+        ),
+    )
+
+
+def _pairs(stacks: Sequence[Stack]) -> list[tuple[Stack, Stack]]:
+    return list(zip(stacks[::2], stacks[1::2], strict=True))
+
+
+def _of_pair(block: BlockPlan, number: int, pair: Sequence[Stack]) -> BlockPlan:
+    """A block of two stacks, with a name of its own."""
+    name = f"{block.scenario.name}-{number}"
+    return dataclasses.replace(
+        block,
+        scenario=dataclasses.replace(block.scenario, name=name),
+        stacks=tuple(stack.label for stack in pair),
+    )
+
+
+def _found(name: str, analysis: Analysis) -> Found:
+    """Compare what was found with the truth, for the pairs of one stack."""
+    made = [
+        each
+        for each in analysis.comparisons
+        if each.metric == "throughput_rps" and each.baseline.partition("#")[0] == name
+    ]
+    baselines = {name, *(each.baseline for each in made)}
+    of_work_us, of_rest_us = (
+        [
+            cell.cpu_us_per_request.value
+            for cell in analysis.cells
+            if cell.scenario.startswith(scenario) and cell.stack in baselines
+        ]
+        for scenario in (WORKING, IDLE)
+    )
+    work_share = 1 - statistics.mean(of_rest_us) / statistics.mean(of_work_us)
+    return _beside(1 / (1 + slowed.MORE * work_share), made)
+
+
+def _beside(expected: float, made: Sequence[Comparison]) -> Found:
+    """Count what agrees with a true ratio below 1."""
+    return Found(
+        count=len(made),
+        expected=expected,
+        median=statistics.median(each.ratio for each in made),
+        signs=sum(each.ratio < 1 for each in made),
+        sure=sum(each.ci_high < 1 for each in made),
+        holds=sum(each.ci_low <= expected <= each.ci_high for each in made),
+    )
+
+
 def _equal_plan() -> Plan:
     """A block for each pair and scenario: a pair takes turns by itself, as in a run of its own."""
     profile = Profile("equal", rounds=MOST_ROUNDS, cell_s=EQUAL_CELL_S)
     stacks = ("fastapi-uvicorn",) * (2 * PAIRS)
     whole = make_plan(load_catalogue(), RunOptions(profile=profile, scenarios=EQUAL, stacks=stacks))
-    labels = [stack.label for stack in whole.stacks]
     blocks = [
-        dataclasses.replace(
-            block,
-            scenario=dataclasses.replace(
-                block.scenario, name=f"{block.scenario.name}-{place // 2 + 1}"
-            ),
-            stacks=tuple(labels[place : place + 2]),
-        )
+        _of_pair(block, number, pair)
         for block in whole.blocks
-        for place in range(0, 2 * PAIRS, 2)
+        for number, pair in enumerate(_pairs(whole.stacks), 1)
     ]
     return dataclasses.replace(whole, blocks=tuple(blocks))
 

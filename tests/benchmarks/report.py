@@ -223,6 +223,7 @@ def _samples(
         "size": np.full(count, 27, dtype=np.int32),
         "failure": np.zeros(count, dtype=np.int8),
         "starved": np.zeros(count, dtype=np.int8),
+        "endpoint": np.zeros(count, dtype=np.int8),
     }, tuple(slices)
 
 

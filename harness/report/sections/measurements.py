@@ -23,7 +23,7 @@ from harness.report.content import (
     Table,
     note,
 )
-from harness.report.metrics import CPU, LATENCIES, MEMORY, PERCENTILES, THROUGHPUT
+from harness.report.metrics import CPU, LATENCIES, MEDIAN, MEMORY, P99, PERCENTILES, THROUGHPUT
 from harness.report.sections import figures
 from harness.report.view import Part, View, overload_words
 from harness.report.words.notes import SCHEDULE_NOTE, starts_note, unsupported_note
@@ -47,7 +47,7 @@ def measurements(view: View) -> Section:
     """Every cell in figures, and how the schedule of open load was kept."""
     blocks: tuple[Block, ...] = (Paragraph(("No round has finished.",), outputs=DOCUMENTS),)
     if view.measured_parts:
-        blocks = (*_cells(view), *_pauses(view), *_schedules(view))
+        blocks = (*_cells(view), *_endpoints(view), *_pauses(view), *_schedules(view))
     return Section("cells", "All measurements", blocks, "Measurements")
 
 
@@ -116,6 +116,51 @@ def _validity(cell: CellSummary) -> str:
     if not cell.valid:
         return f"invalid: {formats.clean(cell.reason)}"
     return f"yes, but {overload_words(cell)}" if cell.overloaded else "yes"
+
+
+def _endpoints(view: View) -> tuple[Block, ...]:
+    rows = tuple(
+        Row(
+            (
+                figures.scenario(part),
+                figures.stack(cell),
+                Cell(each.endpoint),
+                figures.count(each.requests),
+                figures.count(each.errors),
+                figures.estimate(each.throughput_rps),
+                figures.estimate(each.latency_ms["p50"]),
+                figures.estimate(each.latency_ms["p99"]),
+            ),
+            group=str(part.plan.key),
+            is_valid=cell.valid,
+        )
+        for part in view.parts
+        for cell in part.cells
+        for each in cell.endpoints
+    )
+    if not rows:
+        return ()
+    return (
+        Subheading("By endpoint", outputs=DOCUMENTS),
+        Table(
+            "endpoints",
+            (
+                Column("Scenario", is_group=True),
+                Column("Stack"),
+                Column("Endpoint"),
+                Column("Requests", is_number=True),
+                Column("Failed", is_number=True),
+                *(Column(metric.column, is_number=True) for metric in (THROUGHPUT, MEDIAN, P99)),
+            ),
+            rows,
+            outputs=DOCUMENTS,
+        ),
+        note(
+            "The same users send all of these requests. So a stack that is slow at one endpoint also "
+            "serves fewer requests of the others; latency tells them apart.",
+            outputs=DOCUMENTS,
+        ),
+    )
 
 
 def _pauses(view: View) -> tuple[Block, ...]:
