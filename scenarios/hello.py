@@ -12,7 +12,7 @@ class Hello(ScenarioUser):
     core = True
     endpoints = ("GET /hello",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 8
+    users = 4
     warmup_s = 0.05
     ladder = ("server", "framework", "handlers")
     samples = (contract.hello(),)

@@ -12,7 +12,7 @@ class UsersValidate(ScenarioUser):
     core = True
     endpoints = ("POST /users/validate",)
     stacks = ("flask-gthread", "fastapi-uvicorn")
-    users = 8
+    users = 4
     warmup_s = 0.05
     ladder = ("server", "validation", "framework", "handlers")
     samples = tuple(contract.validate_user(number) for number in range(200))

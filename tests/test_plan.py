@@ -241,6 +241,15 @@ def test_slices_are_as_long_as_the_machine_asks_for_or_a_scenario_or_the_reader(
     assert planned(RunOptions(scenarios=("hello",), rates_rps=(1_000.0,)), 0.02) == [0.5]
 
 
+def test_slices_are_shorter_than_usual_where_a_scenario_says_so() -> None:
+    cpu = RunOptions(scenarios=("cpu-python",))
+    for calibrated_slice_s in (None, 0.1):
+        (block,) = make_plan(CATALOGUE, cpu, calibrated_slice_s=calibrated_slice_s).blocks
+        assert block.slice_s == SCENARIOS["cpu-python"].most_slice_s == 0.01
+    (block,) = make(scenarios=("cpu-python",), slice_s=0.2).blocks
+    assert block.slice_s == 0.2
+
+
 def test_a_plan_says_what_decided_the_length_of_its_slices() -> None:
     plan = make_plan(CATALOGUE, RunOptions(), calibrated_slice_s=0.08)
     assert (plan.slice_source, plan.usual_slice_s) == (SliceSource.CALIBRATION, 0.08)
@@ -330,6 +339,9 @@ class Mine:
         (("users = 4", "users = 0"), "'users' must be"),
         (("least_slice_s = 0.1", "least_slice_s = 'a'"), "must be numbers of seconds"),
         (("least_slice_s = 0.1", "least_slice_s = 0"), "more than 0"),
+        (("users = 4", "users = 4\n    most_slice_s = 0"), "more than 0"),
+        (("users = 4", "users = 4\n    most_slice_s = 'a'"), "must be numbers of seconds"),
+        (("users = 4", "users = 4\n    most_slice_s = 0.05"), "must not be less than"),
         (("warmup_s = 0.1", "warmup_s = -1"), "not negative"),
         (('stacks = ("flask-gthread",)', "stacks = ()"), "at least one"),
         (('stacks = ("flask-gthread",)', 'stacks = ("a", "a")'), "different names"),

@@ -205,6 +205,8 @@ class Scenario:
     #: How long one stack is loaded at least before the next has its turn, whatever the machine's noise
     #: asks for, where the scenario has a reason: a burst at the beginning of slices, dear requests.
     least_slice_s: float = 0.0
+    #: How long at most, where it has a reason for shorter slices: requests that all cost the same.
+    most_slice_s: float | None = None
     settle_s: float = 0.0  # of runs up to schema 3: the beginning of each slice, not counted
     core: bool = False  # whether a run that names no scenario measures it
     measures: Measures = Measures.REQUESTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -207,7 +208,7 @@ def _block(
     family: Family,
 ) -> BlockPlan:
     profile = options.profile
-    own_s = max(scenario.least_slice_s, usual_slice_s)
+    own_s = max(scenario.least_slice_s, min(scenario.most_slice_s or math.inf, usual_slice_s))
     if load.rate_rps is not None:
         own_s = max(own_s, _OPEN_SLICE_S, min(_MAX_OPEN_SLICE_S, _OPEN_REQUESTS / load.rate_rps))
     length_s = options.slice_s or own_s

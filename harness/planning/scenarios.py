@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ _REQUIRED = tuple(
     for field in dataclasses.fields(Scenario)
     if field.name in _DECLARED and field.default is dataclasses.MISSING
 )
+#: Declarations that are seconds.
+_SECONDS = ("least_slice_s", "most_slice_s", "warmup_s")
 
 
 def load_scenarios(folder: Path = SCENARIOS_FOLDER) -> dict[str, Scenario]:
@@ -99,7 +102,7 @@ def _read_scenario(path: Path) -> Scenario:
 def _wrong_value(values: Mapping[str, Any]) -> str:
     """The first problem of a declaration; empty if there is none."""
     stacks, endpoints = values["stacks"], values["endpoints"]
-    numbers = [values[name] for name in ("least_slice_s", "warmup_s") if name in values]
+    numbers = [values[name] for name in _SECONDS if name in values]
     if not isinstance(values["question"], str) or not values["question"]:
         return "'question' must be text"
     if not _are_texts(stacks) or len(set(stacks)) < len(stacks):
@@ -111,9 +114,12 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
     if not isinstance(values["users"], int) or values["users"] < 1:
         return "'users' must be a whole number from 1 on"
     if not all(isinstance(number, int | float) for number in numbers):
-        return "'least_slice_s' and 'warmup_s' must be numbers of seconds"
-    if values.get("least_slice_s", 1) <= 0 or values["warmup_s"] < 0:
-        return "'least_slice_s' must be more than 0, and 'warmup_s' not negative"
+        return "'least_slice_s', 'most_slice_s' and 'warmup_s' must be numbers of seconds"
+    least_s, most_s = values.get("least_slice_s", 0.0), values.get("most_slice_s", math.inf)
+    if values["warmup_s"] < 0 or values.get("least_slice_s", 1) <= 0 or most_s <= 0:
+        return "'least_slice_s' and 'most_slice_s' must be more than 0, 'warmup_s' not negative"
+    if most_s < least_s:
+        return "'most_slice_s' must not be less than 'least_slice_s'"
     return _wrong_ladder(values.get("ladder", ()))
 
 

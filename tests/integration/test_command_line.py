@@ -1,9 +1,11 @@
 """Whole commands, as a user types them."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,21 +75,26 @@ def test_a_report_judges_a_finished_run_by_what_its_reader_calls_the_same(
     run = tmp_path / "finished"
     shutil.copytree(PROJECT / "results" / "reference", run)
 
-    def verdicts(*options: str) -> dict[tuple[str, str], str]:
+    def judged(*options: str) -> dict[tuple[str, str], dict[str, Any]]:
         code, out, err = twinbench("report", run, "--json", *options).finish()
         assert code == 0, err
         return {
-            (row["scenario"], row["candidate"]): row["verdict"]
+            (row["scenario"], row["candidate"]): row
             for row in json.loads(out)["comparisons"]
-            if row["metric"] == "throughput_rps" and row["same_within"] == wanted
+            if row["metric"] == "throughput_rps"
         }
 
-    wanted = 0.03
-    usual = verdicts()
-    assert usual["cpu-python", "fastapi-uvicorn"] == "faster"
-    wanted = 0.3
-    wide = verdicts("--same", "30%")
-    assert wide["cpu-python", "fastapi-uvicorn"] == "same"
-    assert wide["hello", "fastapi-uvicorn"] == "faster"
+    def farthest(row: dict[str, Any]) -> float:
+        return max(row["ci_high"], 1 / row["ci_low"])
+
+    usual = judged()
+    differing = {key: row for key, row in usual.items() if row["verdict"] in ("faster", "slower")}
+    nearest, *_, other = sorted(differing, key=lambda key: farthest(differing[key]))
+    percent = math.ceil(100 * (farthest(usual[nearest]) - 1)) + 1
+    wide = judged("--same", f"{percent}%")
+    assert {row["same_within"] for row in usual.values()} == {0.03}
+    assert {row["same_within"] for row in wide.values()} == {pytest.approx(percent / 100)}
+    assert wide[nearest]["verdict"] == "same"
+    assert wide[other]["verdict"] == usual[other]["verdict"]
     said = (run / "report" / "summary.md").read_text()
     assert "as '--same' asked" in said
