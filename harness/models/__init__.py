@@ -47,6 +47,7 @@ from harness.models.machine import (
     Level,
     Machine,
 )
+from harness.models.maps import Crossing, Tile, Winner, WinnerMap
 from harness.models.measured import (
     OTHER_CORES,
     SERVER_CORES,
@@ -125,6 +126,7 @@ __all__ = [
     "Contrast",
     "CoreUsage",
     "Cost",
+    "Crossing",
     "Curve",
     "CurvePoint",
     "Decision",
@@ -174,8 +176,11 @@ __all__ = [
     "Stack",
     "Step",
     "StepKind",
+    "Tile",
     "TimelinePoint",
     "Usage",
     "Verdict",
     "Window",
+    "Winner",
+    "WinnerMap",
 ]
