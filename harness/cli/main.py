@@ -21,6 +21,7 @@ COMMANDS = (
     "sweep",
     "capacity",
     "cost",
+    "compare",
     "report",
     "list",
     "check",

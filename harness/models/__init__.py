@@ -6,6 +6,15 @@ every one may import it.
 
 from __future__ import annotations
 
+from harness.models.between import (
+    CHANGED,
+    Change,
+    Difference,
+    Moved,
+    RunAtAGlance,
+    RunName,
+    RunsCompared,
+)
 from harness.models.connections import (
     ConnectionsAnalysis,
     ConnectionsPlan,
@@ -100,6 +109,7 @@ from harness.models.searches import (
 
 __all__ = [
     "BY_WORKERS",
+    "CHANGED",
     "OTHER_CORES",
     "PROMISED",
     "ROUNDS_FOR_A_VERDICT",
@@ -118,6 +128,7 @@ __all__ = [
     "CellKey",
     "CellRound",
     "CellSummary",
+    "Change",
     "Comparison",
     "ConnectionsAnalysis",
     "ConnectionsPlan",
@@ -129,6 +140,7 @@ __all__ = [
     "CurvePoint",
     "Decision",
     "Demand",
+    "Difference",
     "EndpointSummary",
     "Estimate",
     "Failure",
@@ -150,6 +162,7 @@ __all__ = [
     "Load",
     "Machine",
     "Measures",
+    "Moved",
     "Overload",
     "Pauses",
     "Placement",
@@ -158,7 +171,10 @@ __all__ = [
     "Profile",
     "Purpose",
     "Round",
+    "RunAtAGlance",
+    "RunName",
     "RunRecord",
+    "RunsCompared",
     "Samples",
     "Scaling",
     "Scenario",

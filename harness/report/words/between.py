@@ -1,0 +1,136 @@
+"""What is said of runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from harness.models import Change, Moved, RunsCompared
+from harness.report import formats
+from harness.report.metrics import COMPARED
+
+METRICS: Mapping[str, str] = {
+    **{key: metric.name for key, metric in COMPARED.items()},
+    "capacity_rps": "capacity",
+}
+UNITS: Mapping[str, str] = {
+    **{key: metric.unit for key, metric in COMPARED.items()},
+    "capacity_rps": "requests/s",
+}
+SIGNS: Mapping[Change, str] = {
+    Change.UP: "▲",
+    Change.DOWN: "▼",
+    Change.SAME: "=",
+    Change.INCONCLUSIVE: "?",
+    Change.NOT_COMPARABLE: "✕",
+}
+
+
+def change_words(change: Change) -> str:
+    """As in `▲ up`."""
+    return f"{SIGNS[change]} {change}"
+
+
+def title(compared: RunsCompared) -> str:
+    """The question."""
+    if len(compared.runs) == 2:
+        return "What changed from A to B?"
+    return f"What changed over {len(compared.runs)} runs?"
+
+
+def conclusion(compared: RunsCompared) -> Iterator[str]:
+    """What came out, in sentences."""
+    first = compared.runs[0].label
+    for run in compared.repeated:
+        yield (
+            f"{run.label} is the same run as {first}, so nothing can differ between them."
+            if not any(
+                moved.change is Change.NOT_COMPARABLE and moved.after == run.label
+                for moved in compared.headlines
+            )
+            else f"{run.label} and {first} are parts of the same run."
+        )
+    headlines = list(compared.headlines)
+    if not headlines:
+        yield "None of the runs compares two stacks, so there is no ratio to compare."
+        return
+    comparable = [each for each in headlines if each.change is not Change.NOT_COMPARABLE]
+    changed = [each for each in comparable if each.changed]
+    unclear = [each for each in comparable if each.change is Change.INCONCLUSIVE]
+    if not comparable:
+        yield f"None of the {formats.plural(len(headlines), 'ratio')} can be compared."
+        return
+    if changed:
+        yield (
+            f"{len(changed)} of {formats.plural(len(comparable), 'ratio')} of two stacks changed "
+            "beyond the noise of both runs: "
+            f"{formats.listing([_sentence(each) for each in changed])}."
+        )
+    else:
+        yield (
+            f"No change beyond the noise of both runs in {formats.plural(len(comparable), 'ratio')} "
+            "of two stacks."
+        )
+    if unclear:
+        yield f"{len(unclear)} can't be told: the intervals are too wide."
+    if len(comparable) < len(headlines):
+        yield f"{len(headlines) - len(comparable)} can't be compared."
+
+
+def _sentence(moved: Moved) -> str:
+    value, low, high = moved.quotient.value, moved.quotient.low, moved.quotient.high
+    return (
+        f"{moved.subject} in {moved.block} is {formats.ratio(value)} in {moved.after} what it was in "
+        f"{moved.before} ({formats.ratio_limits(value, low, high)})"
+    )
+
+
+def other_machines(compared: RunsCompared) -> Iterator[str]:
+    """That ratios of different machines are shown all the same."""
+    first = compared.runs[0]
+    away = [run for run in compared.runs[1:] if compared.machines_differ(run)]
+    if away:
+        named = formats.listing([run.label for run in away])
+        known = all(run.machine for run in (first, *away))
+        which = (
+            f"{named} took place on another machine than {first.label}"
+            if known
+            else f"It is not recorded whether {named} took place on the same machine as {first.label}"
+        )
+        yield (
+            f"{which}. The ratios are compared all the same, but a change may come from the machine. "
+            "The stacks' own figures are not compared."
+        )
+
+
+def drifting(compared: RunsCompared) -> Iterator[str]:
+    """Why a stack's own figures say less."""
+    yield (
+        "These figures depend on how fast the machine was at that time. The speed of a shared machine "
+        "can differ by 20 to 50 % from one minute to the next, and the intervals know only what "
+        "differed between the rounds of a run. So a change here may be the machine's, and decides "
+        "nothing: the ratios above do not depend on it."
+    )
+    for label, moved in compared.together.items():
+        yield (
+            f"{label} ÷ {compared.runs[0].label}: the median stack served "
+            f"{formats.ratio(moved.value)} as many requests per second, the lowest "
+            f"{formats.ratio(moved.low)}, the highest {formats.ratio(moved.high)}. If all of them moved "
+            "alike, suspect the machine."
+        )
+
+
+def method(compared: RunsCompared) -> tuple[str, ...]:
+    """How runs are compared."""
+    first = compared.runs[0].label
+    return (
+        f"Every later run is compared with {first}. All runs were analysed again from their raw data, "
+        "by this version of twinbench.",
+        f"Ratio of ratios: candidate ÷ baseline in the later run, divided by that in {first}. Its 95 % "
+        "interval follows from both intervals by Welch's formula, on the logarithms. It holds what "
+        "differed between the rounds of each run, and not what differed between the runs as a whole.",
+        f"Up or down: the interval excludes 1, the change is larger than "
+        f"±{formats.percent(compared.same_within)}, and it stands Holm's correction over all "
+        "headline ratios of all runs. Same: the interval lies within that band. Inconclusive: "
+        "anything else, and fewer than 5 rounds. All other ratios are corrected together, and so are "
+        "the stacks' own figures.",
+    )
