@@ -158,7 +158,7 @@ def _ratios(side: _Side) -> dict[_Key, _Figure]:
         found[_Key(made.block, made.metric, made.candidate, made.baseline)] = _Figure(
             Estimate(made.ratio, made.ci_low, made.ci_high),
             made.rounds,
-            made.is_secondary or made.family is Family.LADDER,
+            made.family is Family.LADDER or made.metric != _headline_of(side, made.block),
             _problem_of_comparison(made, both),
         )
     for found_rate in side.analysis.capacities:
@@ -177,6 +177,11 @@ def _ratios(side: _Side) -> dict[_Key, _Figure]:
                 problem=found_rate.reason or (base.reason if base else "no capacity was found"),
             )
     return found
+
+
+def _headline_of(side: _Side, key: BlockKey) -> str:
+    block = side.block(key)
+    return block.headline if block else ""
 
 
 def _capacity(side: _Side, stack: str, block: BlockKey) -> Capacity | None:

@@ -19,7 +19,6 @@ from harness.report.connections import connections_terminal, render_connections
 from harness.report.cost import cost_section
 from harness.report.markdown import markdown
 from harness.report.page import page
-from harness.report.runs import runs_lines
 from harness.report.sections import sections
 from harness.report.terminal import Terminal
 from harness.report.view import View
@@ -32,7 +31,6 @@ __all__ = [
     "render",
     "render_between",
     "render_connections",
-    "runs_lines",
     "terminal",
 ]
 

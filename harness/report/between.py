@@ -32,7 +32,9 @@ from harness.report.words import between as words
 from harness.report.words.heading import Heading, when
 
 _NAME = "between"
-_WIDE = 120  # columns of a terminal that has room for intervals everywhere
+#: Columns of a terminal that has room for the figures of both runs beside their quotient, and how
+#: many more it takes for the intervals of these.
+_ROOM, _WIDER = 100, 30
 #: Packages that no stack imports are named in a terminal only if they are few.
 _FEW = 8
 
@@ -188,7 +190,7 @@ def _secondary(compared: RunsCompared) -> Section | None:
         blocks += [_table("other metrics", compared, changed, _ratio, outputs=TERMINAL)]
     blocks.append(
         note(
-            f"{len(changed)} of {formats.plural(len(shown), 'other ratio')} (latency, CPU time, steps "
+            f"{len(changed) or 'None'} of {formats.plural(len(shown), 'other ratio')} (latency, CPU time, steps "
             "of a ladder) changed beyond the noise. These don't decide the exit code."
         )
     )
@@ -221,16 +223,20 @@ def _table(
 ) -> Table:
     first, second = compared.runs[0].label, compared.runs[1].label
     is_history = len(compared.runs) > 2
-    names_metric = len({moved.metric for moved in shown}) > 1
-    several = len({moved.block.load for moved in shown}) > len(
-        {moved.block.scenario for moved in shown}
-    )
+    is_own = not shown[0].baseline
+    names_metric = is_own or len({moved.metric for moved in shown}) > 1
+    metrics = words.COLUMNS if is_own else words.METRICS
+    blocks = {moved.block for moved in shown}
+    names_load = len(blocks) > len({block.scenario for block in blocks})
+    room = _ROOM + 6 * is_history + 20 * names_metric
+    # All runs of a ratio stand together.
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(_key, shown)))}
 
     def row(moved: Moved) -> Row:
         cells = [
-            Cell(str(moved.block) if several else moved.block.scenario),
+            Cell(str(moved.block) if names_load else moved.block.scenario),
             Cell(moved.subject),
-            *([Cell(words.METRICS[moved.metric])] if names_metric else []),
+            *([Cell(metrics[moved.metric])] if names_metric else []),
             *([Cell(moved.after)] if is_history else []),
             cell(moved, moved.earlier),
             cell(moved, moved.later),
@@ -243,21 +249,31 @@ def _table(
         name,
         (
             Column("Scenario", is_group=True),
-            Column("Candidate ÷ baseline" if shown[0].baseline else "Stack"),
+            Column("Stack" if is_own else "Candidate ÷ baseline"),
             *([Column("Metric")] if names_metric else []),
             *([Column("Run")] if is_history else []),
-            Column(first, is_number=True, details_from=_WIDE),
-            Column("Run's own" if is_history else second, is_number=True, details_from=_WIDE),
+            Column(first, is_number=True, details_from=room + _WIDER, from_width=room),
             Column(
-                f"÷ {first}" if is_history else f"{second} ÷ {first}",
+                "Later" if is_history else second,
                 is_number=True,
+                details_from=room + _WIDER,
+                from_width=room,
+            ),
+            Column(
+                f"Later ÷ {first}" if is_history else f"{second} ÷ {first}",
+                is_number=True,
+                short_heading=f"÷ {first}" if is_history else "",
                 details_from=0,
             ),
             Column("Change"),
         ),
-        tuple(map(row, shown)),
+        tuple(row(moved) for moved in sorted(shown, key=lambda moved: places[_key(moved)])),
         outputs=outputs,
     )
+
+
+def _key(moved: Moved) -> tuple[object, ...]:
+    return moved.block, moved.subject, moved.metric
 
 
 def _ratio(_moved: Moved, value: Estimate | None) -> Cell:
@@ -269,10 +285,10 @@ def _ratio(_moved: Moved, value: Estimate | None) -> Cell:
     )
 
 
-def _figure(moved: Moved, value: Estimate | None) -> Cell:
+def _figure(_moved: Moved, value: Estimate | None) -> Cell:
     assert value is not None
     return Cell(
-        f"{formats.number(value.value)}{formats.NBSP}{words.UNITS[moved.metric]}",
+        formats.number(value.value),
         value.value,
         detail=formats.interval(value.low, value.high),
     )

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
 from harness.models import BlockKey, Change, Estimate, Moved, RunsCompared
 from harness.report import formats
 from harness.report.charts.caption import Caption, as_alt, joined
-from harness.report.charts.panels import TICKS_IN, empty, grid, grid_in
-from harness.report.charts.ratios import ratio_ticks
+from harness.report.charts.panels import TICKS_IN, empty, grid, grid_in, round_ticks
 from harness.report.charts.sheet import PANEL_PT, Sheet, shorten, styled, text_in
 from harness.report.palette import BAND, INK, PAPER, QUIET, Look, looks_of
 from harness.report.words import between as words
@@ -21,6 +20,7 @@ from harness.report.words import between as words
 _HEAD_IN = 0.52
 _PANEL_IN = 1.5
 _TICK_IN = 0.62  # left of the axes
+_WIDE = 4.0  # a scale from end to end that is hardly a straight one any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +144,22 @@ def _axes(
     low, high = min(ends) / margin, max(ends) * margin
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    ticks = ratio_ticks(low, high)
+    ticks = _ticks(low, high)
     axes.yaxis.set_major_locator(FixedLocator(ticks))
-    axes.yaxis.set_major_formatter(FixedFormatter([f"{value:g}{formats.NBSP}×" for value in ticks]))
+    axes.yaxis.set_major_formatter(
+        FixedFormatter([f"{formats.tick(value)}{formats.NBSP}×" for value in ticks])
+    )
     axes.yaxis.set_minor_locator(FixedLocator([]))
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
     axes.set_xlim(-0.6, len(compared.runs) - 0.4)
     axes.set_xticks(range(len(compared.runs)), [run.label for run in compared.in_time])
     axes.tick_params(axis="x", labelcolor=INK)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round figures: equally far apart on a scale that is almost straight."""
+    if high / low > _WIDE:
+        return round_ticks(low, high)
+    found = MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(tick) for tick in found if low <= tick <= high]

@@ -12,9 +12,10 @@ METRICS: Mapping[str, str] = {
     **{key: metric.name for key, metric in COMPARED.items()},
     "capacity_rps": "capacity",
 }
-UNITS: Mapping[str, str] = {
-    **{key: metric.unit for key, metric in COMPARED.items()},
-    "capacity_rps": "requests/s",
+#: With the unit of a stack's own figure.
+COLUMNS: Mapping[str, str] = {
+    **{key: metric.column for key, metric in COMPARED.items()},
+    "capacity_rps": "Capacity/s",
 }
 SIGNS: Mapping[Change, str] = {
     Change.UP: "▲",
@@ -23,6 +24,10 @@ SIGNS: Mapping[Change, str] = {
     Change.INCONCLUSIVE: "?",
     Change.NOT_COMPARABLE: "✕",
 }
+
+
+#: So many changes are said in a sentence; the table has all.
+_NAMED = 4
 
 
 def change_words(change: Change) -> str:
@@ -63,7 +68,7 @@ def conclusion(compared: RunsCompared) -> Iterator[str]:
         yield (
             f"{len(changed)} of {formats.plural(len(comparable), 'ratio')} of two stacks changed "
             "beyond the noise of both runs: "
-            f"{formats.listing([_sentence(each) for each in changed])}."
+            f"{'; '.join(map(_sentence, changed[:_NAMED]))}{_more(len(changed) - _NAMED)}."
         )
     else:
         yield (
@@ -78,10 +83,18 @@ def conclusion(compared: RunsCompared) -> Iterator[str]:
 
 def _sentence(moved: Moved) -> str:
     value, low, high = moved.quotient.value, moved.quotient.low, moved.quotient.high
+    earlier, later = moved.earlier, moved.later
+    assert earlier is not None
+    assert later is not None
     return (
-        f"{moved.subject} in {moved.block} is {formats.ratio(value)} in {moved.after} what it was in "
-        f"{moved.before} ({formats.ratio_limits(value, low, high)})"
+        f"in {moved.block}, {moved.subject} went from {formats.ratio(earlier.value)} to "
+        f"{formats.ratio(later.value)} ({moved.after} ÷ {moved.before}: {formats.ratio(value)}, "
+        f"{formats.ratio_limits(value, low, high)})"
     )
+
+
+def _more(count: int) -> str:
+    return f"; and {count} more" if count > 0 else ""
 
 
 def other_machines(compared: RunsCompared) -> Iterator[str]:
@@ -110,12 +123,14 @@ def drifting(compared: RunsCompared) -> Iterator[str]:
         "differed between the rounds of a run. So a change here may be the machine's, and decides "
         "nothing: the ratios above do not depend on it."
     )
+    band = 1 + compared.same_within
     for label, moved in compared.together.items():
+        alike = moved.low > band or moved.high < 1 / band
         yield (
             f"{label} ÷ {compared.runs[0].label}: the median stack served "
             f"{formats.ratio(moved.value)} as many requests per second, the lowest "
-            f"{formats.ratio(moved.low)}, the highest {formats.ratio(moved.high)}. If all of them moved "
-            "alike, suspect the machine."
+            f"{formats.ratio(moved.low)}, the highest {formats.ratio(moved.high)}."
+            + (" All moved the same way, which points to the machine." if alike else "")
         )
 
 
