@@ -198,7 +198,12 @@ def _secondary(compared: RunsCompared) -> Section | None:
 
 
 def _own(compared: RunsCompared) -> Section | None:
-    shown = [moved for moved in compared.figures if moved.change is not Change.NOT_COMPARABLE]
+    again = {run.label for run in compared.repeated}
+    shown = [
+        moved
+        for moved in compared.figures
+        if moved.change is not Change.NOT_COMPARABLE and moved.after not in again
+    ]
     if not shown:
         return None
     leading = [moved for moved in shown if not moved.is_secondary]

@@ -42,8 +42,10 @@ def caption(compared: RunsCompared) -> Caption:
         title=words.title(compared),
         note=joined(
             "candidate ÷ baseline in each run, on a logarithmic scale",
-            "runs as they took place, oldest first",
-            f"every panel has its own scale, lines: 95{formats.NBSP}% intervals",
+            "oldest run first",
+            f"grey: ±{formats.percent(compared.same_within)} around {first}",
+            f"lines: 95{formats.NBSP}% intervals",
+            "every panel has its own scale",
         ),
         reading=(
             f"Each panel shows one ratio. The grey band is ±{formats.percent(compared.same_within)} "
@@ -109,7 +111,7 @@ def _head(sheet: Sheet, panel: _Panel, left: float, top: float, width: float) ->
 def _draw_panel(axes: Axes, compared: RunsCompared, panel: _Panel, look: Look) -> None:
     places = {run.label: place for place, run in enumerate(compared.in_time)}
     first = compared.runs[0].label
-    shown = [(first, panel.first, None)]
+    shown: list[tuple[str, Estimate, Moved | None]] = [(first, panel.first, None)]
     shown += [(moved.after, moved.later, moved) for moved in panel.moves if moved.later is not None]
     band = (
         panel.first.value / (1 + compared.same_within),

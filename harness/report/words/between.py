@@ -54,7 +54,10 @@ def conclusion(compared: RunsCompared) -> Iterator[str]:
             )
             else f"{run.label} and {first} are parts of the same run."
         )
-    headlines = list(compared.headlines)
+    again = {run.label for run in compared.repeated}
+    headlines = [moved for moved in compared.headlines if moved.after not in again]
+    if not headlines and again:
+        return
     if not headlines:
         yield "None of the runs compares two stacks, so there is no ratio to compare."
         return
@@ -124,7 +127,10 @@ def drifting(compared: RunsCompared) -> Iterator[str]:
         "nothing: the ratios above do not depend on it."
     )
     band = 1 + compared.same_within
+    again = {run.label for run in compared.repeated}
     for label, moved in compared.together.items():
+        if label in again:
+            continue
         alike = moved.low > band or moved.high < 1 / band
         yield (
             f"{label} ÷ {compared.runs[0].label}: the median stack served "
