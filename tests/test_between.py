@@ -19,9 +19,18 @@ from harness.analysis.between import compare_runs
 from harness.cli.list import runs_lines
 from harness.cli.main import cli
 from harness.errors import BadInput, UnknownName
-from harness.models import Analysis, Change, Comparison, Estimate, Moved, RunsCompared
+from harness.models import (
+    Analysis,
+    Change,
+    Comparison,
+    Estimate,
+    Moved,
+    RunsCompared,
+    Verdict,
+)
 from harness.planning.files import PROJECT
 from tests import analyses
+from tests.report.test_capacity import FAILED, FASTAPI, FLASK, searched
 
 REFERENCE = PROJECT / "results" / "reference"
 SCENARIO, BASELINE, CANDIDATE = "hello", "flask-gthread", "fastapi-uvicorn"
@@ -274,6 +283,49 @@ def test_another_latency_of_the_upstream_is_another_question() -> None:
     assert reasons == {
         f"the upstream took {plan.upstream_latency} ms in A and constant:200 ms in B"
     }
+
+
+def test_a_p99_of_too_few_samples_in_one_run_is_not_compared() -> None:
+    later = run("two")
+    kept = tuple(made for made in later.comparisons if made.metric != "latency_p99_ms")
+    found = compared(run(), replace(later, comparisons=kept))
+    (p99,) = (moved for moved in found.ratios if moved.metric == "latency_p99_ms")
+    assert p99.reason == "B: there is no figure: too few samples or rounds"
+    assert p99.is_secondary
+    assert found.comparable  # which the headline decides
+
+
+def test_latency_of_a_stack_that_could_not_keep_up_is_not_compared() -> None:
+    late = analyses.overloaded(analyses.open_load(scenarios=[SCENARIO]), CANDIDATE)
+    late = replace(
+        late,
+        run=replace(late.run, run_id="two"),
+        comparisons=tuple(
+            replace(made, verdict=Verdict.OVERLOADED)
+            if made.metric.startswith("latency_")
+            else made
+            for made in late.comparisons
+        ),
+    )
+    found = compared(analyses.open_load(scenarios=[SCENARIO]), late)
+    assert headline(found).reason == "B: fastapi-uvicorn could not keep up with the rate"
+
+
+def test_capacities_are_compared_by_their_ratio_and_by_themselves() -> None:
+    one = searched(FLASK, FASTAPI)
+    faster = replace(FASTAPI, ratio=Estimate(3.0, 2.9, 3.1), rate_rps=Estimate(7e3, 6.9e3, 7.1e3))
+    two = searched(FLASK, faster)
+    one, two = (
+        replace(made, run=replace(made.run, run_id=name, environment=MACHINE))
+        for name, made in (("one", one), ("two", two))
+    )
+    found = compared(one, two)
+    assert (headline(found).metric, headline(found).change) == ("capacity_rps", Change.UP)
+    assert [moved.change for moved in found.figures] == [Change.INCONCLUSIVE, Change.UP]
+    failed = replace(two, capacities=(FLASK, FAILED))
+    assert headline(compared(one, failed)).reason == (
+        "B: the promise fails at the lowest rate that can be tested"
+    )
 
 
 def test_a_stacks_own_figures_are_judged_on_the_same_machine_only() -> None:

@@ -21,6 +21,7 @@ from harness.models import (
     BlockKey,
     BlockPlan,
     Capacity,
+    CellKey,
     CellSummary,
     Change,
     Comparison,
@@ -131,6 +132,11 @@ class _Side:
     @property
     def run(self) -> RunRecord:
         return self.analysis.run
+
+    @property
+    def measured(self) -> set[CellKey]:
+        rates = (CellKey(rate.stack, rate.scenario, rate.load) for rate in self.analysis.capacities)
+        return {cell.key for cell in self.analysis.cells} | set(rates)
 
     @property
     def cores(self) -> int:
@@ -297,7 +303,9 @@ def _problem(first: _Side, other: _Side, before: _Figure | None, after: _Figure 
     said: dict[str, list[str]] = {}
     for side, figure in ((first, before), (other, after)):
         if figure is None or math.isnan(figure.estimate.value):
-            problem = (figure.problem if figure else "") or "there are too few samples for it"
+            problem = (
+                figure.problem if figure else ""
+            ) or "there is no figure: too few samples or rounds"
         else:
             problem = figure.problem
         if problem:
@@ -314,9 +322,7 @@ def _obstacle(first: _Side, other: _Side, key: _Key) -> str:
         if block is None:
             return _missing_block(side, key.block)
         for label in key.stacks:
-            if not any(
-                cell.key == block.cell(label) for done in side.run.rounds for cell in done.cells
-            ):
+            if block.cell(label) not in side.measured:
                 return f"{side.name.label} did not measure {label} in {key.block}"
     before, after = blocks
     assert before is not None
