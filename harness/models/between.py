@@ -29,7 +29,7 @@ class RunAtAGlance:
     """What a list of runs says of one; only its name is known of a run that can't be read."""
 
     name: str  # of its folder, below the folder of all runs
-    kind: str = ""  # "run", "sweep", "capacity", "connections"
+    kind: str = ""  # the command that measured it: "run", "sweep", "capacity", "connections"
     profile: str = ""
     started: str = ""  # ISO 8601
     ended: str | None = None  # None: cut off

@@ -31,7 +31,7 @@ def _run(folder: Path, name: str) -> RunAtAGlance:
         plan = record["plan"]
         blocks = [*plan.get("blocks", ()), *plan.get("cells", ())]  # schema 2 called them cells
         scenarios = tuple(dict.fromkeys(str(block["scenario"]["name"]) for block in blocks))
-        searches = any(block.get("search") for block in blocks)
+        kind = _kind(record["command"])
         profile, started = str(plan["profile"]), str(record["started"])
         ended = record.get("ended")
         cells = [row for row in _rows(folder / "summary.csv") if not row.get("endpoint")]
@@ -45,7 +45,7 @@ def _run(folder: Path, name: str) -> RunAtAGlance:
         problem = "no tables: 'twinbench report' makes them"
     return RunAtAGlance(
         name,
-        kind=_kind(folder, blocks, searches=searches),
+        kind=kind,
         profile=profile,
         started=started,
         ended=ended,
@@ -58,16 +58,11 @@ def _run(folder: Path, name: str) -> RunAtAGlance:
     )
 
 
-def _kind(folder: Path, blocks: Sequence[Mapping[str, Any]], *, searches: bool) -> str:
-    if searches:
-        return "capacity"
-    if (folder / "curves.csv").is_file() and len({_name(block) for block in blocks}) == 1:
-        return "sweep"
-    return "run"
-
-
-def _name(block: Mapping[str, Any]) -> str:
-    return str(block["scenario"]["name"])
+def _kind(command: Sequence[str]) -> str:
+    """The word after `twinbench`: run, sweep, capacity."""
+    words = list(command)
+    after = words[words.index("twinbench") + 1 :] if "twinbench" in words else []
+    return after[0] if after else "run"
 
 
 def _held(folder: Path, name: str) -> RunAtAGlance:
