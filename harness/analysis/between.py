@@ -62,7 +62,7 @@ def compare_runs(runs: Sequence[tuple[str, Analysis]], same_within: float) -> Ru
         same_within: what is too small a difference to matter: 0.03 is ±3 %.
     """
     sides = [
-        _Side(_name(label, name, analysis.run), analysis)
+        _Side.of(_name(label, name, analysis.run), analysis)
         for label, (name, analysis) in zip(ascii_uppercase, runs, strict=False)
     ]
     first, *others = sides
@@ -124,29 +124,36 @@ class _Figure:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A run with its name."""
+    """A run with its name, and what is looked up in it again and again."""
 
     name: RunName
     analysis: Analysis
+    blocks: Mapping[BlockKey, BlockPlan]
+    stacks: Mapping[str, Stack]
+    cells: Mapping[CellKey, CellSummary]
+    capacities: Mapping[CellKey, Capacity]
+
+    @staticmethod
+    def of(name: RunName, analysis: Analysis) -> _Side:
+        return _Side(
+            name,
+            analysis,
+            {block.key: block for block in analysis.run.blocks},
+            {stack.label: stack for stack in analysis.run.plan.stacks},
+            {cell.key: cell for cell in analysis.cells},
+            {CellKey(rate.stack, rate.scenario, rate.load): rate for rate in analysis.capacities},
+        )
 
     @property
     def run(self) -> RunRecord:
         return self.analysis.run
 
     @property
-    def measured(self) -> set[CellKey]:
-        rates = (CellKey(rate.stack, rate.scenario, rate.load) for rate in self.analysis.capacities)
-        return {cell.key for cell in self.analysis.cells} | set(rates)
-
-    @property
     def cores(self) -> int:
         return len(self.run.placement.servers)
 
-    def block(self, key: BlockKey) -> BlockPlan | None:
-        return next((block for block in self.run.blocks if block.key == key), None)
-
-    def stack(self, label: str) -> Stack | None:
-        return next((stack for stack in self.run.plan.stacks if stack.label == label), None)
+    def measured(self, key: CellKey) -> bool:
+        return key in self.cells or key in self.capacities
 
     def workers(self, stack: Stack) -> int:
         return stack.worker_processes(self.run.plan.workers, self.cores)
@@ -157,48 +164,26 @@ def _ratios(side: _Side) -> dict[_Key, _Figure]:
     found: dict[_Key, _Figure] = {}
     for made in side.analysis.comparisons:
         both = [
-            cell
-            for cell in side.analysis.cells
-            if cell.key.block == made.block and cell.stack in (made.baseline, made.candidate)
+            side.cells[CellKey(stack, made.scenario, made.load)]
+            for stack in (made.baseline, made.candidate)
         ]
         found[_Key(made.block, made.metric, made.candidate, made.baseline)] = _Figure(
             Estimate(made.ratio, made.ci_low, made.ci_high),
             made.rounds,
-            made.family is Family.LADDER or made.metric != _headline_of(side, made.block),
+            made.family is Family.LADDER or made.metric != side.blocks[made.block].headline,
             _problem_of_comparison(made, both),
         )
-    for found_rate in side.analysis.capacities:
-        if found_rate.stack != found_rate.baseline:
-            key = _Key(
-                BlockKey(found_rate.scenario, found_rate.load),
-                "capacity_rps",
-                found_rate.stack,
-                found_rate.baseline,
-            )
-            base = _capacity(side, found_rate.baseline, key.block)
-            found[key] = _Figure(
-                found_rate.ratio,
-                min(found_rate.rounds, base.rounds if base else 0),
-                is_secondary=False,
-                problem=found_rate.reason or (base.reason if base else "no capacity was found"),
-            )
+    for key, rate in side.capacities.items():
+        if rate.stack == rate.baseline:
+            continue
+        base = side.capacities.get(replace(key, stack=rate.baseline))
+        found[_Key(key.block, "capacity_rps", rate.stack, rate.baseline)] = _Figure(
+            rate.ratio,
+            min(rate.rounds, base.rounds if base else 0),
+            is_secondary=False,
+            problem=rate.reason or (base.reason if base else "the baseline has no capacity"),
+        )
     return found
-
-
-def _headline_of(side: _Side, key: BlockKey) -> str:
-    block = side.block(key)
-    return block.headline if block else ""
-
-
-def _capacity(side: _Side, stack: str, block: BlockKey) -> Capacity | None:
-    return next(
-        (
-            found
-            for found in side.analysis.capacities
-            if (found.stack, found.scenario, found.load) == (stack, block.scenario, block.load)
-        ),
-        None,
-    )
 
 
 def _problem_of_comparison(made: Comparison, cells: Sequence[CellSummary]) -> str:
@@ -215,8 +200,7 @@ def _own_figures(side: _Side) -> dict[_Key, _Figure]:
     """The figures of each stack by itself."""
     found: dict[_Key, _Figure] = {}
     for cell in side.analysis.cells:
-        block = side.block(cell.key.block)
-        assert block is not None  # a cell was planned
+        block = side.blocks[cell.key.block]
         estimates = {
             "throughput_rps": cell.throughput_rps if block.has_throughput else UNKNOWN,
             "latency_p50_ms": cell.latency_ms["p50"],
@@ -237,8 +221,8 @@ def _own_figures(side: _Side) -> dict[_Key, _Figure]:
                 if late
                 else "",
             )
-    for rate in side.analysis.capacities:
-        key = _Key(BlockKey(rate.scenario, rate.load), "capacity_rps", rate.stack, "")
+    for place, rate in side.capacities.items():
+        key = _Key(place.block, "capacity_rps", rate.stack, "")
         found[key] = _Figure(rate.rate_rps, rate.rounds, is_secondary=False, problem=rate.reason)
     return found
 
@@ -317,12 +301,12 @@ def _obstacle(first: _Side, other: _Side, key: _Key) -> str:
     """Why no figure of these stacks in this block can be compared; empty if they can."""
     if first.run.run_id == other.run.run_id and not _is_same_run(first, other):
         return f"both are the run {first.run.run_id}, and share rounds"
-    blocks = [side.block(key.block) for side in (first, other)]
+    blocks = [side.blocks.get(key.block) for side in (first, other)]
     for side, block in zip((first, other), blocks, strict=True):
         if block is None:
             return _missing_block(side, key.block)
         for label in key.stacks:
-            if block.cell(label) not in side.measured:
+            if not side.measured(block.cell(label)):
                 return f"{side.name.label} did not measure {label} in {key.block}"
     before, after = blocks
     assert before is not None
@@ -337,7 +321,7 @@ def _obstacle(first: _Side, other: _Side, key: _Key) -> str:
 
 
 def _missing_block(side: _Side, key: BlockKey) -> str:
-    loads = [block.key.load for block in side.run.blocks if block.scenario.name == key.scenario]
+    loads = [other.load for other in side.blocks if other.scenario == key.scenario]
     if loads:
         return f"another load: {side.name.label} measured {key.scenario} under {', '.join(loads)}"
     return f"{side.name.label} did not measure {key.scenario}"
@@ -380,9 +364,7 @@ def _other_work(first: _Side, other: _Side, before: BlockPlan, after: BlockPlan)
 
 def _other_settings(first: _Side, other: _Side, label: str) -> str:
     """How a stack of the same name is another one."""
-    before, after = first.stack(label), other.stack(label)
-    assert before is not None
-    assert after is not None
+    before, after = first.stacks[label], other.stacks[label]
     keys = dict.fromkeys((*before.settings, *after.settings))
     facts = {
         "application": (before.app, after.app),
@@ -441,18 +423,15 @@ def _judged(pairs: Sequence[_Pair], same_within: float) -> tuple[Moved, ...]:
 
 def _together(first: _Side, other: _Side) -> Estimate | None:
     """By how much the throughput of all cells moved: the median cell, the lowest, the highest."""
-    before, after = ({cell.key: cell for cell in side.analysis.cells} for side in (first, other))
     moved = [
-        after[key].throughput_rps.value / cell.throughput_rps.value
-        for key, cell in before.items()
-        if key in after
-        and cell.valid
-        and after[key].valid
-        and cell.throughput_rps.value > 0
-        and after[key].throughput_rps.value > 0
+        other.cells[key].throughput_rps.value / cell.throughput_rps.value
+        for key, cell in first.cells.items()
+        if first.blocks[key.block].has_throughput
         and not _obstacle(first, other, _Key(key.block, "throughput_rps", key.stack, ""))
-        and (block := first.block(key.block)) is not None
-        and block.has_throughput
+        and all(
+            side.cells[key].valid and side.cells[key].throughput_rps.value > 0
+            for side in (first, other)
+        )
     ]
     if len(moved) < 2:
         return None

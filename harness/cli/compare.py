@@ -39,8 +39,9 @@ def command(
     each run, which hardly depends on how fast the machine was then. Nothing is measured.
 
     \b
-    Exit codes: 0 no headline ratio changed beyond the noise, and all can be compared;
-    1 one changed or can't be compared; 2 bad input; 3 the report can't be written.
+    Exit codes: 0 no headline ratio changed beyond the noise, and all can be
+    compared; 1 one changed or can't be compared; 2 bad input;
+    3 the report can't be written.
 
     \b
     Examples:
