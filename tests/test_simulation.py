@@ -199,13 +199,15 @@ def test_pairs_of_runs_in_which_nothing_changed_differ_as_rarely_as_promised() -
         compare_runs([("one", _named(one, "one")), ("two", _named(two, "two"))], 0.0001)
         for one, two in zip(equal[::2], equal[1::2], strict=True)
     ]
-    moved = [next(between.headlines) for between in found]
+    # A gate fails in a few of so many runs.
+    moved = [each for between in found for each in between.headlines if between.comparable]
+    assert len(moved) > 0.95 * len(found)
     covered = sum(each.quotient.low <= 1 <= each.quotient.high for each in moved) / len(moved)
     assert 0.93 <= covered <= 0.975
     assert sum(between.changed for between in found) / len(found) <= 0.065
     # The machine drifts between runs: a stack's own figures differ far more than the ratio does.
-    own = [between.figures[0].quotient.value for between in found]
-    assert np.std(np.log(own)) > 3 * np.std(np.log([each.quotient.value for each in moved]))
+    own = [between.figures[0].quotient.value for between in found if between.comparable]
+    assert np.std(np.log(own)) > 2 * np.std(np.log([each.quotient.value for each in moved]))
 
 
 def test_a_change_from_one_run_to_the_next_is_found() -> None:
