@@ -404,6 +404,13 @@ def test_what_differs_between_the_runs_comes_first_and_names_versions() -> None:
     assert not compared(run(), run("two")).differences
 
 
+def test_another_version_of_twinbench_points_to_the_changelog() -> None:
+    hint = "lines of its changelog that begin with Results"
+    commits = [run(name, environment={**MACHINE, "git_commit": name}) for name in ("one", "two")]
+    assert hint in text(compared(*commits))
+    assert hint not in text(compared(run(), run("two")))
+
+
 # ------------------------------------------------------------------------------ report
 
 

@@ -37,6 +37,8 @@ _NAME = "between"
 _ROOM, _WIDER = 100, 30
 #: Packages that no stack imports are named in a terminal only if they are few.
 _FEW = 8
+#: Differences that may have changed what is measured.
+_OWN = ("twinbench's commit", "twinbench")
 
 
 def render_between(compared: RunsCompared) -> dict[str, bytes]:
@@ -112,6 +114,13 @@ def _runs(compared: RunsCompared) -> Section:
                     outputs=TERMINAL,
                 )
             )
+    if any(each.what in _OWN for each in differing):
+        blocks.append(
+            note(
+                "The runs were measured by different versions of twinbench. The lines of its changelog "
+                "that begin with Results say which versions can't be compared."
+            )
+        )
     return Section("runs", "The runs, and what differs between them", tuple(blocks), "Runs")
 
 

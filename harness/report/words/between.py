@@ -79,7 +79,7 @@ def conclusion(compared: RunsCompared) -> Iterator[str]:
             "of two stacks."
         )
     if unclear:
-        yield f"{len(unclear)} can't be told: the intervals are too wide."
+        yield f"{len(unclear)} of them can't be told: the intervals are too wide."
     if len(comparable) < len(headlines):
         yield f"{len(headlines) - len(comparable)} can't be compared."
 
