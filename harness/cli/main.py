@@ -22,6 +22,7 @@ COMMANDS = (
     "map",
     "capacity",
     "cost",
+    "compare",
     "report",
     "list",
     "check",

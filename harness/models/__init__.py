@@ -6,6 +6,15 @@ every one may import it.
 
 from __future__ import annotations
 
+from harness.models.between import (
+    CHANGED,
+    Change,
+    Difference,
+    Moved,
+    RunAtAGlance,
+    RunName,
+    RunsCompared,
+)
 from harness.models.connections import (
     ConnectionsAnalysis,
     ConnectionsPlan,
@@ -101,6 +110,7 @@ from harness.models.searches import (
 
 __all__ = [
     "BY_WORKERS",
+    "CHANGED",
     "OTHER_CORES",
     "PROMISED",
     "ROUNDS_FOR_A_VERDICT",
@@ -119,6 +129,7 @@ __all__ = [
     "CellKey",
     "CellRound",
     "CellSummary",
+    "Change",
     "Comparison",
     "ConnectionsAnalysis",
     "ConnectionsPlan",
@@ -131,6 +142,7 @@ __all__ = [
     "CurvePoint",
     "Decision",
     "Demand",
+    "Difference",
     "EndpointSummary",
     "Estimate",
     "Failure",
@@ -152,6 +164,7 @@ __all__ = [
     "Load",
     "Machine",
     "Measures",
+    "Moved",
     "Overload",
     "Pauses",
     "Placement",
@@ -160,7 +173,10 @@ __all__ = [
     "Profile",
     "Purpose",
     "Round",
+    "RunAtAGlance",
+    "RunName",
     "RunRecord",
+    "RunsCompared",
     "Samples",
     "Scaling",
     "Scenario",

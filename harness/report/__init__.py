@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 
 from harness.models import Analysis, Capacity, Cost, Demand, Prices
+from harness.report.between import between_terminal, render_between
 from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.cost import cost_section
@@ -23,7 +24,15 @@ from harness.report.terminal import Terminal
 from harness.report.view import View
 from harness.report.words.heading import heading
 
-__all__ = ["connections_terminal", "cost_terminal", "render", "render_connections", "terminal"]
+__all__ = [
+    "between_terminal",
+    "connections_terminal",
+    "cost_terminal",
+    "render",
+    "render_between",
+    "render_connections",
+    "terminal",
+]
 
 
 def render(analysis: Analysis) -> dict[str, bytes]:
