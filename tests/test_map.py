@@ -195,6 +195,7 @@ def test_further_rounds_go_to_tiles_near_the_line_as_the_first_rounds_show_it() 
     assert decision.reason.startswith("2 of 2 blocks near the line are wider than ±2.5%")
 
 
+@pytest.mark.thorough
 def test_time_near_the_line_narrows_it_and_finds_no_more_winners_than_promised() -> None:
     draw = np.random.default_rng(5)
     truth = np.log([0.4, 0.6, 0.9, 1.0, 1.2, 2.0, 0.5, 0.7, 1.0, 1.5, 2.0, 4.0])
