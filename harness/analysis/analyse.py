@@ -7,6 +7,7 @@ from collections.abc import Callable
 from harness.analysis.capacities import capacities
 from harness.analysis.cells import summarise
 from harness.analysis.comparisons import Draft, compare, with_verdicts
+from harness.analysis.cost import examples
 from harness.analysis.curves import Pace, curves, pace
 from harness.analysis.figures import round_figures
 from harness.analysis.percentiles import Pool
@@ -66,6 +67,7 @@ def analyse(
                         overloaded=bool({baseline, candidate} & overloaded),
                     )
                 )
+    found = capacities(run, read_samples)
     return Analysis(
         run=run,
         cells=tuple(summaries),
@@ -73,7 +75,8 @@ def analyse(
         curves=curves(run, summaries, paces),
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
-        capacities=capacities(run, read_samples),
+        capacities=found,
+        costings=tuple(examples(found)),
     )
 
 

@@ -16,7 +16,16 @@ from harness.models.connections import (
     HeldSeries,
     HeldStep,
 )
-from harness.models.costs import Cost, Demand, Prices
+from harness.models.costs import (
+    EXAMPLE_CURRENCY,
+    EXAMPLE_HEADROOM,
+    EXAMPLE_PRICES,
+    EXAMPLE_TIMES,
+    Cost,
+    Costing,
+    Demand,
+    Prices,
+)
 from harness.models.curves import (
     Beyond,
     Curve,
@@ -100,6 +109,10 @@ from harness.models.searches import (
 
 __all__ = [
     "BY_WORKERS",
+    "EXAMPLE_CURRENCY",
+    "EXAMPLE_HEADROOM",
+    "EXAMPLE_PRICES",
+    "EXAMPLE_TIMES",
     "OTHER_CORES",
     "PROMISED",
     "ROUNDS_FOR_A_VERDICT",
@@ -125,6 +138,7 @@ __all__ = [
     "Contrast",
     "CoreUsage",
     "Cost",
+    "Costing",
     "Curve",
     "CurvePoint",
     "Decision",

@@ -13,6 +13,7 @@ from harness.models.plan import BlockKey, CellKey, Family
 from harness.models.searches import LimitedBy
 
 if TYPE_CHECKING:
+    from harness.models.costs import Costing
     from harness.models.curves import Curve
 
 
@@ -304,6 +305,7 @@ class Analysis:
     harness_core_share: float  # largest share of a core that metering and turn-taking took
     curves: tuple[Curve, ...] = ()  # of scenarios that were measured under three loads or more
     capacities: tuple[Capacity, ...] = ()  # of blocks that search for one
+    costings: tuple[Costing, ...] = ()  # an example for each search, with what its stacks cost
 
     @property
     def valid(self) -> bool:

@@ -30,6 +30,7 @@ USUAL = [
         or chart.of_workers
         or chart.of_capacity
         or chart.of_load_shares
+        or chart.of_cost
     )
 ]
 
