@@ -94,6 +94,7 @@ from harness.models.plan import (
     Stack,
     Step,
     StepKind,
+    worker_number,
 )
 from harness.models.samples import Samples
 from harness.models.searches import (
@@ -192,4 +193,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "Window",
+    "worker_number",
 ]
