@@ -28,6 +28,7 @@ from harness.models import (
 from harness.planning.connections import PROFILES, connections_plan, series_order
 from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
+from harness.report.charts import connections as chart
 from tests.socket_server import nobody_listening, reply, says, serving
 
 STACKS = load_stacks(STACKS_FILE)
@@ -277,3 +278,26 @@ def test_the_report_says_who_was_served_and_draws_memory() -> None:
     assert "after 3.00 ms" in text
     assert "40 of 100" in text
     assert "1 of 2 in time" in text
+    # The drawing says both too: what its bars are, and who was served.
+    alt = chart.caption(found).alt.replace("\u00a0", " ")
+    assert alt.startswith("idle, kept alive: fastapi-uvicorn 10.0 KiB per connection, 1,000 held, ")
+    assert "others served; " in alt
+    assert alt.endswith("25.6 KiB per connection, 40 held, only some others served with 40 of 100.")
+    drawn = chart.draw(found, chart.caption(found))
+    beside = [text.get_text().replace("\u00a0", " ") for axes in drawn.axes for text in axes.texts]
+    assert beside == [
+        "10.0 KiB (1,000 held, others served)",
+        "25.6 KiB (40 held, only some others served with 40 of 100)",
+    ]
+
+
+def test_the_drawing_says_of_whom_nobody_else_was_served_and_nothing_of_servers_that_ended() -> (
+    None
+):
+    few = dataclasses.replace(
+        served_nobody(1), steps=(step(0, 0, MIB), step(100, 5, 2 * MIB, (None, None)))
+    )
+    died = dataclasses.replace(growing(1, 10), died="a process ended")
+    alt = chart.caption(analyse_connections(record(died, few))).alt
+    assert "flask-gthread fewer than 20 were held, others not served with 5 of 100" in alt
+    assert "fastapi-uvicorn a server ended or never answered;" in alt

@@ -7,8 +7,17 @@ import pytest
 from rich.console import Console
 
 from harness import report
-from harness.analysis.cost import cost
-from harness.models import Capacity, Cost, Demand, Estimate, LimitedBy, Prices
+from harness.analysis.cost import cost, costing, examples
+from harness.models import (
+    EXAMPLE_HEADROOM,
+    EXAMPLE_PRICES,
+    Capacity,
+    Cost,
+    Demand,
+    Estimate,
+    LimitedBy,
+    Prices,
+)
 
 PRICES = Prices(vcpu_hour=0.04, gib_hour=0.005)
 NAN = math.nan
@@ -60,13 +69,47 @@ def test_the_ratio_of_containers_is_the_inverse_of_the_ratio_of_capacities() -> 
     assert math.isnan(of(FLASK).ratio.value)
 
 
+def test_all_containers_together_are_paid_and_hold_memory() -> None:
+    made = of()
+    assert made.per_hour == pytest.approx(4 * 0.0425)
+    assert made.pss_mib == 4 * 512
+    assert made.per_million.value == pytest.approx(made.per_hour / (2000 * 3600 / 1e6))
+
+
+def test_an_example_is_ten_times_the_capacity_of_the_baseline_to_one_digit() -> None:
+    uneven = replace(FLASK, rate_rps=Estimate(2310.0, 2200.0, 2400.0))
+    (example,) = examples([FASTAPI, uneven])
+    assert example.demand == Demand(20_000.0, EXAMPLE_HEADROOM)
+    assert example.prices == EXAMPLE_PRICES
+    assert example.multiple_of == "flask-gthread"
+    assert [made.capacity.stack for made in example.costs] == ["fastapi-uvicorn", "flask-gthread"]
+    assert [made.containers for made in example.costs] == [29, 13]  # ÷ 700, ÷ 1,617
+
+
+def test_each_search_has_an_example_of_its_own() -> None:
+    other = replace(FLASK, scenario="weather", rate_rps=Estimate(90.0, 85.0, 95.0))
+    found = list(examples([FLASK, FASTAPI, other]))
+    assert [(made.scenario, made.demand.rate_rps) for made in found] == [
+        ("hello", 5000.0), ("weather", 900.0)
+    ]  # fmt: skip
+
+
+def test_an_example_without_a_valid_baseline_takes_the_first_valid_stack_and_has_no_ratio() -> None:
+    lost = replace(FLASK, reasons=("foreign load",))
+    (example,) = examples([lost, FASTAPI])
+    assert (example.multiple_of, example.demand.rate_rps) == ("fastapi-uvicorn", 10_000.0)
+    assert example.unknown == (lost,)
+    assert math.isnan(example.costs[0].ratio.value)
+    assert not list(examples([lost]))
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits_a_terminal_and_says_why_a_stack_has_no_figure(width: int) -> None:
     unknown = replace(FASTAPI, stack="flask-sync", reasons=("the promise fails at 90 requests/s",))
     console = Console(width=width, record=True, file=None, force_terminal=False)
     with console.capture() as captured:
         console.print(
-            report.cost_terminal([of(FLASK), of(FASTAPI)], [unknown], Demand(2000.0, 0.0), PRICES)
+            report.cost_terminal(costing([FLASK, FASTAPI, unknown], Demand(2000.0, 0.0), PRICES))
         )
     text = captured.get()
     assert max(map(len, text.splitlines())) <= width

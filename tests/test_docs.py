@@ -13,6 +13,7 @@ import pytest
 from harness import store
 from harness.analysis.analyse import analyse
 from harness.cli.main import cli
+from harness.models import EXAMPLE_CURRENCY, EXAMPLE_HEADROOM, EXAMPLE_PRICES, EXAMPLE_TIMES
 from harness.planning.files import PROJECT
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
 from harness.planning.stacks import find_stacks
@@ -171,6 +172,14 @@ def test_the_methods_figures_of_the_default_run_are_its_profiles() -> None:
     assert f"{quick.rounds} rounds of {quick.cell_s} s per stack and scenario" in text
     assert quick.budget_s is not None
     assert f"`--minutes`; {quick.budget_s / 60:g} minutes in the profile `quick`" in text
+
+
+def test_the_method_has_the_figures_of_the_example_of_a_cost() -> None:
+    text = " ".join((PROJECT / "docs" / "METHOD.md").read_text().split())
+    assert f"{EXAMPLE_TIMES} times the baseline's capacity, rounded to one digit" in text
+    assert f"a headroom of {100 * EXAMPLE_HEADROOM:g} %" in text
+    prices = f"{EXAMPLE_PRICES.vcpu_hour:g} and {EXAMPLE_PRICES.gib_hour:g} {EXAMPLE_CURRENCY}"
+    assert prices in text
 
 
 def test_the_lock_pins_all_that_pyproject_asks_for_and_records_no_address() -> None:

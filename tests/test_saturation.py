@@ -105,7 +105,9 @@ def test_nothing_is_known_where_processes_are_not_metered_pinned_or_alive() -> N
         assert not cell.limited_by_users
 
 
-@pytest.mark.parametrize(("workers", "count"), [("", 1), ("3", 3), ("n", 4), ("2n+1", 9)])
+@pytest.mark.parametrize(
+    ("workers", "count"), [("", 1), ("3", 3), ("n", 4), ("2n", 8), ("2n+1", 9)]
+)
 def test_workers_follow_from_the_stack_or_from_the_plan(workers: str, count: int) -> None:
     stack = Stack("a", "a", "flask", "apps.flask_twin:create_app", "gunicorn", "", workers=workers)
     assert stack.worker_processes(1, 4) == count

@@ -1,15 +1,17 @@
 """Several numbers of worker processes: planned, started and reported."""
 
+import os
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from harness.cli.main import cli
 from harness.errors import BadInput
-from harness.models import Analysis, Plan
+from harness.models import Analysis, Placement, Plan
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import load_catalogue, make_plan
-from harness.planning.stacks import worker_count
+from harness.planning.stacks import worker_count, worker_numbers
 from harness.report.charts import pictures
 from harness.report.view import View
 from harness.report.words.workers import sharing_cores
@@ -73,6 +75,50 @@ def test_without_numbers_a_plan_is_what_it_was() -> None:
 def test_numbers_that_make_no_sense_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         make(**options)
+
+
+@pytest.mark.parametrize(
+    ("text", "cores", "numbers"),
+    [
+        ("1,2,2n+1", (4, 5), (1, 2, 5)),
+        ("2n+1,2n,n", (4, 5), (2, 4, 5)),
+        ("1,n,2,2n", (3,), (1, 2)),  # equal ones count once
+        ("1,8,2n+1", (3,), (1, 3, 8)),
+        ("1, n", (4, 5), (1, 2)),
+        ("2,1,2", (3,), (2, 1, 2)),  # as they were given: RunOptions refuses these
+        ("0,n", (3,), (0, 1)),
+    ],
+)
+def test_numbers_may_follow_from_the_servers_cores(
+    text: str, cores: tuple[int, ...], numbers: tuple[int, ...]
+) -> None:
+    assert worker_numbers(text, cores) == numbers
+
+
+def test_without_pinning_the_servers_have_all_cores() -> None:
+    assert worker_numbers("n", ()) == (os.cpu_count(),)
+
+
+@pytest.mark.parametrize("part", ["2n+", "3n", "n+1", "N", "many", "1.5", ""])
+def test_what_is_no_number_of_workers_is_refused_in_a_line(part: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        worker_numbers(f"1,{part}", (0, 1))
+    assert str(caught.value) == (
+        f"--workers '{part}': write whole numbers, n, 2n or 2n+1, several like 1,2,2n+1"
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_a_plan_has_plain_numbers_of_the_cores_that_servers_are_pinned_to(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = Placement(servers=(2, 3), load=(0,), services=(1,))
+    monkeypatch.setattr("harness.machine.placement.place_here", lambda: where)
+    with cli.commands[command].make_context(command, ["hello", "--workers", "1,n,2n+1"]) as context:
+        given = context.params["worker_counts" if command == "run" else "worker_values"]
+    plan = make(stacks=("flask-gthread",), worker_counts=given)
+    assert [stack.workers for stack in plan.stacks] == ["1", "2", "5"]
+    assert [stack.label for stack in plan.stacks][-1] == "flask-gthread@5"
 
 
 # ---------------------------------------------------------------------------- report

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from harness.analysis.capacities import capacities
 from harness.analysis.cells import summarise
 from harness.analysis.comparisons import Draft, compare, with_verdicts
+from harness.analysis.cost import examples
 from harness.analysis.curves import Pace, curves, pace
 from harness.analysis.figures import round_figures
 from harness.analysis.maps import maps
@@ -68,17 +69,19 @@ def analyse(
                     )
                 )
     comparisons = with_verdicts(drafts, run)
-    found = maps(run, summaries, comparisons)
+    mapped = maps(run, summaries, comparisons)
+    found = capacities(run, read_samples)
     return Analysis(
         run=run,
         cells=tuple(summaries),
         comparisons=comparisons,
         # A map has so many lines of loads that curves would hide it.
-        curves=() if found else curves(run, summaries, paces),
-        maps=found,
+        curves=() if mapped else curves(run, summaries, paces),
+        maps=mapped,
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
-        capacities=capacities(run, read_samples),
+        capacities=found,
+        costings=tuple(examples(found)),
     )
 
 

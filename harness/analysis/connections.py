@@ -96,7 +96,8 @@ def _memory(held: Held, stack: Stack, series: Sequence[HeldSeries]) -> HeldMemor
     """Mean over rounds of how much memory grows with each connection."""
     up_to = min(max((step.held for step in each.steps), default=0) for each in series)
     kib, reason = _UNKNOWN, ""
-    if any(map(_problem, series)):
+    broken = any(map(_problem, series))
+    if broken:
         reason = "a server ended or never answered"
     elif up_to < LEAST_HELD:
         reason = f"fewer than {LEAST_HELD} were held"
@@ -104,7 +105,7 @@ def _memory(held: Held, stack: Stack, series: Sequence[HeldSeries]) -> HeldMemor
         slopes = [_slope_kib(each.steps) for each in series]
         mean, half = sum(slopes) / len(slopes), half_width(slopes)
         kib = Estimate(mean, mean - half, mean + half)
-    return HeldMemory(held, stack.label, stack.twin, len(series), up_to, kib, reason)
+    return HeldMemory(held, stack.label, stack.twin, len(series), up_to, kib, reason, broken)
 
 
 def _slope_kib(steps: Sequence[HeldStep]) -> float:

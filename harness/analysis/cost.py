@@ -3,10 +3,58 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from harness.models import Capacity, Cost, Demand, Estimate, Prices
+from harness.analysis.percentiles import UNKNOWN
+from harness.models import (
+    EXAMPLE_HEADROOM,
+    EXAMPLE_PRICES,
+    EXAMPLE_TIMES,
+    Capacity,
+    Cost,
+    Costing,
+    Demand,
+    Estimate,
+    Prices,
+)
 
 _MIB_PER_GIB = 1024
+
+
+def examples(capacities: Sequence[Capacity]) -> Iterator[Costing]:
+    """For each scenario and promise, what a traffic in the order of its capacities takes.
+
+    The traffic is EXAMPLE_TIMES the baseline's capacity, rounded to one digit, or that of the first
+    stack that has a valid one. A search in which no stack has one makes no example.
+    """
+    searches: dict[tuple[str, str], list[Capacity]] = {}
+    for found in capacities:
+        searches.setdefault((found.scenario, found.slo), []).append(found)
+    for each in searches.values():
+        known = [found for found in each if found.valid]
+        if not known:
+            continue
+        base = next((found for found in known if found.stack == found.baseline), known[0])
+        rate_rps = float(f"{EXAMPLE_TIMES * base.rate_rps.value:.0e}")
+        made = costing(each, Demand(rate_rps, EXAMPLE_HEADROOM), EXAMPLE_PRICES)
+        yield replace(made, multiple_of=base.stack)
+
+
+def costing(capacities: Sequence[Capacity], demand: Demand, prices: Prices) -> Costing:
+    """Work out what each stack needs for a demand; no ratio to a baseline that can't be believed.
+
+    Args:
+        capacities: one or more, valid or not.
+        demand: what has to be served.
+        prices: of a container's cores and memory.
+    """
+    valid = [found for found in capacities if found.valid]
+    made = [cost(found, demand, prices) for found in valid]
+    if any(found.stack == found.baseline for found in capacities if not found.valid):
+        made = [replace(each, ratio=UNKNOWN) for each in made]
+    unknown = tuple(found for found in capacities if not found.valid)
+    return Costing(demand, prices, tuple(made), unknown)
 
 
 def cost(capacity: Capacity, demand: Demand, prices: Prices) -> Cost:

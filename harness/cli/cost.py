@@ -11,6 +11,7 @@ import click
 from harness.cli.options import Command, Percent, json_option, out_option
 from harness.cli.output import print_json, print_tables
 from harness.errors import EXIT_INVALID, BadInput, BadOption
+from harness.models import EXAMPLE_CURRENCY, EXAMPLE_HEADROOM, EXAMPLE_PRICES
 
 
 @click.command(cls=Command)
@@ -21,7 +22,7 @@ from harness.errors import EXIT_INVALID, BadInput, BadOption
 @click.option(
     "--headroom",
     type=Percent(),
-    default="30%",
+    default=f"{EXAMPLE_HEADROOM:.0%}",
     show_default=True,
     metavar="P",
     help="Share of each container's capacity that is kept free.",
@@ -29,18 +30,18 @@ from harness.errors import EXIT_INVALID, BadInput, BadOption
 @click.option(
     "--vcpu-hour",
     type=float,
-    default=0.04048,
+    default=EXAMPLE_PRICES.vcpu_hour,
     show_default=True,
     metavar="PRICE",
-    help="Price of a core for an hour; the default is an example, in US dollars.",
+    help=f"Price of a core for an hour; the default is an example, in {EXAMPLE_CURRENCY}.",
 )
 @click.option(
     "--gib-hour",
     type=float,
-    default=0.004445,
+    default=EXAMPLE_PRICES.gib_hour,
     show_default=True,
     metavar="PRICE",
-    help="Price of a GiB of memory for an hour; the default is an example, in US dollars.",
+    help=f"Price of a GiB of memory for an hour; the default is an example, in {EXAMPLE_CURRENCY}.",
 )
 @out_option
 @json_option
@@ -67,7 +68,7 @@ def command(
     """
     from harness import report, store
     from harness.analysis.analyse import analyse
-    from harness.analysis.cost import cost
+    from harness.analysis.cost import costing
     from harness.models import Demand, Prices
 
     _refuse_nonsense(rate, headroom, vcpu_hour, gib_hour)
@@ -77,22 +78,20 @@ def command(
         raise BadInput(
             f"{folder} has no capacity: 'twinbench capacity SCENARIO --slo \"p99<100ms\"' finds one"
         )
-    demand, prices = Demand(rate, headroom), Prices(vcpu_hour, gib_hour)
-    costs = [cost(found, demand, prices) for found in analysis.capacities if found.valid]
-    unknown = [found for found in analysis.capacities if not found.valid]
+    made = costing(analysis.capacities, Demand(rate, headroom), Prices(vcpu_hour, gib_hour))
     if as_json:
         print_json(
             {
                 "run": str(folder),
                 "rate_rps": rate,
                 "headroom": headroom,
-                "costs": store.cost_rows(costs),
-                "not_known": {found.stack: found.reason for found in unknown},
+                "costs": store.cost_rows(made),
+                "not_known": {found.stack: found.reason for found in made.unknown},
             }
         )
     else:
-        print_tables(report.cost_terminal(costs, unknown, demand, prices))
-    if unknown:
+        print_tables(report.cost_terminal(made))
+    if made.unknown:
         sys.exit(EXIT_INVALID)
 
 

@@ -15,6 +15,12 @@ from harness.models import SAME_WITHIN, Arrivals
 from harness.planning.files import STACKS_FILE
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
 
+#: What `--workers` of several commands says of numbers that follow from the machine.
+WORKERS_BY_CORES = (
+    "n, 2n and 2n+1 stand for numbers too, n being the number of cores that servers are pinned to on "
+    "this machine (all cores where they can't be pinned)."
+)
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -220,6 +226,21 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             except ValueError:
                 self.fail(f"'{part}' is not {what}; write several like {example}", param, ctx)
         return tuple(numbers)
+
+
+class WorkerCounts(click.ParamType[tuple[int, ...]]):
+    """Numbers of worker processes, some of which may follow from the servers' cores: `1,2,2n+1`."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """`1,2,2n+1` -> (1, 2, 3) where the servers have one core."""
+        if isinstance(value, tuple):
+            return value
+        from harness.machine.placement import place_here
+        from harness.planning.stacks import worker_numbers
+
+        return worker_numbers(str(value), place_here().servers)
 
 
 class Percent(click.ParamType[float]):

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from harness.cli.options import (
+    WORKERS_BY_CORES,
     Command,
     Name,
     Numbers,
+    WorkerCounts,
     arrivals_option,
     as_record,
     effort_options,
@@ -52,11 +54,11 @@ from harness.planning.options import RunOptions
 @click.option(
     "--workers",
     "worker_counts",
-    type=Numbers(int),
+    type=WorkerCounts(),
     default=(),
     metavar="N[,N...]",
     help="Worker processes per stack; several numbers measure each stack with each of them "
-    "(default: 1, or what the stack says).",
+    f"(default: 1, or what the stack says). {WORKERS_BY_CORES}",
 )
 @click.option(
     "--io-ms",
@@ -114,6 +116,7 @@ def command(
       twinbench run users-lookup --minutes 10 --precision 2%
       twinbench run hello --users 4,64
       twinbench run hello --workers 1,2,4
+      twinbench run hello --workers 1,2n+1
       twinbench run weather --io-ms 0,5,50,200
       twinbench run dashboard --users 10,100 --queries 0,3 --work 0,10
       twinbench run weather --ladder

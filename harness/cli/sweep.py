@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from harness.cli.options import (
+    WORKERS_BY_CORES,
     Command,
     Numbers,
+    WorkerCounts,
     arrivals_option,
     as_record,
     effort_options,
@@ -50,10 +52,11 @@ from harness.planning.sweep import LADDER, SweepOptions
 @click.option(
     "--workers",
     "worker_values",
-    type=Numbers(int),
+    type=WorkerCounts(),
     default=(),
     metavar="N,N,N[,N...]",
-    help="Numbers of worker processes per stack instead, rising, under the scenario's own load.",
+    help="Numbers of worker processes per stack instead, rising, under the scenario's own load. "
+    f"{WORKERS_BY_CORES}",
 )
 @click.option(
     "--io-ms",

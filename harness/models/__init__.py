@@ -25,7 +25,16 @@ from harness.models.connections import (
     HeldSeries,
     HeldStep,
 )
-from harness.models.costs import Cost, Demand, Prices
+from harness.models.costs import (
+    EXAMPLE_CURRENCY,
+    EXAMPLE_HEADROOM,
+    EXAMPLE_PRICES,
+    EXAMPLE_TIMES,
+    Cost,
+    Costing,
+    Demand,
+    Prices,
+)
 from harness.models.curves import (
     Beyond,
     Curve,
@@ -95,6 +104,7 @@ from harness.models.plan import (
     Stack,
     Step,
     StepKind,
+    worker_number,
 )
 from harness.models.samples import Samples
 from harness.models.searches import (
@@ -111,6 +121,10 @@ from harness.models.searches import (
 __all__ = [
     "BY_WORKERS",
     "CHANGED",
+    "EXAMPLE_CURRENCY",
+    "EXAMPLE_HEADROOM",
+    "EXAMPLE_PRICES",
+    "EXAMPLE_TIMES",
     "OTHER_CORES",
     "PROMISED",
     "ROUNDS_FOR_A_VERDICT",
@@ -137,6 +151,7 @@ __all__ = [
     "Contrast",
     "CoreUsage",
     "Cost",
+    "Costing",
     "Crossing",
     "Curve",
     "CurvePoint",
@@ -199,4 +214,5 @@ __all__ = [
     "Window",
     "Winner",
     "WinnerMap",
+    "worker_number",
 ]

@@ -119,6 +119,7 @@ class HeldMemory:
     up_to: int  # connections that were held in every round
     kib: Estimate  # proportional set size per connection; NaN if too few were held
     reason: str = ""  # why there is no figure
+    broken: bool = False  # whether that is a server that ended or never answered, and no finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from harness.models.plan import BlockKey, CellKey, Family
 from harness.models.searches import LimitedBy
 
 if TYPE_CHECKING:
+    from harness.models.costs import Costing
     from harness.models.curves import Curve
     from harness.models.maps import WinnerMap
 
@@ -305,9 +306,9 @@ class Analysis:
     harness_core_share: float  # largest share of a core that metering and turn-taking took
     curves: tuple[Curve, ...] = ()  # of scenarios that were measured under three loads or more
     capacities: tuple[Capacity, ...] = ()  # of blocks that search for one
-    maps: tuple[
-        WinnerMap, ...
-    ] = ()  # of scenarios whose loads vary the upstream's latency and users
+    #: Of scenarios whose loads vary the upstream's latency and the users.
+    maps: tuple[WinnerMap, ...] = ()
+    costings: tuple[Costing, ...] = ()  # an example for each search, with what its stacks cost
 
     @property
     def valid(self) -> bool:

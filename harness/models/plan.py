@@ -47,6 +47,20 @@ class CellKey:
         return f"{self.stack} in {self.block}"
 
 
+def worker_number(text: str, cores: int) -> int:
+    """The number of worker processes that `3`, `n`, `2n` or `2n+1` stands for.
+
+    Args:
+        text: The number, or how it follows from the cores.
+        cores: Number of the servers' cores, n.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    by_cores = {"n": cores, "2n": 2 * cores, "2n+1": 2 * cores + 1}
+    return by_cores[text] if text in by_cores else int(text)
+
+
 #: AnyIO, in whose threads FastAPI's `def` handlers run, has so many in a process (its default).
 ANYIO_THREADS = 40
 
@@ -70,7 +84,7 @@ class Stack:
     settings: Mapping[str, str] = field(
         default_factory=dict
     )  # TWIN_* variables, in lower case and without the prefix
-    workers: str = ""  # "3", "n" or "2n+1", n being the servers' cores; empty: the plan's number
+    workers: str = ""  # "3", "n", "2n" or "2n+1", n being the servers' cores; empty: the plan's
     breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
 
     @property
@@ -95,15 +109,7 @@ class Stack:
             shared: The plan's number.
             cores: Number of the servers' cores.
         """
-        match self.workers:
-            case "":
-                return shared
-            case "n":
-                return cores
-            case "2n+1":
-                return 2 * cores + 1
-            case number:
-                return int(number)
+        return worker_number(self.workers, cores) if self.workers else shared
 
 
 class Arrivals(enum.StrEnum):

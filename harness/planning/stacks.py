@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StacksFileError, UnknownName
-from harness.models import Stack
+from harness.errors import BadOption, StacksFileError, UnknownName
+from harness.models import Stack, worker_number
 
 #: The fields that an entry may have, and the type of each value.
 _FIELDS: Mapping[str, type] = {
@@ -29,7 +29,7 @@ _REQUIRED = ("twin", "app", "server", "isolates")
 _NOT_INHERITED = ("isolates", "like")
 _TWINS = ("flask", "fastapi")
 SERVERS = ("gunicorn", "uvicorn", "granian")
-_WORKERS = re.compile(r"[1-9][0-9]{0,2}|n|2n\+1")
+_WORKERS = re.compile(r"[1-9][0-9]{0,2}|n|2n|2n\+1")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # it becomes part of file names
 _APP = re.compile(r"[\w.]+:\w+")
@@ -124,7 +124,7 @@ def _stack(
     workers = table.get("workers", "")
     if workers and not _WORKERS.fullmatch(workers):
         raise fail(
-            f"workers '{workers}' is not one of: a number such as '3', 'n', '2n+1'", "workers"
+            f"workers '{workers}' is not one of: a number such as '3', 'n', '2n', '2n+1'", "workers"
         )
     for key in ("options", "breaks"):
         if not all(isinstance(item, str) for item in table.get(key, [])):
@@ -155,7 +155,37 @@ def worker_count(stack: Stack, workers: int, cores: Sequence[int]) -> int:
         workers: The plan's number.
         cores: Cores that the servers are confined to; empty if they have the whole machine.
     """
-    return stack.worker_processes(workers, len(cores) or os.cpu_count() or 1)
+    return stack.worker_processes(workers, _number_of(cores))
+
+
+def worker_numbers(text: str, cores: Sequence[int]) -> tuple[int, ...]:
+    """The numbers of worker processes that `1,2,2n+1` stands for.
+
+    Where one of them follows from the cores, their order does too: they come out rising, those that
+    are equal once. Numbers alone stay as they were given.
+
+    Args:
+        text: Numbers, `n`, `2n` and `2n+1`, with commas between them.
+        cores: As for `worker_count`.
+
+    Raises:
+        BadOption: It has something else in it.
+    """
+    numbers = []
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        try:
+            numbers.append(worker_number(part, _number_of(cores)))
+        except ValueError:
+            advice = "write whole numbers, n, 2n or 2n+1, several like 1,2,2n+1"
+            raise BadOption("--workers", f"'{part}'", advice) from None
+    if any("n" in part for part in parts):
+        return tuple(sorted(set(numbers)))
+    return tuple(numbers)
+
+
+def _number_of(cores: Sequence[int]) -> int:
+    return len(cores) or os.cpu_count() or 1
 
 
 def _inheriting(neighbour: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:

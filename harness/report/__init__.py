@@ -8,18 +8,16 @@ may import `planning` and `analysis`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import RenderableType
 
-from harness.models import Analysis, Capacity, Cost, Demand, Prices
+from harness.models import Analysis, Costing
 from harness.report.between import between_terminal, render_between
 from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
-from harness.report.cost import cost_section
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.sections import sections
+from harness.report.sections.cost import asked
 from harness.report.terminal import Terminal
 from harness.report.view import View
 from harness.report.words.heading import heading
@@ -61,8 +59,6 @@ def terminal(analysis: Analysis) -> RenderableType:
     return Terminal(sections(View(analysis)))
 
 
-def cost_terminal(
-    costs: Sequence[Cost], unknown: Sequence[Capacity], demand: Demand, prices: Prices
-) -> RenderableType:
+def cost_terminal(costing: Costing) -> RenderableType:
     """What each stack needs for a demand, as a table."""
-    return Terminal((cost_section(costs, unknown, demand, prices),))
+    return Terminal((asked(costing),))

@@ -2,8 +2,8 @@
 
 A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
 decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
-comparisons.csv, curves.csv and knees.csv, of searches capacity.csv and capacity-latency.csv, and
-report/. May import no other folder.
+comparisons.csv, curves.csv and knees.csv, of searches capacity.csv, capacity-latency.csv and
+costs.csv, and report/. May import no other folder.
 """
 
 from harness.store.atomic import replacing
@@ -34,6 +34,7 @@ from harness.store.tables import (
     CAPACITY_COLUMNS,
     CAPACITY_LATENCY_COLUMNS,
     COMPARISON_COLUMNS,
+    COST_COLUMNS,
     CURVE_COLUMNS,
     KNEE_COLUMNS,
     MAP_COLUMNS,
@@ -54,6 +55,7 @@ __all__ = [
     "COMPARISON_COLUMNS",
     "CONNECTIONS_COLUMNS",
     "CONNECTIONS_SCHEMA",
+    "COST_COLUMNS",
     "CURVE_COLUMNS",
     "KNEE_COLUMNS",
     "MAP_COLUMNS",

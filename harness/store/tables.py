@@ -1,4 +1,4 @@
-"""summary.csv, comparisons.csv, the tables of curves and of capacity, and the same rows for `--json`."""
+"""summary.csv, comparisons.csv, tables of curves, capacity and cost, and the same rows for `--json`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from harness.models import (
     Analysis,
     CellSummary,
     Cost,
+    Costing,
     Curve,
     CurvePoint,
     EndpointSummary,
@@ -65,6 +66,12 @@ CAPACITY_LATENCY_COLUMNS = (
     "scenario", "stack", "slo", "share", "rate_rps", "requests",
     "latency_p50_ms", "latency_p50_low_ms", "latency_p50_high_ms",
     "latency_p99_ms", "latency_p99_low_ms", "latency_p99_high_ms", "overloaded",
+)  # fmt: skip
+COST_COLUMNS = (
+    "scenario", "stack", "slo", "rate_rps", "headroom", "vcpu_hour", "gib_hour",
+    "containers", "containers_low", "containers_high", "workers", "cores", "pss_mib", "per_hour",
+    "per_million", "per_million_low", "per_million_high",
+    "baseline", "containers_ratio", "containers_ratio_low", "containers_ratio_high",
 )  # fmt: skip
 
 
@@ -282,28 +289,38 @@ def capacity_rows(analysis: Analysis) -> list[dict[str, Any]]:
     return rows
 
 
-def cost_rows(costs: Sequence[Cost]) -> list[dict[str, Any]]:
-    """What `twinbench cost --json` says, a row for each stack."""
-    return [
-        {
-            "scenario": made.capacity.scenario,
-            "stack": made.capacity.stack,
-            "slo": made.capacity.slo,
-            "containers": made.containers,
-            "containers_low": made.fewest,
-            "containers_high": made.most,
-            "workers": made.workers,
-            "pss_mib": made.containers * made.capacity.pss_mib,
-            "per_million": made.per_million.value,
-            "per_million_low": made.per_million.low,
-            "per_million_high": made.per_million.high,
-            "baseline": made.capacity.baseline,
-            "containers_ratio": known(made.ratio.value),
-            "containers_ratio_low": known(made.ratio.low),
-            "containers_ratio_high": known(made.ratio.high),
-        }
-        for made in costs
-    ]
+def cost_rows(costing: Costing) -> list[dict[str, Any]]:
+    """Rows of costs.csv, one per stack that has a valid capacity: what it needs for a demand."""
+    asked = {
+        "rate_rps": costing.demand.rate_rps,
+        "headroom": costing.demand.headroom,
+        "vcpu_hour": costing.prices.vcpu_hour,
+        "gib_hour": costing.prices.gib_hour,
+    }
+    return [_in_columns(COST_COLUMNS, {**asked, **_of_cost(made)}) for made in costing.costs]
+
+
+def _of_cost(made: Cost) -> dict[str, Any]:
+    return {
+        "scenario": made.capacity.scenario,
+        "stack": made.capacity.stack,
+        "slo": made.capacity.slo,
+        "containers": made.containers,
+        "containers_low": made.fewest,
+        "containers_high": made.most,
+        "workers": made.workers,
+        "cores": made.containers * made.capacity.cores,
+        "pss_mib": made.pss_mib,
+        "per_hour": made.per_hour,
+        **_estimate("per_million", made.per_million),
+        "baseline": made.capacity.baseline,
+        **_estimate("containers_ratio", made.ratio),
+    }
+
+
+def _example_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """The examples of a run, search by search."""
+    return [row for costing in analysis.costings for row in cost_rows(costing)]
 
 
 def capacity_latency_rows(analysis: Analysis) -> list[dict[str, Any]]:
@@ -343,6 +360,7 @@ def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
             {
                 "capacity": capacity_rows(analysis),
                 "capacity_latency": capacity_latency_rows(analysis),
+                "costs": _example_rows(analysis),
             }
             if analysis.capacities
             else {}
@@ -356,7 +374,7 @@ def known(value: Any) -> Any:
 
 
 def write_tables(run: Path, analysis: Analysis) -> None:
-    """Write summary.csv, comparisons.csv and the tables of curves, maps and capacity, if there are any.
+    """Write summary.csv, comparisons.csv and those of curves, maps, capacity and cost, if any.
 
     Figures have six significant digits.
 
@@ -378,6 +396,7 @@ def write_tables(run: Path, analysis: Analysis) -> None:
         tables += [
             ("capacity.csv", CAPACITY_COLUMNS, capacity_rows(analysis)),
             ("capacity-latency.csv", CAPACITY_LATENCY_COLUMNS, capacity_latency_rows(analysis)),
+            ("costs.csv", COST_COLUMNS, _example_rows(analysis)),
         ]
     for name, columns, rows in tables:
         with replacing(run / name) as file:

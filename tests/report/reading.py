@@ -31,6 +31,7 @@ USUAL = [
         or chart.of_capacity
         or chart.of_maps
         or chart.of_load_shares
+        or chart.of_cost
     )
 ]
 

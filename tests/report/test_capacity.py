@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import report, store
+from harness.analysis.cost import examples
 from harness.models import Analysis, AtShare, Capacity, Estimate, LimitedBy, Load
 from harness.planning.capacity import SEARCHES
 from harness.planning.slo import parse_slo
@@ -39,7 +40,9 @@ def searched(*capacities: Capacity) -> Analysis:
     run = replace(
         whole.run, plan=replace(plan, blocks=(block,), stacks=stacks), rounds=(), decisions=()
     )
-    return Analysis(run, (), (), 0.0, 0.0, capacities=capacities)
+    return Analysis(
+        run, (), (), 0.0, 0.0, capacities=capacities, costings=tuple(examples(capacities))
+    )
 
 
 def found(stack: str, rate_rps: float, ratio: Estimate = UNKNOWN) -> Capacity:
@@ -86,7 +89,9 @@ def test_page_summary_and_terminal_show_capacity_interval_and_ratio() -> None:
         assert words in terminal.replace("\N{NO-BREAK SPACE}", " ")
     charts = {name for name in files if name.startswith("charts/")}
     assert charts == {
-        f"charts/{name}.{kind}" for name in ("capacity", "load-shares") for kind in ("svg", "png")
+        f"charts/{name}.{kind}"
+        for name in ("capacity", "load-shares", "cost")
+        for kind in ("svg", "png")
     }
 
 
@@ -122,7 +127,8 @@ def test_runs_without_a_search_have_no_table_and_no_chart_of_capacity(tmp_path: 
     store.write_tables(tmp_path, whole)
 
     assert not (tmp_path / "capacity.csv").exists()
-    assert "charts/capacity.svg" not in report.render(whole)
+    assert not (tmp_path / "costs.csv").exists()
+    assert not {"charts/capacity.svg", "charts/cost.svg"} & report.render(whole).keys()
     assert "capacity" not in store.analysis_as_json(whole)
 
 
@@ -137,3 +143,83 @@ def test_latency_below_capacity_is_p50_for_all_where_p99_has_too_few_requests() 
         assert f"flask-gthread at 25\N{NO-BREAK SPACE}%: {name}" in alt
         assert f"fastapi-uvicorn at 90\N{NO-BREAK SPACE}%: {name}" in alt
     assert "too few requests" in folded(shown(searched(few, FASTAPI), 100))
+
+
+# ------------------------------------------------------------------------------ cost
+
+
+def test_the_report_says_what_an_example_of_a_traffic_costs() -> None:
+    files = report.render(searched(FLASK, FASTAPI))
+
+    for text in (files["index.html"].decode(), files["summary.md"].decode()):
+        plain = text.replace("\N{NO-BREAK SPACE}", " ")
+        assert "What a traffic costs" in plain
+        assert "An example, for 20,000 requests/s of hello" in plain
+        assert "10 times the capacity of flask-gthread, rounded to one digit" in plain
+        assert "0.04048 for a core" in plain
+        assert "twinbench cost" in plain
+        # Half the containers, or how many: with its interval.
+        assert (
+            "fastapi-uvicorn takes 0.422 × the containers of flask-gthread (95 % interval 0.398 to 0.446)"
+            in plain
+        )
+    alt = CHARTS["cost"].caption(View(searched(FLASK, FASTAPI))).alt
+    assert "flask-gthread 0.00736" in alt
+    assert "in 13\N{NO-BREAK SPACE}containers" in alt
+
+
+def test_a_stack_without_a_capacity_has_no_cost_but_its_reason() -> None:
+    files = report.render(searched(FLASK, FAILED))
+
+    reason = "not known: the promise fails at the lowest rate that can be tested"
+    assert f"fastapi-uvicorn {reason}" in CHARTS["cost"].caption(View(searched(FLASK, FAILED))).alt
+    section = files["summary.md"].decode().partition("What a traffic costs")[2]
+    assert f"fastapi-uvicorn: {reason}" in section
+    assert "takes" not in section.partition("##")[0]
+
+
+def test_memory_that_is_not_known_makes_no_price(tmp_path: Path) -> None:
+    unmetered = searched(FLASK, replace(FASTAPI, pss_mib=NAN))
+
+    assert "fastapi-uvicorn not known: its memory was not measured" in (
+        CHARTS["cost"].caption(View(unmetered)).alt
+    )
+    assert b"its memory was not measured" in report.render(unmetered)["charts/cost.svg"]
+    store.write_tables(tmp_path, unmetered)
+    with (tmp_path / "costs.csv").open() as file:
+        _, row = csv.DictReader(file)
+    assert (row["containers"], row["per_million"], row["pss_mib"]) == ("6", "", "")
+
+
+def test_a_search_without_any_capacity_has_no_section_on_cost(tmp_path: Path) -> None:
+    nothing = searched(replace(FAILED, stack="flask-gthread"), FAILED)
+
+    files = report.render(nothing)
+    assert "charts/cost.svg" not in files
+    assert "What a traffic costs" not in files["index.html"].decode()
+    store.write_tables(tmp_path, nothing)
+    assert (tmp_path / "costs.csv").read_text().splitlines() == [",".join(store.COST_COLUMNS)]
+
+
+def test_costs_csv_has_what_the_example_assumes_beside_what_follows(tmp_path: Path) -> None:
+    analysis = searched(FLASK, FASTAPI)
+    store.write_tables(tmp_path, analysis)
+
+    with (tmp_path / "costs.csv").open() as file:
+        flask, fastapi = csv.DictReader(file)
+    assert (flask["rate_rps"], flask["headroom"], flask["vcpu_hour"]) == ("20000", "0.3", "0.04048")
+    assert [flask[f"containers{end}"] for end in ("", "_low", "_high")] == ["13", "12", "13"]
+    assert (flask["containers_ratio"], flask["cores"]) == ("", "13")
+    ratio = [float(fastapi[f"containers_ratio{end}"]) for end in ("", "_low", "_high")]
+    assert ratio == pytest.approx([1 / 2.37, 1 / 2.51, 1 / 2.24], rel=1e-5)
+    hour = 0.04048 + 71.3 / 1024 * 0.004445
+    assert float(flask["per_hour"]) == pytest.approx(13 * hour, rel=1e-5)
+    assert float(flask["per_million"]) == pytest.approx(13 * hour / 72, rel=1e-5)
+    assert store.analysis_as_json(analysis)["costs"][1]["stack"] == "fastapi-uvicorn"
+
+
+def test_containers_of_unlike_size_are_not_to_be_counted_against_each_other() -> None:
+    for cores, is_said in ((1, False), (2, True)):
+        files = report.render(searched(FLASK, replace(FASTAPI, cores=cores)))
+        said = "compare what a million requests cost" in files["summary.md"].decode()
+        assert said is is_said

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.report.charts import (
     capacity,
+    cost,
     cpu,
     curves,
     latency,
@@ -39,6 +40,7 @@ class Chart:
     of_capacity: bool = False
     of_load_shares: bool = False
     of_maps: bool = False
+    of_cost: bool = False
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
@@ -48,6 +50,8 @@ class Chart:
             return self.of_maps and bool(view.analysis.maps)
         if self.of_load_shares:
             return bool(load_shares.shown(view))
+        if self.of_cost:
+            return bool(view.analysis.costings)
         if view.only_searches:
             return False
         if self.of_ladders:
@@ -66,6 +70,7 @@ CHARTS: Mapping[str, Chart] = {
     "tradeoff": Chart(tradeoff.caption, tradeoff.draw, "", of_curves=True),
     "capacity": Chart(capacity.caption, capacity.draw, "", of_capacity=True),
     "load-shares": Chart(load_shares.caption, load_shares.draw, "", of_load_shares=True),
+    "cost": Chart(cost.caption, cost.draw, "", of_cost=True),
     "ratios": Chart(ratios.caption, ratios.draw, ""),
     "waterfall": Chart(waterfall.caption, waterfall.draw, "", of_ladders=True),
     "throughput": Chart(throughput.caption, throughput.draw, "Throughput", of_requests=True),

@@ -1,9 +1,12 @@
-"""Bars of memory per held connection, a panel for each state in which connections are held."""
+"""Bars of memory per held connection, and whether others were served meanwhile.
+
+There is a panel for each state in which connections are held.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from harness.models import ConnectionsAnalysis, HeldMemory
 from harness.report import formats
@@ -24,7 +27,9 @@ from harness.report.charts.panels import (
 from harness.report.charts.sheet import PANEL_PT, Sheet, shorten, styled, text_in
 from harness.report.palette import looks_of
 from harness.report.view import ROUNDS_FOR_AN_INTERVAL
-from harness.report.words.connections import TITLES
+from harness.report.words.connections import TITLES, others_beside
+
+_COLUMNS = 1  # of panels: the words beside a bar need the width
 
 
 def caption(analysis: ConnectionsAnalysis) -> Caption:
@@ -36,23 +41,24 @@ def caption(analysis: ConnectionsAnalysis) -> Caption:
         else f"{formats.plural(rounds, 'round')}: no intervals"
     )
     return Caption(
-        title="How much memory does a held connection take?",
+        title="How much memory does a held connection take, and are others served?",
         note=joined(
             "KiB of the server's processes per connection", "every panel has its own scale", lines
         ),
         reading=(
             "Shorter bars are better. The figure is by how much the proportional set size grows "
             "with each connection, over all numbers of connections together. What the kernel keeps "
-            "for a socket is not in it."
+            "for a socket is not in it. Others are ordinary clients: whether each of them got its reply "
+            "while the connections were held."
         ),
-        alt=as_alt(_facts(analysis.memory)),
+        alt=as_alt(_facts(analysis)),
     )
 
 
-def _facts(memory: Sequence[HeldMemory]) -> Iterator[str]:
-    for each in memory:
-        said = each.reason or f"{_figure(each)} per connection"
-        yield f"{TITLES[each.held]}: {each.stack} {said}"
+def _facts(analysis: ConnectionsAnalysis) -> Iterator[str]:
+    for each in analysis.memory:
+        said = each.reason or f"{_figure(each)} per connection, {each.up_to:,} held"
+        yield f"{TITLES[each.held]}: {each.stack} {_joined(said, _others(analysis, each))}"
 
 
 def _figure(memory: HeldMemory) -> str:
@@ -69,16 +75,15 @@ def draw(analysis: ConnectionsAnalysis, caption: Caption) -> Sheet:
         if (rows := [each for each in analysis.memory if each.held is held])
     ]
     heights = [PANEL_HEAD_IN + ROW_IN * len(rows) + TICKS_IN for _, rows in panels]
-    columns = 1 if len(panels) == 1 else 2
-    sheet = Sheet(caption, grid_in(heights, columns))
+    sheet = Sheet(caption, grid_in(heights, _COLUMNS))
     labels_in = label_in(looks)
     for (held, rows), (left, top, width) in zip(
-        panels, grid(heights, columns, sheet.body_in), strict=True
+        panels, grid(heights, _COLUMNS, sheet.body_in), strict=True
     ):
         sheet.write(left, top + 0.14, TITLES[held], size=PANEL_PT, weight="bold")
         width_in = width - labels_in
         axes = sheet.place(left + labels_in, top + PANEL_HEAD_IN, width_in, ROW_IN * len(rows))
-        words = [_beside(each) for each in rows]
+        words = [_beside(analysis, each) for each in rows]
         longest = max((_end(each) for each in rows), default=0.0) or 1.0
         room_in = min(width_in / 2, max(map(text_in, words)) + 0.2)
         value_axis(
@@ -86,7 +91,8 @@ def draw(analysis: ConnectionsAnalysis, caption: Caption) -> Sheet:
         )
         for row, each in enumerate(rows):
             if not math.isfinite(each.kib.value):
-                on_paper(axes, row, shorten(each.reason, width_in - 0.1))
+                why = _joined(each.reason, _others(analysis, each))
+                on_paper(axes, row, shorten(why, width_in - 0.1))
                 continue
             bar(axes, row, max(0.0, each.kib.value), looks[each.stack])
             if math.isfinite(each.kib.low):
@@ -95,9 +101,24 @@ def draw(analysis: ConnectionsAnalysis, caption: Caption) -> Sheet:
     return sheet
 
 
-def _beside(memory: HeldMemory) -> str:
-    """The figure, with how many connections it rests on: servers take different numbers of them."""
-    return f"{_figure(memory)} ({memory.up_to:,} held)" if not memory.reason else ""
+def _beside(analysis: ConnectionsAnalysis, memory: HeldMemory) -> str:
+    """The figure, with how many connections it rests on, and whether others were served meanwhile."""
+    if memory.reason:
+        return ""
+    return f"{_figure(memory)} ({_joined(f'{memory.up_to:,} held', _others(analysis, memory))})"
+
+
+def _others(analysis: ConnectionsAnalysis, memory: HeldMemory) -> str:
+    """Whether the stack served others; empty where the server itself failed."""
+    if memory.broken:
+        return ""
+    mine = (memory.held, memory.stack)
+    return others_beside(each for each in analysis.points if (each.held, each.stack) == mine)
+
+
+def _joined(*pieces: str) -> str:
+    """The pieces that are not empty, with commas."""
+    return ", ".join(piece for piece in pieces if piece)
 
 
 def _end(memory: HeldMemory) -> float:

@@ -10,6 +10,7 @@ from harness.report.sections import (
     answers,
     capacity,
     comparisons,
+    cost,
     curves,
     environment,
     gates,
@@ -27,6 +28,7 @@ def sections(view: View) -> tuple[Section, ...]:
     if view.only_searches:
         return _present(
             capacity.capacity(view),
+            cost.example(view),
             method.method(view),
             environment.environment(view),
             environment.repeat(view),
@@ -51,6 +53,7 @@ def sections(view: View) -> tuple[Section, ...]:
         answers.surprises(view),
         curves.curves(view),
         capacity.capacity(view),
+        cost.example(view),
         comparisons.comparisons(view),
         comparisons.steps(view),
         measurements.charts(view),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from harness.models import ConnectionsPlan, Held, HeldPoint
 from harness.report import formats
@@ -26,6 +26,19 @@ def others_served(point: HeldPoint, plan: ConnectionsPlan) -> str:
     if point.answered:
         return f"{point.answered:,} of {point.visits:,} in time"
     return f"not within {patience_words(plan)}"
+
+
+def others_beside(points: Iterable[HeldPoint]) -> str:
+    """Whether one stack served ordinary clients, with as many connections held as it came to.
+
+    As in `others served` or `others not served with 40 of 100`.
+    """
+    held = [point for point in points if point.asked]
+    failed = next((point for point in held if not point.serves_others), None)
+    if failed is None:
+        return "others served" if held else ""
+    who = "only some others" if failed.answered else "others not"
+    return f"{who} served with {held_words(failed)}"
 
 
 def patience_words(plan: ConnectionsPlan) -> str:
