@@ -21,6 +21,7 @@ COMMANDS = (
     "sweep",
     "capacity",
     "cost",
+    "advise",
     "report",
     "list",
     "check",

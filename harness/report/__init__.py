@@ -8,11 +8,13 @@ may import `planning` and `analysis`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 
-from harness.models import Analysis, Capacity, Cost, Demand, Prices
+from harness.models import Advice, Analysis, Capacity, Cost, Demand, Prices
+from harness.planning.advice import Suggestion
+from harness.report.advice import advice_section
 from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.cost import cost_section
@@ -23,7 +25,14 @@ from harness.report.terminal import Terminal
 from harness.report.view import View
 from harness.report.words.heading import heading
 
-__all__ = ["connections_terminal", "cost_terminal", "render", "render_connections", "terminal"]
+__all__ = [
+    "advice_terminal",
+    "connections_terminal",
+    "cost_terminal",
+    "render",
+    "render_connections",
+    "terminal",
+]
 
 
 def render(analysis: Analysis) -> dict[str, bytes]:
@@ -57,3 +66,10 @@ def cost_terminal(
 ) -> RenderableType:
     """What each stack needs for a demand, as a table."""
     return Terminal((cost_section(costs, unknown, demand, prices),))
+
+
+def advice_terminal(
+    advice: Advice, suggestions: Sequence[Suggestion], answers: Mapping[str, bool | None]
+) -> RenderableType:
+    """The answer to a question about a traffic."""
+    return Terminal((advice_section(advice, suggestions, answers),))
