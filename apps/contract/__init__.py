@@ -13,6 +13,7 @@ The names below are all that other packages use. Where a function has the name o
 from apps.contract.auth import login, protected
 from apps.contract.cpu import cpu_native, cpu_python
 from apps.contract.crash import crash
+from apps.contract.dashboard import dashboard
 from apps.contract.endpoints import ENDPOINTS, needs, path_template, samples, tested
 from apps.contract.export import export
 from apps.contract.hello import hello
@@ -38,12 +39,15 @@ from apps.contract.records import (
 from apps.contract.users import lookup_user, validate_user
 from apps.contract.weather import CITIES, weather
 from apps.domain.catalogue import SEEDED_USERS
+from apps.domain.dashboard import QUERIES_MAX, WORK_MAX
 
 __all__ = [
     "CITIES",
     "ENDPOINTS",
     "NO_BODY",
+    "QUERIES_MAX",
     "SEEDED_USERS",
+    "WORK_MAX",
     "Containing",
     "Endpoint",
     "Exchange",
@@ -58,6 +62,7 @@ __all__ = [
     "cpu_native",
     "cpu_python",
     "crash",
+    "dashboard",
     "exchanges",
     "export",
     "hello",

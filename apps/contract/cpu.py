@@ -22,6 +22,11 @@ def cpu_native() -> Sample:
     return _work("native", cpu.native, cpu.SIZE_DEFAULT, "")
 
 
+def python_result(size: int) -> str:
+    """The result of so many units of work in Python."""
+    return _result(cpu.python, size)
+
+
 def python_samples(unique: str) -> Iterator[Sample]:
     """Samples of GET /cpu/python."""
     return _samples("python", cpu.python)

@@ -8,6 +8,7 @@ from typing import get_args
 from apps.contract.auth import login_samples, protected_samples
 from apps.contract.cpu import native_samples, python_samples
 from apps.contract.crash import crash_samples
+from apps.contract.dashboard import dashboard_samples
 from apps.contract.export import export_samples
 from apps.contract.health import healthz_samples
 from apps.contract.hello import hello_samples
@@ -46,6 +47,13 @@ ENDPOINTS = (
     Endpoint("GET", "/cpu/native", "work that releases the GIL", native_samples),
     Endpoint(
         "POST", "/predict", "which digit an image shows", predict_samples, needs=("classifier",)
+    ),
+    Endpoint(
+        "GET",
+        "/dashboard/{city}",
+        "asks the upstream, looks users up, computes",
+        dashboard_samples,
+        needs=("database", "upstream"),
     ),
     Endpoint("GET", "/crash", "an error that the handler does not expect", crash_samples),
     Endpoint("GET", "/openapi.json", "describes the operations", openapi_samples),

@@ -15,6 +15,7 @@ from apps.fastapi_twin import (
     auth,
     cpu,
     crash,
+    dashboard,
     database,
     export,
     handlers,
@@ -74,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # FastAPI tries one router after another, so routes of later routers cost a little more.
     for feature in (
         *(health, hello, weather, users, cpu, items, auth),
-        *(page, export, predict, crash, live, openapi),
+        *(page, export, predict, dashboard, crash, live, openapi),
     ):
         app.include_router(handlers.adapted(feature.router, settings))
     return app

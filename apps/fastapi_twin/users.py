@@ -55,6 +55,11 @@ async def create(new_user: NewUser, session: Session, response: Response) -> Use
 async def get(user_id: Annotated[Integer, Path(alias="id")], session: Session) -> User:
     """Answer with one user, found by primary key."""
     user = await session.get(User, user_id) if ID_MIN <= user_id <= ID_MAX else None
+    return existing(user, user_id)
+
+
+def existing(user: User | None, user_id: int) -> User:
+    """The user, which must have been found."""
     if user is None:
         raise unknown_user(user_id)
     return user

@@ -20,6 +20,7 @@ from apps.flask_twin import (
     auth,
     cpu,
     crash,
+    dashboard,
     database,
     export,
     health,
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     live.init_app(app)
     for feature in (
         *(health, hello, weather, users, cpu, items, auth),
-        *(page, export, predict, crash, live),
+        *(page, export, predict, dashboard, crash, live),
     ):
         app.register_blueprint(feature.blueprint)
     # Both views need SpecTree and Pydantic, which nothing else here uses.

@@ -22,6 +22,14 @@ from werkzeug.routing import Rule
 
 from apps.domain.catalogue import EXPORTED_DEFAULT, EXPORTED_MAX, PRICE_MAX, Category
 from apps.domain.cpu import SIZE_DEFAULT, SIZE_MAX, SIZE_MIN
+from apps.domain.dashboard import (
+    QUERIES_DEFAULT,
+    QUERIES_MAX,
+    QUERIES_MIN,
+    WORK_DEFAULT,
+    WORK_MAX,
+    WORK_MIN,
+)
 from apps.domain.digits import PIXEL_MAX, PIXELS
 from apps.domain.items import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from apps.problems import with_problem_media_type
@@ -77,6 +85,13 @@ class WorkQuery(BaseModel):
     """The amount of work."""
 
     size: Annotated[int, Field(ge=SIZE_MIN, le=SIZE_MAX)] = SIZE_DEFAULT
+
+
+class DashboardQuery(BaseModel):
+    """How many users are looked up, and how much is computed."""
+
+    queries: Annotated[int, Field(ge=QUERIES_MIN, le=QUERIES_MAX)] = QUERIES_DEFAULT
+    work: Annotated[int, Field(ge=WORK_MIN, le=WORK_MAX)] = WORK_DEFAULT
 
 
 # ----------------------------------------------------------------------------- output
@@ -152,6 +167,14 @@ class Work(BaseModel):
     """The size of the work, and its result."""
 
     size: int
+    result: str
+
+
+class Dashboard(BaseModel):
+    """The weather in a city, users, and the result of some work."""
+
+    weather: Weather
+    users: list[StoredUser]
     result: str
 
 
@@ -241,6 +264,9 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "cpu.native": spec.validate(query=WorkQuery, resp=_replies(Work, 422)),
     "predict.predict": spec.validate(
         json=Image, resp=_replies(Prediction, 400, 413, 415, 422, 503)
+    ),
+    "dashboard.dashboard": spec.validate(
+        query=DashboardQuery, resp=_replies(Dashboard, 404, 422, 502, 503, 504)
     ),
     "crash.crash": spec.validate(resp=Response()),
 }

@@ -29,7 +29,7 @@ def create() -> tuple[dict[str, object], int, dict[str, str]]:
         db.session.commit()
     except IntegrityError as error:  # a valid user breaks no other constraint
         raise email_taken() from error
-    return _as_json(user), 201, {"location": f"/users/{user.id}"}
+    return as_json(user), 201, {"location": f"/users/{user.id}"}
 
 
 @blueprint.get("/<id>")
@@ -37,10 +37,16 @@ def get(id: str) -> dict[str, object]:
     """Answer with one user, found by primary key."""
     number = integer("id", id)
     user = db.session.get(User, number) if ID_MIN <= number <= ID_MAX else None
+    return as_json(existing(user, number))
+
+
+def existing(user: User | None, number: int) -> User:
+    """The user, which must have been found."""
     if user is None:
         raise unknown_user(number)
-    return _as_json(user)
+    return user
 
 
-def _as_json(user: User) -> dict[str, object]:
+def as_json(user: User) -> dict[str, object]:
+    """A user, with its members in the order in which they are written."""
     return {"id": user.id, "name": user.name, "email": user.email, "age": user.age}

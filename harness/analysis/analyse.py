@@ -9,6 +9,7 @@ from harness.analysis.cells import summarise
 from harness.analysis.comparisons import Draft, compare, with_verdicts
 from harness.analysis.curves import Pace, curves, pace
 from harness.analysis.figures import round_figures
+from harness.analysis.maps import maps
 from harness.analysis.percentiles import Pool
 from harness.models import Analysis, CellKey, CellRound, CellSummary, RunRecord, Samples
 
@@ -66,11 +67,15 @@ def analyse(
                         overloaded=bool({baseline, candidate} & overloaded),
                     )
                 )
+    comparisons = with_verdicts(drafts, run)
+    found = maps(run, summaries, comparisons)
     return Analysis(
         run=run,
         cells=tuple(summaries),
-        comparisons=with_verdicts(drafts, run),
-        curves=curves(run, summaries, paces),
+        comparisons=comparisons,
+        # A map has so many lines of loads that curves would hide it.
+        curves=() if found else curves(run, summaries, paces),
+        maps=found,
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
         capacities=capacities(run, read_samples),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from harness.models import Arrivals, BlockPlan, Load, Measures, RunRecord, Stack
 
@@ -54,9 +55,8 @@ def _users(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
     return block.load.users if is_loaded else None
 
 
-def _upstream(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
-    io_ms = block.load.io_ms
-    return "" if io_ms is None else f"upstream {io_ms:g} ms"
+def _asked(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
+    return asked_words(block.load)
 
 
 def _rate(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
@@ -65,15 +65,27 @@ def _rate(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
 
 def _arrivals(run: RunRecord, block: BlockPlan, stack: Stack) -> str:
     arrivals = f"{_ARRIVALS[block.load.arrivals]}, at most {block.load.users:,} connections"
-    return ", ".join(filter(None, (arrivals, _upstream(run, block, stack))))
+    return ", ".join(filter(None, (arrivals, _asked(run, block, stack))))
 
 
-def _io_ms(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
-    return block.load.io_ms
+def _of_load(field: str) -> Callable[[RunRecord, BlockPlan, Stack], float | None]:
+    """Reads a field of the load."""
+
+    def value(_run: RunRecord, block: BlockPlan, _stack: Stack) -> float | None:
+        number: float | None = getattr(block.load, field)
+        return number
+
+    return value
 
 
-def _load_without_io(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
-    return _words(dataclasses.replace(block.load, io_ms=None))
+def _load_without(field: str) -> Callable[[RunRecord, BlockPlan, Stack], str]:
+    """The load in words, but for this field."""
+
+    def held(_run: RunRecord, block: BlockPlan, _stack: Stack) -> str:
+        without: dict[str, Any] = {field: None}
+        return _words(dataclasses.replace(block.load, **without))
+
+    return held
 
 
 def _workers(_run: RunRecord, _block: BlockPlan, stack: Stack) -> float | None:
@@ -93,13 +105,30 @@ def _words(load: Load) -> str:
     first = f"{load.users:,} user{'s' if load.users != 1 else ''}"
     if load.rate_rps is not None:
         first = f"{load.rate_rps:g} requests/s, {_ARRIVALS[load.arrivals]}"
-    return first if load.io_ms is None else f"{first}, upstream {load.io_ms:g} ms"
+    return ", ".join(filter(None, (first, asked_words(load))))
+
+
+def asked_words(load: Load, blank: str = " ") -> str:
+    """What a load asks of each request: `upstream 200 ms, 3 queries, 10 units of work`.
+
+    Args:
+        load: the load.
+        blank: what stands between a number and its unit.
+    """
+    words = []
+    if load.io_ms is not None:
+        words.append(f"upstream {load.io_ms:g}{blank}ms")
+    if load.queries is not None:
+        words.append(f"{load.queries}{blank}quer{'y' if load.queries == 1 else 'ies'}")
+    if load.work is not None:
+        words.append(f"{load.work}{blank}unit{'' if load.work == 1 else 's'} of work")
+    return ", ".join(words)
 
 
 AXES: Mapping[str, Axis] = {
     axis.key: axis
     for axis in (
-        Axis("users", "users", "user", "users", _users, held=_upstream, fits_law=True),
+        Axis("users", "users", "user", "users", _users, held=_asked, fits_law=True),
         Axis(
             "rate",
             "requests per second that are due",
@@ -125,8 +154,28 @@ AXES: Mapping[str, Axis] = {
             "the upstream's latency in ms",
             "ms",
             "ms",
-            _io_ms,
-            held=_load_without_io,
+            _of_load("io_ms"),
+            held=_load_without("io_ms"),
+            has_knee=False,
+            is_log=False,
+        ),
+        Axis(
+            "queries",
+            "lookups in the database per request",
+            "query",
+            "queries",
+            _of_load("queries"),
+            held=_load_without("queries"),
+            has_knee=False,
+            is_log=False,
+        ),
+        Axis(
+            "work",
+            "units of CPU work per request",
+            "unit",
+            "units",
+            _of_load("work"),
+            held=_load_without("work"),
             has_knee=False,
             is_log=False,
         ),

@@ -80,6 +80,24 @@ class Promise(click.ParamType[Slo]):
     metavar="N",
     help="Number of processes that send the load.",
 )
+@click.option(
+    "--io-ms",
+    type=float,
+    metavar="MS",
+    help="Latency of the upstream service, for scenarios that wait for it (default: 50).",
+)
+@click.option(
+    "--queries",
+    type=int,
+    metavar="N",
+    help="Lookups in the database per request, for scenarios that ask for them (dashboard).",
+)
+@click.option(
+    "--work",
+    type=int,
+    metavar="N",
+    help="Units of CPU work per request, for scenarios that ask for it (dashboard).",
+)
 @seed_option("Seed of all random orders")
 @stacks_file_option
 @out_option

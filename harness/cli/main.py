@@ -19,6 +19,7 @@ from harness.errors import EnvironmentFailed, Interrupted, TwinbenchError
 COMMANDS = (
     "run",
     "sweep",
+    "map",
     "capacity",
     "cost",
     "advise",

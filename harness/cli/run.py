@@ -67,6 +67,22 @@ from harness.planning.options import RunOptions
     "several loads (default: 50).",
 )
 @click.option(
+    "--queries",
+    type=Numbers(int),
+    default=(),
+    metavar="N[,N...]",
+    help="Lookups in the database per request, for scenarios that ask for them (dashboard); several "
+    "numbers are several loads.",
+)
+@click.option(
+    "--work",
+    type=Numbers(int),
+    default=(),
+    metavar="N[,N...]",
+    help="Units of CPU work per request, for scenarios that ask for it (dashboard); several numbers "
+    "are several loads.",
+)
+@click.option(
     "--ladder/--no-ladder",
     "ladder",
     default=None,
@@ -99,6 +115,7 @@ def command(
       twinbench run hello --users 4,64
       twinbench run hello --workers 1,2,4
       twinbench run weather --io-ms 0,5,50,200
+      twinbench run dashboard --users 10,100 --queries 0,3 --work 0,10
       twinbench run weather --ladder
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn

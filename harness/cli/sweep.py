@@ -63,6 +63,22 @@ from harness.planning.sweep import LADDER, SweepOptions
     metavar="MS,MS,MS[,MS...]",
     help="Latencies of the upstream service instead, rising, for scenarios that wait for it.",
 )
+@click.option(
+    "--queries",
+    "query_values",
+    type=Numbers(int),
+    default=(),
+    metavar="N,N,N[,N...]",
+    help="Lookups in the database per request instead, rising, for scenarios that ask for them.",
+)
+@click.option(
+    "--work",
+    "work_values",
+    type=Numbers(int),
+    default=(),
+    metavar="N,N,N[,N...]",
+    help="Units of CPU work per request instead, rising, for scenarios that ask for it.",
+)
 @arrivals_option
 @effort_options("load")
 @generators_option
@@ -79,6 +95,8 @@ def command(
     rate_values: tuple[float, ...],
     worker_values: tuple[int, ...],
     io_values: tuple[float, ...],
+    query_values: tuple[int, ...],
+    work_values: tuple[int, ...],
     resume: str | None,
     stacks_file: Path,
     out: Path,
@@ -99,6 +117,7 @@ def command(
       twinbench sweep hello --stack flask-gthread --stack flask-gevent --profile smoke
       twinbench sweep users-lookup --rate 100,200,400,600 --minutes 8
       twinbench sweep weather --io-ms 0,50,200,500
+      twinbench sweep dashboard --work 0,5,20,50
       twinbench sweep --resume results/20260101-120000-quick
     """
     from harness.cli import measuring
@@ -115,6 +134,8 @@ def command(
             "rate": rate_values,
             "workers": worker_values,
             "io-ms": io_values,
+            "queries": query_values,
+            "work": work_values,
         }
         given = {axis: numbers for axis, numbers in values.items() if numbers}
         calibration = measuring.calibration_of_this_machine(out)

@@ -28,7 +28,7 @@ from harness.load.connection import Connection, Outcome, Sendable
 from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
 from harness.load.recorder import Recorder
-from harness.models import Failure, Slice
+from harness.models import Failure, Load, Slice
 
 if TYPE_CHECKING:
     from apps.contract import Message, Sample
@@ -55,6 +55,11 @@ class ScenarioUser(User):
     #: The requests, each sent as often as the others. The contract has functions that build them.
     samples: ClassVar[Sequence[Sample | Message]]
     endpoints: ClassVar[Sequence[str]]
+
+    @classmethod
+    def samples_for(cls, load: Load) -> Sequence[Sample | Message]:
+        """The requests under a load; a scenario that `asks` lets the load decide some of them."""
+        return cls.samples
 
     def on_start(self) -> None:
         """Prepare the requests of this user, and no connection yet."""
@@ -196,7 +201,8 @@ def seated(
     url = contender.url
 
     def on_start(self: ScenarioUser) -> None:
-        seat.fleet = _fleet(requests_for(self.samples, url, self.endpoints), contender, block)
+        samples = self.samples_for(contender.load)
+        seat.fleet = _fleet(requests_for(samples, url, self.endpoints), contender, block)
 
     def take_turn(self: ScenarioUser) -> None:
         seat.take_turn()

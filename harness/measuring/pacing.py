@@ -6,12 +6,14 @@ with the decision that it was carrying out.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.analysis import figures, stats
+from harness.analysis.maps import near_line
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     BlockKey,
@@ -74,11 +76,11 @@ class Widths:
         """
         widths = [
             (math.log(estimate.high) - math.log(estimate.value)) / math.log1p(self.within)
-            for estimate in self._estimates(block, record)
+            for estimate in self.estimates(block, record)
         ]
         return math.nan if any(map(math.isnan, widths)) else max(widths, default=math.inf)
 
-    def _estimates(self, block: BlockPlan, record: RunRecord) -> list[Estimate]:
+    def estimates(self, block: BlockPlan, record: RunRecord) -> list[Estimate]:
         """Of the headline metric: every comparison, or the figure of a stack that is alone."""
         of_stack = {label: self._of(block, label, record) for label in block.stacks}
         first = of_stack[block.stacks[0]]
@@ -148,9 +150,10 @@ class WhereWidest:
         plan = record.plan
         if len(record.decisions) < plan.rounds:
             return _decided(record, plan.blocks, f"every block in the first {plan.rounds} rounds")
-        width = {block.key: self.widths.of(block, record) for block in plan.blocks}
+        blocks = self._near_line(record) if plan.near_line else plan.blocks
+        width = {block.key: self.widths.of(block, record) for block in blocks}
         # Without a width there is none after another round either: a stack served nothing in one.
-        wide = [block for block in plan.blocks if width[block.key] > 1]
+        wide = [block for block in blocks if width[block.key] > 1]
         used_s, taken_s = used_seconds(record), _seconds_of_blocks(record)
         own_s = (used_s - sum(map(sum, taken_s.values()))) / len(record.rounds)
         costs_s = {key: sum(took_s) / len(took_s) for key, took_s in taken_s.items()}
@@ -165,12 +168,24 @@ class WhereWidest:
                 break
             chosen.append(block)
             brings, takes_s = brings + gain[key], takes_s + costs_s[key]
+        where = " near the line" if plan.near_line else ""
         reason = (
-            f"{len(wide)} of {len(plan.blocks)} blocks are wider than ±{self.widths.within:.1%}; "
+            f"{len(wide)} of {len(blocks)} blocks{where} are wider than ±{self.widths.within:.1%}; "
             f"of these, {len(chosen)} narrow most for their time; {used_s:.0f} of "
             f"{self.within_s:.0f} s are used"
         )
         return _decided(record, chosen, reason)
+
+    def _near_line(self, record: RunRecord) -> tuple[BlockPlan, ...]:
+        """The blocks near the line where the winner changes, as the planned rounds show it.
+
+        What further rounds find must not decide which blocks have further rounds: stopping as soon
+        as there is a winner finds winners where there are none.
+        """
+        plan = record.plan
+        first = dataclasses.replace(record, rounds=record.rounds[: plan.rounds])
+        near = near_line({block.key: self.widths.estimates(block, first) for block in plan.blocks})
+        return tuple(block for block in plan.blocks if block.key in near)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ from harness.models.machine import (
     Level,
     Machine,
 )
+from harness.models.maps import Crossing, Tile, Winner, WinnerMap
 from harness.models.measured import (
     OTHER_CORES,
     SERVER_CORES,
@@ -140,6 +141,7 @@ __all__ = [
     "Contrast",
     "CoreUsage",
     "Cost",
+    "Crossing",
     "Curve",
     "CurvePoint",
     "Decision",
@@ -196,8 +198,11 @@ __all__ = [
     "Stack",
     "Step",
     "StepKind",
+    "Tile",
     "TimelinePoint",
     "Usage",
     "Verdict",
     "Window",
+    "Winner",
+    "WinnerMap",
 ]

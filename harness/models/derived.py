@@ -14,6 +14,7 @@ from harness.models.searches import LimitedBy
 
 if TYPE_CHECKING:
     from harness.models.curves import Curve
+    from harness.models.maps import WinnerMap
 
 
 class Verdict(enum.StrEnum):
@@ -304,6 +305,9 @@ class Analysis:
     harness_core_share: float  # largest share of a core that metering and turn-taking took
     curves: tuple[Curve, ...] = ()  # of scenarios that were measured under three loads or more
     capacities: tuple[Capacity, ...] = ()  # of blocks that search for one
+    maps: tuple[
+        WinnerMap, ...
+    ] = ()  # of scenarios whose loads vary the upstream's latency and users
 
     @property
     def valid(self) -> bool:

@@ -378,6 +378,8 @@ class Plan:
     #: Time for all rounds: what `rounds` rounds of every block leave of it goes to further rounds,
     #: of the blocks whose intervals are wide.
     budget_s: float | None = None
+    #: Whether further rounds go only to blocks in which, or beside which, the winner may change.
+    near_line: bool = False
     slice_source: SliceSource | None = None  # None: of a version that did not say
     usual_slice_s: float | None = None  # what it decided
 

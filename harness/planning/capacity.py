@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.errors import BadInput, UnknownName
-from harness.models import Load, Measures, Plan, Profile, Search, Slo
+from harness.models import Measures, Plan, Profile, Search, Slo
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import Catalogue, make_plan
+
+T = TypeVar("T")
 
 #: Profile -> how a round searches. Longer windows and more of them, for less bias and less noise.
 SEARCHES: Mapping[str, Search] = {
@@ -54,6 +57,9 @@ class CapacityOptions:
     rounds: int | None = None  # None: the profile's
     minutes: float | None = None  # time for all rounds
     generators: int = 1
+    io_ms: float | None = None  # the upstream's latency; None: that of every run
+    queries: int | None = None  # of each request, and the next: for scenarios that ask
+    work: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, in the words of `twinbench run`."""
@@ -70,7 +76,15 @@ class CapacityOptions:
             minutes=self.minutes,
             ladder=None,
             generators=self.generators,
+            io_ms=_one(self.io_ms),
+            queries=_one(self.queries),
+            work=_one(self.work),
         )
+
+
+def _one(value: T | None) -> tuple[T, ...]:
+    """A value as options of a run have it."""
+    return () if value is None else (value,)
 
 
 def plan_capacity(catalogue: Catalogue, options: CapacityOptions) -> Plan:
@@ -94,7 +108,7 @@ def plan_capacity(catalogue: Catalogue, options: CapacityOptions) -> Plan:
     search = SEARCHES[options.profile.name]
     block = dataclasses.replace(
         block,
-        load=Load(_USERS, slo=options.slo),
+        load=dataclasses.replace(block.load, users=_USERS, slo=options.slo),
         slice_s=search.window_s,
         settle_s=search.settle_share * search.window_s,
         cycles=1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from apps import contract
 from harness.errors import BadInput, BadOption
 from harness.models import SAME_WITHIN, Arrivals, Profile
 
@@ -27,7 +28,7 @@ PROFILES: Mapping[str, Profile] = {
 DEFAULT_PROFILE = "quick"
 UPSTREAM_LATENCY = "constant:50"
 #: A slice must leave something to count after settling.
-_MIN_SLICE_S = 0.02
+_MIN_SLICE_S = 0.01
 _MAX_SLICE_S = 60.0
 _MAX_ROUNDS = 10_000
 _MAX_MINUTES = 7 * 24 * 60
@@ -72,6 +73,10 @@ class RunOptions:
     worker_counts: tuple[int, ...] = ()
     upstream_latency: str = UPSTREAM_LATENCY
     io_ms: tuple[float, ...] = ()  # latencies of the upstream, each of which makes a load
+    #: What each request asks for, where the scenario lets the load decide it (Scenario.asks). Each
+    #: value makes a load: lookups in the database, and units of CPU work.
+    queries: tuple[int, ...] = ()
+    work: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -93,7 +98,20 @@ class RunOptions:
         for io_ms in self.io_ms:
             if not 0 <= io_ms <= _MAX_IO_MS:  # refuses nan too
                 raise BadOption("--io-ms", f"{io_ms:g}", f"give 0 to {_MAX_IO_MS:,} milliseconds")
-        loads = (("--users", self.users), ("--rate", self.rates_rps), ("--io-ms", self.io_ms))
+        for option, asked, most, what in (
+            ("--queries", self.queries, contract.QUERIES_MAX, "lookups"),
+            ("--work", self.work, contract.WORK_MAX, "units of work"),
+        ):
+            for value in asked:
+                if not 0 <= value <= most:
+                    raise BadOption(option, value, f"give 0 to {most} {what}")
+        loads: tuple[tuple[str, tuple[float, ...]], ...] = (
+            ("--users", self.users),
+            ("--rate", self.rates_rps),
+            ("--io-ms", self.io_ms),
+            ("--queries", self.queries),
+            ("--work", self.work),
+        )
         for option, values in loads:
             repeated = _repeated(values)
             if repeated is not None:

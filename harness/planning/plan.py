@@ -182,10 +182,14 @@ def _loads(scenario: Scenario, options: RunOptions) -> list[Load]:
     if scenario.measures is not Measures.REQUESTS:
         return [Load(scenario.users)]
     latencies_ms = options.io_ms if "upstream" in scenario.needs else ()
+    queries = options.queries if "queries" in scenario.asks else ()
+    work = options.work if "work" in scenario.asks else ()
     return [
-        dataclasses.replace(load, io_ms=io_ms)
+        dataclasses.replace(load, io_ms=io_ms, queries=asked, work=units)
         for load in _loads_by_users(scenario, options)
         for io_ms in latencies_ms or (None,)
+        for asked in queries or (None,)
+        for units in work or (None,)
     ]
 
 
@@ -380,11 +384,27 @@ def _refuse_idle_options(
             raise BadInput(f"scenario '{name}' does not use the upstream: leave out --io-ms")
     if options.io_ms and not any("upstream" in scenario.needs for scenario in scenarios):
         raise BadInput("--io-ms: no scenario of this run uses the upstream")
+    for asked, values in (("queries", options.queries), ("work", options.work)):
+        if values:
+            _refuse_unasked(catalogue, options, scenarios, asked)
     loaded = any(scenario.measures is Measures.REQUESTS for scenario in scenarios)
     if options.generators > 1 and not loaded:
         raise BadInput(
             f"--generators {options.generators}: no scenario of this run has a load process"
         )
+
+
+def _refuse_unasked(
+    catalogue: Catalogue, options: RunOptions, scenarios: Sequence[Scenario], asked: str
+) -> None:
+    """Refuse `--queries` or `--work` for scenarios whose requests are what they are."""
+    able = [name for name, scenario in catalogue.scenarios.items() if asked in scenario.asks]
+    advice = f"these scenarios take it: {', '.join(able) or 'none'}"
+    for name in options.scenarios:
+        if name not in able:
+            raise BadInput(f"scenario '{name}' has no --{asked}: leave it out; {advice}")
+    if not any(scenario.name in able for scenario in scenarios):
+        raise BadInput(f"--{asked}: no scenario of this run takes it; {advice}")
 
 
 # ------------------------------------------------------------------------------ orders

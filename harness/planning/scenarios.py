@@ -29,6 +29,8 @@ _REQUIRED = tuple(
     for field in dataclasses.fields(Scenario)
     if field.name in _DECLARED and field.default is dataclasses.MISSING
 )
+#: What of a scenario's requests a load may decide, if the scenario says so.
+ASKED = ("queries", "work")
 #: Declarations that are seconds.
 _SECONDS = ("least_slice_s", "most_slice_s", "warmup_s")
 
@@ -90,6 +92,7 @@ def _read_scenario(path: Path) -> Scenario:
     values["stacks"] = tuple(values["stacks"])
     values["endpoints"] = tuple(values["endpoints"])
     values["ladder"] = tuple(map(StepKind, values.get("ladder", ())))
+    values["asks"] = tuple(values.get("asks", ()))
     try:
         values["needs"] = contract.needs(values["endpoints"])
     except ValueError as error:
@@ -120,6 +123,9 @@ def _wrong_value(values: Mapping[str, Any]) -> str:
         return "'least_slice_s' and 'most_slice_s' must be more than 0, 'warmup_s' not negative"
     if most_s < least_s:
         return "'most_slice_s' must not be less than 'least_slice_s'"
+    asks = values.get("asks", ())
+    if not isinstance(asks, tuple | list) or any(name not in ASKED for name in asks):
+        return f"'asks' must name what a load may decide: {', '.join(ASKED)}"
     return _wrong_ladder(values.get("ladder", ()))
 
 

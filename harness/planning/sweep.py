@@ -51,6 +51,16 @@ SWEPT: Mapping[str, Swept] = {
         "0,50,200",
         lambda options, values: dataclasses.replace(options, io_ms=values),
     ),
+    "queries": Swept(
+        "--queries",
+        "0,2,8",
+        lambda options, values: dataclasses.replace(options, queries=tuple(map(int, values))),
+    ),
+    "work": Swept(
+        "--work",
+        "0,5,20",
+        lambda options, values: dataclasses.replace(options, work=tuple(map(int, values))),
+    ),
 }
 
 

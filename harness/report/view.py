@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from harness.analysis.axes import AXES, Axis
+from harness.analysis.axes import AXES, Axis, asked_words
 from harness.models import (
     Analysis,
     Arrivals,
@@ -264,20 +264,21 @@ class CurveSet:
 def load_words(load: Load) -> str:
     """As in `16 users` or `open load, 500 requests/s, Poisson arrivals`."""
     if load.rate_rps is None:
-        return f"{formats.plural(load.users, 'user')}{_io(load)}"
-    return f"open load, {_rate(load.rate_rps)}, {ARRIVALS[load.arrivals]}{_io(load)}"
+        return f"{formats.plural(load.users, 'user')}{_asks(load)}"
+    return f"open load, {_rate(load.rate_rps)}, {ARRIVALS[load.arrivals]}{_asks(load)}"
 
 
-def _io(load: Load) -> str:
-    """The upstream's latency, where it belongs to the load."""
-    return "" if load.io_ms is None else f", upstream {formats.tick(load.io_ms)}{formats.NBSP}ms"
+def _asks(load: Load) -> str:
+    """What the load asks of each request, where that belongs to it."""
+    words = asked_words(load, formats.NBSP)
+    return f", {words}" if words else ""
 
 
 def _load_name(load: Load) -> str:
     """As in `64 users`, `500 requests/s` or `64 users, upstream 200 ms`."""
     if load.rate_rps is None:
-        return f"{formats.plural(load.users, 'user')}{_io(load)}"
-    return f"{_rate(load.rate_rps)}{_io(load)}"
+        return f"{formats.plural(load.users, 'user')}{_asks(load)}"
+    return f"{_rate(load.rate_rps)}{_asks(load)}"
 
 
 def _rate(rate_rps: float) -> str:

@@ -51,6 +51,11 @@ KNEE_COLUMNS = (
     "usl_kappa", "usl_kappa_low", "usl_kappa_high",
     "usl_fits", "usl_worst_miss", "usl_worst_at",
 )  # fmt: skip
+MAP_COLUMNS = (
+    "scenario", "baseline", "candidate", "held", "work", "users", "io_ms", "load", "rounds",
+    "ratio", "ci_low", "ci_high", "cpu_ratio", "cpu_ratio_low", "cpu_ratio_high", "winner",
+    "limited_by_users",
+)  # fmt: skip
 CAPACITY_COLUMNS = (
     "scenario", "stack", "slo", "rate_rps", "ci_low", "ci_high", "per_core_rps", "rounds",
     "limited_by", "valid", "reason", "baseline", "ratio", "ratio_low", "ratio_high",
@@ -139,6 +144,34 @@ def comparison_rows(analysis: Analysis) -> list[dict[str, Any]]:
             for column in COMPARISON_COLUMNS
         }
         for comparison in analysis.comparisons
+    ]
+
+
+def map_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """Rows of map.csv, one per tile."""
+    return [
+        _in_columns(
+            MAP_COLUMNS,
+            {
+                "scenario": of.scenario,
+                "baseline": of.baseline,
+                "candidate": of.candidate,
+                "held": of.held,
+                "work": tile.work,
+                "users": tile.users,
+                "io_ms": tile.io_ms,
+                "load": tile.load,
+                "rounds": tile.rounds,
+                "ratio": tile.ratio.value,
+                "ci_low": tile.ratio.low,
+                "ci_high": tile.ratio.high,
+                **_estimate("cpu_ratio", tile.cpu_ratio),
+                "winner": str(tile.winner),
+                "limited_by_users": " ".join(tile.limited_by_users),
+            },
+        )
+        for of in analysis.maps
+        for tile in of.tiles
     ]
 
 
@@ -305,6 +338,7 @@ def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
         "comparisons": comparison_rows(analysis),
         "curves": curve_rows(analysis),
         "knees": knee_rows(analysis),
+        **({"map": map_rows(analysis)} if analysis.maps else {}),
         **(
             {
                 "capacity": capacity_rows(analysis),
@@ -322,7 +356,7 @@ def known(value: Any) -> Any:
 
 
 def write_tables(run: Path, analysis: Analysis) -> None:
-    """Write summary.csv, comparisons.csv and the tables of curves and capacity, if there are any.
+    """Write summary.csv, comparisons.csv and the tables of curves, maps and capacity, if there are any.
 
     Figures have six significant digits.
 
@@ -338,6 +372,8 @@ def write_tables(run: Path, analysis: Analysis) -> None:
             ("curves.csv", CURVE_COLUMNS, curve_rows(analysis)),
             ("knees.csv", KNEE_COLUMNS, knee_rows(analysis)),
         ]
+    if analysis.maps:
+        tables.append(("map.csv", MAP_COLUMNS, map_rows(analysis)))
     if analysis.capacities:
         tables += [
             ("capacity.csv", CAPACITY_COLUMNS, capacity_rows(analysis)),

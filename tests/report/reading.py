@@ -29,6 +29,7 @@ USUAL = [
         or chart.of_curves
         or chart.of_workers
         or chart.of_capacity
+        or chart.of_maps
         or chart.of_load_shares
     )
 ]

@@ -17,6 +17,7 @@ from harness.report.charts import (
     timeline,
     tradeoff,
     waterfall,
+    winners,
     workers,
 )
 from harness.report.charts.caption import Caption
@@ -37,11 +38,14 @@ class Chart:
     of_workers: bool = False  # whether it is about stacks with several numbers of workers
     of_capacity: bool = False
     of_load_shares: bool = False
+    of_maps: bool = False
 
     def has_something(self, view: View) -> bool:
         """Whether the run has anything that the chart shows."""
         if self.of_capacity:
             return bool(view.analysis.capacities)
+        if self.of_maps or view.analysis.maps:
+            return self.of_maps and bool(view.analysis.maps)
         if self.of_load_shares:
             return bool(load_shares.shown(view))
         if view.only_searches:
@@ -57,6 +61,7 @@ class Chart:
 
 #: In the order of the page.
 CHARTS: Mapping[str, Chart] = {
+    "map": Chart(winners.caption, winners.draw, "", of_maps=True),
     "curves": Chart(curves.caption, curves.draw, "", of_curves=True),
     "tradeoff": Chart(tradeoff.caption, tradeoff.draw, "", of_curves=True),
     "capacity": Chart(capacity.caption, capacity.draw, "", of_capacity=True),

@@ -13,6 +13,7 @@ from harness.report.sections import (
     curves,
     environment,
     gates,
+    maps,
     measurements,
     method,
     overview,
@@ -27,6 +28,19 @@ def sections(view: View) -> tuple[Section, ...]:
         return _present(
             capacity.capacity(view),
             method.method(view),
+            environment.environment(view),
+            environment.repeat(view),
+            overview.remarks(view),
+        )
+    if view.analysis.maps:
+        # So many loads that an answer and a panel for each would hide the map.
+        return _present(
+            overview.table(view),
+            maps.maps(view),
+            measurements.measurements(view),
+            gates.gates(view),
+            method.method(view),
+            method.limits(view),
             environment.environment(view),
             environment.repeat(view),
             overview.remarks(view),

@@ -42,6 +42,12 @@ def ratio(comparison: Comparison | None) -> Cell:
     )
 
 
+def ratio_estimate(value: Estimate) -> Cell:
+    """A ratio with its interval, without a verdict."""
+    limits = formats.ratio_interval(value.value, value.low, value.high)
+    return Cell(formats.ratio(value.value), value.value, detail=limits)
+
+
 def ratios(view: View, part: Part, pair: Pair) -> tuple[Cell, ...]:
     """A pair's ratio in each metric of the run; a reason over all of them if it is invalid."""
     if is_invalid(pair):

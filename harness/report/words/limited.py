@@ -68,15 +68,17 @@ def _causes(part: Part, cells: Sequence[CellSummary]) -> str:
 def limited_note(view: View) -> str:
     """Which cells the users or threads limited; empty if none.
 
-    A scenario with a curve over the number of users needs no such words: the curve shows it.
+    A scenario with a curve over the number of users needs no such words: the curve shows it. Nor does one
+    with a map, whose table has it for each tile.
     """
-    curved = {of.scenario for of in view.curve_sets if of.axis is AXES["users"]}
+    shown = {of.scenario for of in view.curve_sets if of.axis is AXES["users"]}
+    shown |= {of.scenario for of in view.analysis.maps}
     phrases = [
         f"{cell.stack} in {part.where} ({formats.percent(cell.core_share)} busy with "
         f"{_with_threads(part, cell)})"
         for part in view.parts
         for cell in part.cells
-        if cell.valid and cell.limited_by_users and part.name not in curved
+        if cell.valid and cell.limited_by_users and part.name not in shown
     ]
     if not phrases:
         return ""
