@@ -360,6 +360,37 @@ def _ends(over: Sequence[float], over_there: Sequence[float]) -> Iterator[float]
         yield high
 
 
+def _limit(
+    found: Sequence[AtUsers], errors: Sequence[LeftOut], question: Question, *, is_worse: bool
+) -> _Kept:
+    """The lower or the upper limit of the rate.
+
+    Between two numbers of users, the limit is what the error of prediction says, but not beyond what
+    both of them served: the last that keeps the promise, and the first that breaks it.
+    """
+    asked = _shifted(found, [each for each in errors if each.axis != "users"], is_worse=is_worse)
+    kept = sustained(_shifted(found, errors, is_worse=is_worse), question)
+    keeps = [bool(sustained([level], question).rate_rps) for level in asked]
+    if is_worse:
+        least = max(
+            (level.throughput_rps for level, keeping in zip(asked, keeps, strict=True) if keeping),
+            default=0.0,
+        )
+        return dataclasses.replace(kept, rate_rps=max(kept.rate_rps, least))
+    reached = [
+        level.throughput_rps
+        for level, keeping, before in zip(asked, keeps, [False, *keeps], strict=False)
+        if keeping or before
+    ]
+    if not reached:  # broken with the fewest users, but for the error of prediction over users
+        return _NEVER
+    return _Kept(
+        min(max(reached), kept.rate_rps) if kept.rate_rps else max(reached),
+        kept.users,
+        at_end=sustained(asked, question).at_end,
+    )
+
+
 def _shifted(
     found: Sequence[AtUsers], errors: Sequence[LeftOut], *, is_worse: bool
 ) -> list[AtUsers]:
@@ -421,8 +452,8 @@ def _prediction(
     if not found:
         return made
     kept = sustained(found, question)
-    worst = sustained(_shifted(at(inside(units.high))[0], errors, is_worse=True), question)
-    best = sustained(_shifted(at(inside(units.low))[0], errors, is_worse=False), question)
+    worst = _limit(at(inside(units.high))[0], errors, question, is_worse=True)
+    best = _limit(at(inside(units.low))[0], errors, question, is_worse=False)
     few = found[0].users
     if not kept.rate_rps and not best.rate_rps and few > 1:
         return dataclasses.replace(

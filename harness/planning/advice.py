@@ -195,11 +195,11 @@ def _around(value: float, most: float = _SERIES[-1]) -> tuple[float, ...]:
 
 
 def _finer(users: Sequence[float]) -> tuple[int, ...]:
-    """The measured numbers of users, with one more in each large gap."""
+    """The measured numbers of users, with one more in each gap of more than a factor of four."""
     found = {1, *map(int, users)}
     between = {
         round(math.sqrt(low * high))
         for low, high in itertools.pairwise(sorted(found))
-        if high > 2 * low
+        if high > 4 * low
     }
     return tuple(sorted(found | between))

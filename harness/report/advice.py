@@ -13,8 +13,6 @@ from harness.report.content import (
     Cell,
     Code,
     Column,
-    Finding,
-    Findings,
     Paragraph,
     Row,
     Section,
@@ -38,10 +36,10 @@ def advice_section(
     """
     blocks: list[Block] = [Paragraph((" ".join(filter(None, _head(advice))),))]
     blocks.append(Table("advice", _COLUMNS, tuple(_row(each) for each in advice.predictions)))
-    blocks += _lines("", words.remarks(advice))
+    blocks += _lines("Not in the table:", words.remarks(advice))
     blocks.append(Paragraph((words.fewest(advice),)))
     blocks += _lines(f"From {advice.question.baseline}:", words.changes(advice))
-    blocks += _lines("", words.held(advice))
+    blocks += _lines(words.held_heading(advice), words.held(advice))
     blocks += _lines("How sure:", words.sureness(advice))
     blocks.append(note(words.CLOSED))
     if suggestions:
@@ -58,10 +56,9 @@ def _head(advice: Advice) -> tuple[str, str]:
 
 
 def _lines(heading: str, lines: Iterable[str]) -> list[Block]:
-    found = tuple(Finding(line) for line in lines)
-    if not found:
-        return []
-    return [Findings((Finding(heading), *found) if heading else found)]
+    """Sentences one below the other; nothing without any."""
+    found = [f"- {line}" for line in lines]
+    return [Paragraph(("\n".join([heading, *found]),))] if found else []
 
 
 _COLUMNS = (

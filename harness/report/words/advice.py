@@ -25,7 +25,7 @@ CLOSED = (
 def asked(advice: Advice) -> str:
     """The question, in figures."""
     question = advice.question
-    parts = [f"{formats.number(question.io_ms)}{formats.NBSP}ms of waiting for another service"]
+    parts = [f"{formats.tick(question.io_ms)}{formats.NBSP}ms of waiting for another service"]
     lookups = question.queries
     parts.append(
         formats.plural(lookups, "quer", "ies") if lookups != 1 else f"1{formats.NBSP}query"
@@ -38,9 +38,9 @@ def asked(advice: Advice) -> str:
             f"{formats.NBSP}µs, from stack to stack {formats.limits(unit.low, unit.high)}"
             f"{formats.NBSP}µs)"
         )
-    parts.append(f"{formats.number(question.cpu_ms)}{formats.NBSP}ms of Python{units}")
+    parts.append(f"{formats.tick(question.cpu_ms)}{formats.NBSP}ms of Python{units}")
     return (
-        f"For {formats.number(question.demand.rate_rps)} requests/s, each with "
+        f"For {formats.tick(question.demand.rate_rps)} requests/s, each with "
         f"{formats.listing(parts)}; {question.slo.text}; "
         f"{formats.percent(question.demand.headroom)} of each container's rate kept free. "
         f"Predicted from {advice.run}."
@@ -99,7 +99,14 @@ def changes(advice: Advice) -> Iterator[str]:
     if not helpful:
         yield f"No measured change from {baseline} raises the rate."
     for place, change in enumerate(advice.changes):
-        lead = "Helps most: " if place == 0 and change.helps else ""
+        lead = ""
+        if place == 0 and change.helps:
+            is_sure = change.is_sure or change.enables
+            lead = (
+                "Helps most: "
+                if is_sure
+                else "May help most, though that lies inside the interval: "
+            )
         yield f"{lead}{_change(change, made[baseline])}"
 
 
@@ -109,11 +116,16 @@ def _change(change: Change, before: Prediction) -> str:
         return f"{what} keeps the promise with {_containers(change.containers)}, {change.before} does not."
     if not math.isfinite(change.ratio.value):
         return f"{what} does not keep the promise."
-    ratio = change.ratio
-    limits = f"{formats.number(ratio.low)} to {_limit(ratio.high)}"
-    counts = f"{_containers(change.containers)} instead of {before.need.containers:,}"
-    doubt = "" if change.is_sure or ratio.high < 1 else "; that may be no difference"
-    return f"{what} serves {formats.ratio(ratio.value)} as much ({limits}), {counts}{doubt}."
+    ratio, count = change.ratio, before.need.containers or 0
+    limits = formats.ratio_limits(ratio.value, ratio.low, ratio.high)
+    if math.isinf(ratio.high):
+        limits = f"{formats.number(ratio.low)} or more"
+    counts = (
+        f"with as many containers ({count:,})"
+        if change.containers == count
+        else f"with {_containers(change.containers)} instead of {count:,}"
+    )
+    return f"{what} serves {formats.ratio(ratio.value)} as much ({limits}), {counts}."
 
 
 def _containers(count: int | None) -> str:
@@ -182,13 +194,17 @@ def remarks(advice: Advice) -> Iterator[str]:
         yield f"{formats.listing(names)}: {said}."
 
 
+def held_heading(advice: Advice) -> str:
+    """What open connections are asked about."""
+    origin = f", from {advice.held_run}" if advice.held_run else ""
+    return (
+        f"Memory of {formats.plural(advice.question.connections or 0, 'open connection')}, beside the "
+        f"containers' own{origin}:"
+    )
+
+
 def held(advice: Advice) -> Iterator[str]:
-    """What open connections take; nothing if that was not asked."""
-    count = advice.question.connections
-    if count is None:
-        return
-    origin = f" Measured in {advice.held_run}." if advice.held_run else ""
-    yield f"{formats.plural(count, 'open connection')}, beside the requests:{origin}"
+    """What open connections take with each stack; nothing if that was not asked."""
     for each in advice.predictions:
         if each.held is None:
             continue
