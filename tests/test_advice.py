@@ -2,6 +2,8 @@
 
 import json
 import math
+import random
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -299,6 +301,27 @@ def test_errors_of_prediction_widen_the_interval_of_a_question_between_loads() -
     assert width[0] < width[1]
 
 
+@pytest.mark.parametrize("users", [(1, 3, 10, 30, 100), (1, 10, 100)])
+def test_intervals_hold_what_the_law_says(users: tuple[int, ...]) -> None:
+    """Whole users or not: with 1 % noise, at questions that lie anywhere inside."""
+    draw = random.Random(7)
+
+    def noisy(stack: str, load: Load) -> float:
+        return rate_rps(stack, load) * math.exp(draw.gauss(0, 0.01))
+
+    measured = analysis(users=users, law=noisy)
+    for _ in range(15):
+        asked = question(
+            io=draw.uniform(20, 100), queries=draw.randint(0, 5), cpu=draw.uniform(0, 4),
+            slo=f"p99<{draw.choice([150, 200, 300, 600])}ms",
+        )  # fmt: skip
+        for each in advice(asked, of=measured).predictions:
+            cpu_s = (OWN_US[each.stack] + QUERY_US * asked.queries + 1e3 * asked.cpu_ms) / 1e6
+            truth = min(1 / cpu_s, users[-1] / (asked.io_ms / 1e3 + cpu_s))
+            assert each.rate_rps.low <= truth <= each.rate_rps.high
+            assert each.rate_rps.value < 1.03 * truth
+
+
 def test_it_is_said_which_errors_are_not_known() -> None:
     few = advice(question(io=60.0, cpu=0.0), of=analysis(users=(1, 30), io_ms=(20.0, 100.0),
                                                          work=(0, 10)))  # fmt: skip
@@ -409,8 +432,6 @@ def test_suggestions_are_commands_that_can_be_typed() -> None:
     lines = [each.command for found in (advice(asked), advice(question(queries=3), of=few))
              for each in suggestions(found)]  # fmt: skip
     assert len(lines) >= 5
-    import shlex
-
     for line in (*lines, first_command(asked)):
         _, name, *arguments = shlex.split(line)
         commands.commands[name].make_context(name, arguments)
