@@ -534,6 +534,11 @@ def test_the_newest_run_of_this_machine_answers(
     assert cli._find(tmp_path, "20260102-b", question())[0].name == "20260102-b"
     with pytest.raises(BadInput, match="twinbench run dashboard --users 1,10,100 --io-ms 50"):
         cli._find(tmp_path, "20260103-c", question())
+    of_runs["20260104-d"] = replace(analysis(io_ms=(200.0, 400.0)).run, environment=here)
+    assert cli._find(tmp_path, None, question())[0].name == "20260101-a", "the newer does not reach"
+    assert cli._find(tmp_path, None, question(io=300.0))[0].name == "20260104-d"
+    assert cli._find(tmp_path, None, question(io=900.0))[0].name == "20260104-d"
+    of_runs.pop("20260104-d")
     of_runs.pop("20260101-a")
     with pytest.raises(BadInput, match="no run of this machine"):
         cli._find(tmp_path, None, question())

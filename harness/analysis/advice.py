@@ -57,6 +57,17 @@ def is_grid(run: RunRecord) -> bool:
     return run.ended is not None and any(map(_is_point, run.blocks))
 
 
+def reaches(run: RunRecord, question: Question) -> bool:
+    """Whether a question lies between the loads of a run, as far as that is known before it is analysed."""
+    loads = [block.load for block in run.blocks if _is_point(block)]
+    asked = ((ASKED[0], question.io_ms), (ASKED[1], question.queries))
+    return all(
+        min(values) <= value <= max(values)
+        for axis, value in asked
+        if (values := [getattr(load, axis) for load in loads])
+    ) and any(load.work for load in loads) >= (question.cpu_ms > 0)
+
+
 def advise(
     analysis: Analysis,
     question: Question,
@@ -510,20 +521,12 @@ def left_out(found: Sequence[Point], promised: Sequence[str]) -> Iterator[LeftOu
         for line in _lines(found, axis):
             for low, middle, high in zip(line, line[1:], line[2:], strict=False):
                 share, is_log = _way(axis, low, middle, high)
-                rates.append(
-                    _missed(
-                        [-math.log(each.throughput_rps.value) for each in (low, middle, high)],
-                        share,
-                        is_log=is_log,
-                    )
-                    * -1
-                )
+                seconds = [1 / each.throughput_rps.value for each in (low, middle, high)]
+                rates.append(-_missed(seconds, share, is_log=is_log))
                 for name in promised:
                     values = [each.latency_ms[name].value for each in (low, middle, high)]
                     if all(value > 0 for value in values):  # nan is not
-                        latencies.append(
-                            _missed([math.log(value) for value in values], share, is_log=is_log)
-                        )
+                        latencies.append(_missed(values, share, is_log=is_log))
         if rates:
             yield LeftOut(axis, len(rates), *_summed(rates), *_summed(latencies))
 
@@ -550,12 +553,12 @@ def _way(axis: str, low: Point, middle: Point, high: Point) -> tuple[float, bool
     return (here - begin) / (end - begin), is_log
 
 
-def _missed(logs: Sequence[float], share: float, *, is_log: bool) -> float:
+def _missed(values: Sequence[float], share: float, *, is_log: bool) -> float:
     """log(predicted ÷ measured) of the middle one of three."""
-    low, middle, high = logs
+    low, middle, high = values
     if is_log:
-        return low + share * (high - low) - middle
-    return math.log((1 - share) * math.exp(low) + share * math.exp(high)) - middle
+        return (1 - share) * math.log(low) + share * math.log(high) - math.log(middle)
+    return math.log(((1 - share) * low + share * high) / middle)
 
 
 def _summed(missed: Sequence[float]) -> tuple[float, float, float, float]:

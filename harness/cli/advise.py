@@ -210,9 +210,12 @@ def _refuse_nonsense(question: Question) -> None:
 
 
 def _find(out: Path, name: str | None, question: Question) -> tuple[Path, RunRecord]:
-    """The run to answer from: the one that is named, or the newest of this machine."""
+    """The run to answer from: the one that is named, or the newest of this machine.
+
+    One whose loads lie around the question comes before a newer one that does not reach it.
+    """
     from harness import store
-    from harness.analysis.advice import is_grid
+    from harness.analysis.advice import is_grid, reaches
     from harness.machine import environment
 
     advice = f"'{first_command(question)}' measures what is needed"
@@ -224,14 +227,19 @@ def _find(out: Path, name: str | None, question: Question) -> tuple[Path, RunRec
                 f"{folder} is no finished run of dashboard with --io-ms, --queries and --work: {advice}"
             )
         return folder, record
+    newest = None
     for each in reversed(store.list_runs(out)):
         try:
             record = store.read_run(out / each)
         except BadInput:
             continue  # of another version, or damaged: older ones may do
         if is_grid(record) and environment.is_of_this_machine(record.environment):
-            return out / each, record
-    raise BadInput(f"no run of this machine in '{out}' can tell: {advice}")
+            if reaches(record, question):
+                return out / each, record
+            newest = newest or (out / each, record)
+    if newest is None:
+        raise BadInput(f"no run of this machine in '{out}' can tell: {advice}")
+    return newest
 
 
 def _connections(out: Path) -> tuple[str, ConnectionsAnalysis | None]:

@@ -69,12 +69,16 @@ def fewest(advice: Advice) -> str:
         if each not in first and (most is None or each.need.fewest <= most)
     ]
     text = (
-        f"Fewest containers: {formats.listing([each.stack for each in first])}, with {count:,}"
+        f"Fewest containers: {formats.listing(list(map(_named, first)))}, with {count:,}"
         f"{' each' if len(first) > 1 else ''}."
     )
     if rivals:
         text += f" Within the intervals, {formats.listing(rivals)} may need no more."
     return text
+
+
+def _named(made: Prediction) -> str:
+    return f"{made.stack} (unsure)" if made.outcome is Outcome.UNSURE else made.stack
 
 
 def changes(advice: Advice) -> Iterator[str]:
