@@ -60,12 +60,17 @@ def is_grid(run: RunRecord) -> bool:
 def reaches(run: RunRecord, question: Question) -> bool:
     """Whether a question lies between the loads of a run, as far as that is known before it is analysed."""
     loads = [block.load for block in run.blocks if _is_point(block)]
-    asked = ((ASKED[0], question.io_ms), (ASKED[1], question.queries))
-    return all(
-        min(values) <= value <= max(values)
-        for axis, value in asked
-        if (values := [getattr(load, axis) for load in loads])
-    ) and any(load.work for load in loads) >= (question.cpu_ms > 0)
+
+    def holds(axis: str, value: float) -> bool:
+        values = [getattr(load, axis) for load in loads]
+        return min(values) <= value <= max(values)
+
+    work = {load.work for load in loads}
+    return (
+        holds("io_ms", question.io_ms)
+        and holds("queries", question.queries)
+        and (len(work) > 1 if question.cpu_ms else 0 in work)
+    )
 
 
 def advise(
