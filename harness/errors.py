@@ -15,8 +15,8 @@ Interrupted                 exit 130: Ctrl-C or SIGTERM; what was measured is ke
                             TwinbenchError and not even an Exception, since it may be raised
                             anywhere, and no library's `except Exception` may swallow it.
 
-Exit code 0 means that everything is valid; 1 that the command finished, but a figure is invalid
-or a promise was broken.
+Exit code 0 means that everything is valid; 1 that the command finished, but a figure is invalid,
+a promise was broken, or runs differ that were compared.
 
 A message is one line that says what, where and what to do; `detail` holds lines that
 came from elsewhere, such as the end of a server's log.

@@ -16,6 +16,7 @@ import pytest
 
 from harness.analysis import percentiles, stats
 from harness.analysis.analyse import analyse
+from harness.analysis.between import compare_runs
 from harness.analysis.comparisons import Draft, with_verdicts
 from harness.measuring.pacing import UntilPrecise, WhereWidest, Widths
 from harness.models import (
@@ -24,6 +25,7 @@ from harness.models import (
     BlockPlan,
     BlockUsage,
     CellRound,
+    Change,
     Comparison,
     Decision,
     Estimate,
@@ -189,6 +191,41 @@ def test_a_known_difference_is_inside_the_interval_as_often_as_promised() -> Non
     assert 0.93 <= covered / len(ratios) <= 0.97
     assert sum(ratio.verdict is Verdict.SLOWER for ratio in ratios) == 0
     assert sum(ratio.verdict is Verdict.FASTER for ratio in ratios) / len(ratios) > 0.9
+
+
+def test_pairs_of_runs_in_which_nothing_changed_differ_as_rarely_as_promised() -> None:
+    equal = runs(1.0, RUNS, seed=9)
+    found = [
+        compare_runs([("one", _named(one, "one")), ("two", _named(two, "two"))], 0.0001)
+        for one, two in zip(equal[::2], equal[1::2], strict=True)
+    ]
+    # A gate fails in a few of so many runs.
+    moved = [each for between in found for each in between.headlines if between.comparable]
+    assert len(moved) > 0.95 * len(found)
+    covered = sum(each.quotient.low <= 1 <= each.quotient.high for each in moved) / len(moved)
+    assert 0.93 <= covered <= 0.975
+    assert sum(between.changed for between in found) / len(found) <= 0.065
+    # The machine drifts between runs: a stack's own figures differ far more than the ratio does.
+    own = [between.figures[0].quotient.value for between in found if between.comparable]
+    assert np.std(np.log(own)) > 2 * np.std(np.log([each.quotient.value for each in moved]))
+
+
+def test_a_change_from_one_run_to_the_next_is_found() -> None:
+    before, after = runs(1.0, RUNS // 10, seed=10), runs(1.15, RUNS // 10, seed=11)
+    changes = [
+        next(
+            compare_runs([("one", _named(one, "one")), ("two", _named(two, "two"))], 0.03).headlines
+        ).change
+        for one, two in zip(before, after, strict=True)
+    ]
+    assert changes.count(Change.DOWN) == 0
+    assert changes.count(Change.UP) / len(changes) > 0.9
+
+
+def _named(analysis: Analysis, run_id: str) -> Analysis:
+    """As a run of its own on a machine that is the same for all."""
+    run = replace(analysis.run, run_id=run_id, environment={"machine": "simulated"})
+    return replace(analysis, run=run)
 
 
 def stopped(precision: float, most: int, count: int) -> list[tuple[int, Comparison]]:

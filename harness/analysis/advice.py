@@ -23,7 +23,6 @@ from harness.models import (
     Analysis,
     AtUsers,
     BlockPlan,
-    Change,
     ConnectionsAnalysis,
     Estimate,
     Held,
@@ -37,6 +36,7 @@ from harness.models import (
     Question,
     RunRecord,
     Stack,
+    StackChange,
 )
 
 #: The scenario whose loads say what each request does.
@@ -642,7 +642,7 @@ def differences(before: Stack, after: Stack) -> tuple[str, ...]:
 
 def _changes(
     baseline: str, predictions: Sequence[Prediction], stacks: Mapping[str, Stack]
-) -> tuple[Change, ...]:
+) -> tuple[StackChange, ...]:
     """From the baseline to each stack that differs in one thing, or else to every other one."""
     made = {each.stack: each for each in predictions}
     if baseline not in made:
@@ -654,13 +654,13 @@ def _changes(
     ]
     shown = [change for change in changes if change.is_single] or changes
 
-    def rank(change: Change) -> tuple[bool, float]:
+    def rank(change: StackChange) -> tuple[bool, float]:
         return not change.enables, -made[change.after].rate_rps.value
 
     return tuple(sorted(shown, key=rank))
 
 
-def _change(before: Prediction, after: Prediction, differs: tuple[str, ...]) -> Change:
+def _change(before: Prediction, after: Prediction, differs: tuple[str, ...]) -> StackChange:
     old, new = before.rate_rps, after.rate_rps
     ratio = _UNKNOWN
     if old.value > 0 and new.value > 0:
@@ -669,7 +669,7 @@ def _change(before: Prediction, after: Prediction, differs: tuple[str, ...]) -> 
             0.0 if math.isinf(old.high) else new.low / old.high,
             math.inf if math.isinf(new.high) or not old.low else new.high / old.low,
         )
-    return Change(
+    return StackChange(
         before=before.stack,
         after=after.stack,
         differs=differs,

@@ -23,6 +23,7 @@ COMMANDS = (
     "capacity",
     "cost",
     "advise",
+    "compare",
     "report",
     "list",
     "check",

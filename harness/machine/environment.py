@@ -35,6 +35,7 @@ _DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
     """Describe the machine, the software and the services; JSON values only, and no secrets."""
     return {
+        "machine": fingerprint(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
         "usable_cores": list(placement.usable_cores()),

@@ -139,7 +139,9 @@ class LoadedBlocks:
 
 def _load(block: BlockPlan) -> Load:
     """The load of a block; each turn of a search brings a rate of its own."""
-    return block.load if block.search is None else Load(block.load.users, rate_rps=1.0)
+    if block.search is None:
+        return block.load
+    return dataclasses.replace(block.load, rate_rps=1.0, slo=None)
 
 
 def _died(target: Target, trees: Mapping[str, list[int]]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from harness.models.advice import (
     Advice,
     AtUsers,
-    Change,
     HeldNeed,
     LeftOut,
     Need,
@@ -17,6 +16,16 @@ from harness.models.advice import (
     Point,
     Prediction,
     Question,
+    StackChange,
+)
+from harness.models.between import (
+    CHANGED,
+    Change,
+    Difference,
+    Moved,
+    RunAtAGlance,
+    RunName,
+    RunsCompared,
 )
 from harness.models.connections import (
     ConnectionsAnalysis,
@@ -113,6 +122,7 @@ from harness.models.searches import (
 
 __all__ = [
     "BY_WORKERS",
+    "CHANGED",
     "OTHER_CORES",
     "PROMISED",
     "ROUNDS_FOR_A_VERDICT",
@@ -146,6 +156,7 @@ __all__ = [
     "CurvePoint",
     "Decision",
     "Demand",
+    "Difference",
     "EndpointSummary",
     "Estimate",
     "Failure",
@@ -169,6 +180,7 @@ __all__ = [
     "Load",
     "Machine",
     "Measures",
+    "Moved",
     "Need",
     "Outcome",
     "Overload",
@@ -182,7 +194,10 @@ __all__ = [
     "Purpose",
     "Question",
     "Round",
+    "RunAtAGlance",
+    "RunName",
     "RunRecord",
+    "RunsCompared",
     "Samples",
     "Scaling",
     "Scenario",
@@ -196,6 +211,7 @@ __all__ = [
     "Spectrum",
     "SpeedWindow",
     "Stack",
+    "StackChange",
     "Step",
     "StepKind",
     "Tile",

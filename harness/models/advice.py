@@ -133,7 +133,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StackChange:
     """Going from one measured stack to another."""
 
     before: str
@@ -175,7 +175,7 @@ class Advice:
     between: tuple[str, ...]  # axes on which the question lies between measured values
     predictions: tuple[Prediction, ...]
     left_out: tuple[LeftOut, ...]
-    changes: tuple[Change, ...]  # from the baseline: the single ones, or all if there are none
+    changes: tuple[StackChange, ...]  # from the baseline: the single ones, or all if there are none
     has_noise: bool = True  # whether cells have intervals of their own
     held_run: str = ""  # folder that memory for connections comes from
 

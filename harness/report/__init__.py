@@ -15,6 +15,7 @@ from rich.console import RenderableType
 from harness.models import Advice, Analysis, Capacity, Cost, Demand, Prices
 from harness.planning.advice import Suggestion
 from harness.report.advice import advice_section
+from harness.report.between import between_terminal, render_between
 from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.cost import cost_section
@@ -27,9 +28,11 @@ from harness.report.words.heading import heading
 
 __all__ = [
     "advice_terminal",
+    "between_terminal",
     "connections_terminal",
     "cost_terminal",
     "render",
+    "render_between",
     "render_connections",
     "terminal",
 ]

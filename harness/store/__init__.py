@@ -8,6 +8,7 @@ report/. May import no other folder.
 
 from harness.store.advice import advice_as_json
 from harness.store.atomic import replacing
+from harness.store.between import between_as_json
 from harness.store.calibrations import read_calibration, write_calibration
 from harness.store.connections import (
     CONNECTIONS_COLUMNS,
@@ -20,6 +21,7 @@ from harness.store.connections import (
 )
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
+from harness.store.overview import glance_rows, runs_at_a_glance
 from harness.store.recovery import recover
 from harness.store.reports import write_report
 from harness.store.run_file import SCHEMA, read_run, schema_of, write_run
@@ -62,6 +64,7 @@ __all__ = [
     "Journal",
     "advice_as_json",
     "analysis_as_json",
+    "between_as_json",
     "comparison_rows",
     "connection_rows",
     "cost_rows",
@@ -69,6 +72,7 @@ __all__ = [
     "create_run",
     "curve_rows",
     "find_run",
+    "glance_rows",
     "has_connections",
     "has_samples",
     "knee_rows",
@@ -81,6 +85,7 @@ __all__ = [
     "recover",
     "remove_run",
     "replacing",
+    "runs_at_a_glance",
     "schema_of",
     "summary_rows",
     "write_calibration",

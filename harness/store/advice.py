@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.models import Advice, Change, Estimate, LeftOut, Prediction
+from harness.models import Advice, Estimate, LeftOut, Prediction, StackChange
 
 
 def advice_as_json(advice: Advice) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _prediction(made: Prediction) -> dict[str, Any]:
     }
 
 
-def _change(made: Change) -> dict[str, Any]:
+def _change(made: StackChange) -> dict[str, Any]:
     return {
         "before": made.before,
         "after": made.after,

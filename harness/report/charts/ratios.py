@@ -222,7 +222,7 @@ def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
     low, high = min(shown) / margin, max(shown) * margin
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    ticks = _ratio_ticks(low, high)
+    ticks = ratio_ticks(low, high)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FixedFormatter([f"{value:g}{formats.NBSP}×" for value in ticks]))
     axes.xaxis.set_minor_locator(FixedLocator([]))
@@ -239,7 +239,7 @@ def _bands(axes: Axes, first_line: int, rows: Sequence[_Row]) -> None:
         axes.fill_betweenx(span, 1 / edge, edge, color=BAND, lw=0, zorder=0.5)
 
 
-def _ratio_ticks(low: float, high: float) -> list[float]:
+def ratio_ticks(low: float, high: float) -> list[float]:
     """The finest of a few scales that has at most seven ticks; 1 is always one of them."""
     decades = range(-6, 7)
     scales: Iterable[Sequence[float]] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from harness.models import Advice, Change, LeftOut, Outcome, Prediction
+from harness.models import Advice, LeftOut, Outcome, Prediction, StackChange
 from harness.planning.advice import QUESTIONS
 from harness.report import formats
 
@@ -114,7 +114,7 @@ def changes(advice: Advice) -> Iterator[str]:
         yield f"{lead}{_change(change, made[baseline])}"
 
 
-def _change(change: Change, before: Prediction) -> str:
+def _change(change: StackChange, before: Prediction) -> str:
     what = f"{change.after} ({formats.listing(change.differs) or 'the same settings'})"
     if change.enables:
         return f"{what} keeps the promise with {_containers(change.containers)}, {change.before} does not."
