@@ -101,6 +101,14 @@ def test_a_password_without_a_user_is_refused() -> None:
         environment.database_url({"DATABASE_URL": "postgresql://db/mine", "PGPASSWORD": "s"})
 
 
+def test_a_run_of_a_machine_with_another_cpu_or_other_cores_is_not_of_this_machine() -> None:
+    facts = environment.describe(PROJECT, {})
+    assert environment.is_of_this_machine(facts)
+    assert environment.is_of_this_machine({**facts, "load_average": [9.0]})
+    assert not environment.is_of_this_machine({**facts, "cpu": "another"})
+    assert not environment.is_of_this_machine({**facts, "usable_cores": [0]})
+
+
 def test_a_run_in_another_environment_of_children_is_not_resumed() -> None:
     before = environment.describe(PROJECT, {})
     assert before["child_environment"] == child_environment()

@@ -70,8 +70,8 @@ def cost(capacity: Capacity, demand: Demand, prices: Prices) -> Cost:
         prices: of a container's cores and memory.
     """
     rate = capacity.rate_rps
-    hour = capacity.cores * prices.vcpu_hour + capacity.pss_mib / _MIB_PER_GIB * prices.gib_hour
-    needed, fewest, most = (_containers(each, demand) for each in (rate.value, rate.high, rate.low))
+    hour = price_per_hour(capacity.cores, capacity.pss_mib, prices)
+    needed, fewest, most = (containers(each, demand) for each in (rate.value, rate.high, rate.low))
     millions_per_hour = demand.rate_rps * 3600 / 1e6
     return Cost(
         capacity=capacity,
@@ -86,10 +86,16 @@ def cost(capacity: Capacity, demand: Demand, prices: Prices) -> Cost:
     )
 
 
-def _containers(capacity_rps: float, demand: Demand) -> int:
+def containers(capacity_rps: float, demand: Demand) -> int:
+    """Containers that a demand takes, each of which can serve so much."""
     usable_rps = capacity_rps * (1 - demand.headroom)
     # A rate that fits exactly must not need one more for the sake of rounding.
     return max(1, math.ceil(demand.rate_rps / usable_rps - 1e-9))
+
+
+def price_per_hour(cores: int, pss_mib: float, prices: Prices) -> float:
+    """What one container costs for an hour."""
+    return cores * prices.vcpu_hour + pss_mib / _MIB_PER_GIB * prices.gib_hour
 
 
 def _inverse(ratio: Estimate) -> Estimate:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import Command, Percent, json_option, out_option
+from harness.cli.options import Command, Percent, json_option, out_option, price_options
 from harness.cli.output import print_json, print_tables
 from harness.errors import EXIT_INVALID, BadInput, BadOption
-from harness.models import EXAMPLE_CURRENCY, EXAMPLE_HEADROOM, EXAMPLE_PRICES
+from harness.models import EXAMPLE_HEADROOM
 
 
 @click.command(cls=Command)
@@ -27,22 +27,7 @@ from harness.models import EXAMPLE_CURRENCY, EXAMPLE_HEADROOM, EXAMPLE_PRICES
     metavar="P",
     help="Share of each container's capacity that is kept free.",
 )
-@click.option(
-    "--vcpu-hour",
-    type=float,
-    default=EXAMPLE_PRICES.vcpu_hour,
-    show_default=True,
-    metavar="PRICE",
-    help=f"Price of a core for an hour; the default is an example, in {EXAMPLE_CURRENCY}.",
-)
-@click.option(
-    "--gib-hour",
-    type=float,
-    default=EXAMPLE_PRICES.gib_hour,
-    show_default=True,
-    metavar="PRICE",
-    help=f"Price of a GiB of memory for an hour; the default is an example, in {EXAMPLE_CURRENCY}.",
-)
+@price_options
 @out_option
 @json_option
 def command(

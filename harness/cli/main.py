@@ -22,6 +22,7 @@ COMMANDS = (
     "map",
     "capacity",
     "cost",
+    "advise",
     "compare",
     "report",
     "list",

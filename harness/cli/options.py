@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.models import SAME_WITHIN, Arrivals
+from harness.models import EXAMPLE_CURRENCY, EXAMPLE_PRICES, SAME_WITHIN, Arrivals
 from harness.planning.files import STACKS_FILE
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
 
@@ -263,6 +263,24 @@ class Percent(click.ParamType[float]):
         if number >= 1:
             self.fail(f"'{value}' is unclear: write {number:g}% or {number / 100:g}", param, ctx)
         return number
+
+
+def price_options(function: F) -> F:
+    """`--vcpu-hour` and `--gib-hour`: what a container's cores and memory cost."""
+    prices = (
+        ("--vcpu-hour", EXAMPLE_PRICES.vcpu_hour, "a core"),
+        ("--gib-hour", EXAMPLE_PRICES.gib_hour, "a GiB of memory"),
+    )
+    for name, default, what in reversed(prices):
+        function = click.option(
+            name,
+            type=float,
+            default=default,
+            show_default=True,
+            metavar="PRICE",
+            help=f"Price of {what} for an hour; the default is an example, in {EXAMPLE_CURRENCY}.",
+        )(function)
+    return function
 
 
 def as_record(record: type[Any]) -> Callable[[F], F]:

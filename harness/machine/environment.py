@@ -119,6 +119,19 @@ def fingerprint() -> str:
     return hashlib.sha256("\n".join(hardware).encode()).hexdigest()[:12]
 
 
+def is_of_this_machine(facts: Mapping[str, object]) -> bool:
+    """Whether a run took place on this machine, or on one with the same CPU and cores.
+
+    A run's facts don't name the machine, because others read them.
+    """
+    here = {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "usable_cores": list(placement.usable_cores()),
+    }
+    return all(facts.get(name) == value for name, value in here.items())
+
+
 def _cpu_model() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -8,9 +8,13 @@ may import `planning` and `analysis`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from rich.console import RenderableType
 
-from harness.models import Analysis, Costing
+from harness.models import Advice, Analysis, Costing
+from harness.planning.advice import Suggestion
+from harness.report.advice import advice_section
 from harness.report.between import between_terminal, render_between
 from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
@@ -23,6 +27,7 @@ from harness.report.view import View
 from harness.report.words.heading import heading
 
 __all__ = [
+    "advice_terminal",
     "between_terminal",
     "connections_terminal",
     "cost_terminal",
@@ -62,3 +67,10 @@ def terminal(analysis: Analysis) -> RenderableType:
 def cost_terminal(costing: Costing) -> RenderableType:
     """What each stack needs for a demand, as a table."""
     return Terminal((asked(costing),))
+
+
+def advice_terminal(
+    advice: Advice, suggestions: Sequence[Suggestion], answers: Mapping[str, bool | None]
+) -> RenderableType:
+    """The answer to a question about a traffic."""
+    return Terminal((advice_section(advice, suggestions, answers),))

@@ -6,6 +6,7 @@ comparisons.csv, curves.csv and knees.csv, of searches capacity.csv, capacity-la
 costs.csv, and report/. May import no other folder.
 """
 
+from harness.store.advice import advice_as_json
 from harness.store.atomic import replacing
 from harness.store.between import between_as_json
 from harness.store.calibrations import read_calibration, write_calibration
@@ -63,6 +64,7 @@ __all__ = [
     "SCHEMA",
     "SUMMARY_COLUMNS",
     "Journal",
+    "advice_as_json",
     "analysis_as_json",
     "between_as_json",
     "comparison_rows",

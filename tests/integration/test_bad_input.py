@@ -61,6 +61,14 @@ def failed(command: Command, code: int) -> str:
         (["cost", "--rate", "9", "--headroom", "100%"], "--headroom 100%: give 0% to 99%"),
         (["cost", "--rate", "9", "--gib-hour", "-1"], "--gib-hour -1: give a price of 0 or more"),
         (
+            ["advise", "--rate=0", "--io-ms=0", "--cpu-ms=0", "--db-queries=0", "--slo=p99<1s"],
+            "--rate 0: give more than 0 requests per second",
+        ),
+        (
+            ["advise", "--rate=9", "--io-ms=60", "--cpu-ms=0", "--db-queries=3", "--slo=p99<1s"],
+            "no run of this machine in",
+        ),
+        (
             ["cost", str(PROJECT / "results" / "reference"), "--rate", "9"],
             "has no capacity: 'twinbench capacity SCENARIO --slo",
         ),
