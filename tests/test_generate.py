@@ -23,7 +23,7 @@ from harness.checking.request import Request
 from harness.checking.starting_points import MARKER, StoredOnce
 from harness.planning.files import PROJECT
 
-FEW = 300
+FEW = 450
 
 
 @pytest.fixture(scope="module")

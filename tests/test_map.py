@@ -37,7 +37,7 @@ from harness.store.tables import as_csv
 from tests.runs import FakeRun
 
 CATALOGUE = load_catalogue()
-A, B = "flask-gthread", "fastapi-aiohttp"
+A, B = "flask-gevent", "fastapi-aiohttp"
 IO, USERS = (0.0, 20.0, 100.0), (1, 10)
 Ratio = Callable[[Load], float]
 

@@ -62,7 +62,7 @@ def reaches(run: RunRecord, question: Question) -> bool:
     loads = [block.load for block in run.blocks if _is_point(block)]
 
     def holds(axis: str, value: float) -> bool:
-        values = [getattr(load, axis) for load in loads]
+        values = [float(getattr(load, axis)) for load in loads]
         return min(values) <= value <= max(values)
 
     work = {load.work for load in loads}
@@ -217,7 +217,7 @@ def levels(
     reasons = []
     made = []
     for users in sorted({point.users for point in of_stack}):
-        here = {
+        here: dict[Place, Point] = {
             (point.io_ms, float(point.queries), float(point.work)): point
             for point in of_stack
             if point.users == users

@@ -32,7 +32,7 @@ def _yes_no_options(function: F) -> F:
         click.option(
             f"--{asked.option}/--no-{asked.option}",
             default=None,
-            help=f"{asked.text} (default: not answered)",
+            help=f"{asked.text} Left open by default.",
         )
         for asked in QUESTIONS.values()
     ]

@@ -77,7 +77,7 @@ def command(
 
     Each tile is the scenario dashboard under one load. It has the colour of the stack that serves more
     requests, with the ratio, or none if the difference lies inside the noise. The default pair is
-    flask-gthread and fastapi-aiohttp: with httpx, the HTTP client would decide all tiles.
+    flask-gevent and fastapi-aiohttp, which neither a number of threads nor a slow HTTP client limits.
 
     \b
     Exit codes: 0 all valid, 1 a tile is invalid, 2 bad input,
@@ -88,7 +88,7 @@ def command(
       twinbench map
       twinbench map --profile smoke
       twinbench map --io-ms 0,50,200 --users 1,10,100 --work 5 --queries 3
-      twinbench map --stack flask-gevent --stack fastapi-uvicorn --minutes 10
+      twinbench map --stack flask-gthread --stack fastapi-uvicorn --minutes 10
       twinbench map --resume results/20260101-120000-map-quick
     """
     from harness.cli import measuring

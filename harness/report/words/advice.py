@@ -187,14 +187,12 @@ def remarks(advice: Advice) -> Iterator[str]:
     stacks: dict[tuple[Outcome, str], list[str]] = {}
     for each in advice.predictions:
         if each.reason:
-            outcome = each.outcome if each.outcome is not Outcome.UNSURE else Outcome.KEEPS
-            stacks.setdefault((outcome, each.reason), []).append(each.stack)
+            stacks.setdefault((each.outcome, each.reason), []).append(each.stack)
     for (outcome, reason), names in stacks.items():
         said = {
             Outcome.UNKNOWN: f"the data don't reach: {reason}",
             Outcome.FAILS: reason,
-            Outcome.KEEPS: f"without some numbers of users: {reason}",
-        }[outcome]
+        }.get(outcome, f"without some numbers of users: {reason}")
         yield f"{formats.listing(names)}: {said}."
 
 
