@@ -168,6 +168,14 @@ def test_the_report_says_what_an_example_of_a_traffic_costs() -> None:
     assert "in 13\N{NO-BREAK SPACE}containers" in alt
 
 
+def test_an_interval_around_one_does_not_say_who_takes_fewer_containers() -> None:
+    unsure = replace(FASTAPI, ratio=Estimate(2.37, 0.9, 6.2))
+
+    for fastapi, is_open in ((FASTAPI, False), (unsure, True)):
+        text = report.render(searched(FLASK, fastapi))["summary.md"].decode()
+        assert ("which leaves open who takes fewer" in text) is is_open
+
+
 def test_a_stack_without_a_capacity_has_no_cost_but_its_reason() -> None:
     files = report.render(searched(FLASK, FAILED))
 

@@ -51,7 +51,8 @@ def _limits(ratio: Estimate) -> str:
     if not math.isfinite(ratio.low):
         return formats.NO_INTERVAL
     limits = formats.ratio_limits(ratio.value, ratio.low, ratio.high)
-    return f"95{formats.NBSP}% interval {limits}"
+    unclear = ", which leaves open who takes fewer" if ratio.low <= 1 <= ratio.high else ""
+    return f"95{formats.NBSP}% interval {limits}{unclear}"
 
 
 def unlike_containers(costing: Costing) -> str:
