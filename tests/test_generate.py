@@ -23,7 +23,7 @@ from harness.checking.request import Request
 from harness.checking.starting_points import MARKER, StoredOnce
 from harness.planning.files import PROJECT
 
-FEW = 450
+FEW = 350
 
 
 @pytest.fixture(scope="module")
