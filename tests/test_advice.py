@@ -252,7 +252,7 @@ def test_invalid_cells_and_cells_with_too_many_errors_do_not_count() -> None:
 
     found = made(FLASK, advice(of=analysis(change=broken)))
     assert found.at_users == pytest.approx(10)
-    assert "with 30 users, a measurement around it is invalid" in found.reason
+    assert "with 30 users, a measurement around it is invalid (errors)" in found.reason
 
     def failing(cell: CellSummary) -> CellSummary:
         return replace(cell, errors=100) if cell.load.startswith("closed-30-") else cell

@@ -62,7 +62,7 @@ def reaches(run: RunRecord, question: Question) -> bool:
     loads = [block.load for block in run.blocks if _is_point(block)]
 
     def holds(axis: str, value: float) -> bool:
-        values = [getattr(load, axis) for load in loads]
+        values = [float(getattr(load, axis)) for load in loads]
         return min(values) <= value <= max(values)
 
     work = {load.work for load in loads}
@@ -156,7 +156,7 @@ def points(analysis: Analysis) -> list[Point]:
             error_share=cell.errors / max(1, cell.requests),
             cpu_us=cell.cpu_us_per_request.value,
             pss_mib=cell.pss_mib,
-            reason=cell.reason,
+            reason=", ".join(gate.gate for gate in cell.gates if not gate.passed),
         )
         for cell in analysis.cells
         if (load := loads.get(cell.key.block))
@@ -217,7 +217,7 @@ def levels(
     reasons = []
     made = []
     for users in sorted({point.users for point in of_stack}):
-        here = {
+        here: dict[Place, Point] = {
             (point.io_ms, float(point.queries), float(point.work)): point
             for point in of_stack
             if point.users == users
