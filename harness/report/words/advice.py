@@ -126,7 +126,7 @@ def _change(change: StackChange, before: Prediction) -> str:
     ratio, count = change.ratio, before.need.containers or 0
     limits = formats.ratio_limits(ratio.value, ratio.low, ratio.high)
     if math.isinf(ratio.high):
-        limits = f"{formats.number(ratio.low)} or more"
+        limits = f"{formats.number(ratio.low)} or more" if ratio.low else "an unlimited interval"
     counts = (
         f"with as many containers ({count:,})"
         if change.containers == count
