@@ -250,9 +250,12 @@ def test_invalid_cells_and_cells_with_too_many_errors_do_not_count() -> None:
         many = cell.load.startswith(("closed-30-", "closed-100-"))
         return replace(cell, gates=(gate,)) if many else cell
 
-    found = made(FLASK, advice(of=analysis(change=broken)))
+    whole = advice(of=analysis(change=broken))
+    found = made(FLASK, whole)
     assert found.at_users == pytest.approx(10)
-    assert "with 30 users, a measurement around it is invalid" in found.reason
+    # Of five numbers of users, three are valid, so that one can be left out.
+    assert whole.left_out[0].cells == 1 * 3 * 3 * 2 * 3
+    assert "with 30 users, a measurement around it is invalid (errors)" in found.reason
 
     def failing(cell: CellSummary) -> CellSummary:
         return replace(cell, errors=100) if cell.load.startswith("closed-30-") else cell

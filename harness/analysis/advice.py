@@ -156,7 +156,7 @@ def points(analysis: Analysis) -> list[Point]:
             error_share=cell.errors / max(1, cell.requests),
             cpu_us=cell.cpu_us_per_request.value,
             pss_mib=cell.pss_mib,
-            reason=cell.reason,
+            reason=", ".join(gate.gate for gate in cell.gates if not gate.passed),
         )
         for cell in analysis.cells
         if (load := loads.get(cell.key.block))

@@ -40,7 +40,7 @@ class Point:
     error_share: float
     cpu_us: float  # CPU time per request; NaN if it can't be metered
     pss_mib: float
-    reason: str = ""  # why it is not valid; empty if it is
+    reason: str = ""  # the gates that it failed; empty if it is valid
 
 
 @dataclass(frozen=True, slots=True)

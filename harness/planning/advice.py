@@ -109,7 +109,7 @@ def suggestions(advice: Advice) -> Iterator[Suggestion]:
         )
     if work is not None:
         at = ((question.io_ms,), (question.queries,), work_values, stacks)
-        if advice.between:
+        if advice.between and advice.known:
             yield Suggestion(
                 "the question lies between measured loads; this run has some at it",
                 _run(_finer(axes["users"]), *at),
@@ -180,7 +180,8 @@ def _work_around(question: Question, units: float) -> tuple[int, ...]:
     if math.isnan(units):
         return _WORK
     nearest = max(1, math.ceil(units))
-    return tuple(sorted({0, nearest, min(2 * nearest, contract.WORK_MAX)}))
+    most = min(max(2 * nearest, _WORK[-1]), contract.WORK_MAX)
+    return tuple(sorted({0, nearest, most}))
 
 
 def _around(value: float, most: float = _SERIES[-1]) -> tuple[float, ...]:

@@ -36,7 +36,7 @@ def advice_section(
     """
     blocks: list[Block] = [Paragraph((" ".join(filter(None, _head(advice))),))]
     blocks.append(Table("advice", _COLUMNS, tuple(_row(each) for each in advice.predictions)))
-    blocks += _lines("Not in the table:", words.remarks(advice))
+    blocks += _lines("What the table does not say:", words.remarks(advice))
     blocks.append(Paragraph((words.fewest(advice),)))
     blocks += _lines(f"From {advice.question.baseline}:", words.changes(advice))
     blocks += _lines(words.held_heading(advice), words.held(advice))

@@ -15,6 +15,7 @@ _AXES: Mapping[str, str] = {
     "queries": "queries",
     "work": "CPU work",
 }
+_BEFORE_REASONS = {Outcome.UNKNOWN: "the data don't reach: ", Outcome.FAILS: ""}
 CLOSED = (
     "The figures come from closed load: so many users, each of whom sends when the last reply has come. "
     "Requests that arrive at random wait longer near a stack's capacity. Containers are taken to add up, "
@@ -82,7 +83,9 @@ def _named(made: Prediction) -> str:
 
 
 def changes(advice: Advice) -> Iterator[str]:
-    """What a change from the baseline brings, what helps most first."""
+    """What a change from the baseline brings, what helps most first; nothing without an answer."""
+    if not advice.known:
+        return
     baseline = advice.question.baseline or ""
     made = {each.stack: each for each in advice.predictions}
     if made[baseline].outcome is Outcome.UNKNOWN:
@@ -123,7 +126,7 @@ def _change(change: StackChange, before: Prediction) -> str:
     ratio, count = change.ratio, before.need.containers or 0
     limits = formats.ratio_limits(ratio.value, ratio.low, ratio.high)
     if math.isinf(ratio.high):
-        limits = f"{formats.number(ratio.low)} or more"
+        limits = f"{formats.number(ratio.low)} or more" if ratio.low else "an unlimited interval"
     counts = (
         f"with as many containers ({count:,})"
         if change.containers == count
@@ -184,16 +187,13 @@ def _left_out(made: LeftOut, *, is_used: bool) -> str:
 
 def remarks(advice: Advice) -> Iterator[str]:
     """Why stacks have no figure, or fewer than were measured; those with the same reason together."""
-    stacks: dict[tuple[Outcome, str], list[str]] = {}
+    stacks: dict[str, list[str]] = {}
     for each in advice.predictions:
         if each.reason:
-            stacks.setdefault((each.outcome, each.reason), []).append(each.stack)
-    for (outcome, reason), names in stacks.items():
-        said = {
-            Outcome.UNKNOWN: f"the data don't reach: {reason}",
-            Outcome.FAILS: reason,
-        }.get(outcome, f"without some numbers of users: {reason}")
-        yield f"{formats.listing(names)}: {said}."
+            begin = _BEFORE_REASONS.get(each.outcome, "without some numbers of users: ")
+            stacks.setdefault(begin + each.reason, []).append(each.stack)
+    for reason, names in stacks.items():
+        yield f"{formats.listing(names)}: {reason}."
 
 
 def held_heading(advice: Advice) -> str:
