@@ -39,6 +39,7 @@ from harness.models import (
     Prices,
     Question,
     RunRecord,
+    StackChange,
 )
 from harness.planning.advice import QUESTIONS, first_command, suggestions
 from harness.planning.files import STACKS_FILE
@@ -46,6 +47,7 @@ from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import load_catalogue, make_plan
 from harness.planning.slo import parse_slo
 from harness.planning.stacks import load_stacks
+from harness.report.words import advice as words
 from harness.store import SCHEMA
 from tests.analyses import NAN
 
@@ -368,6 +370,18 @@ def test_a_change_that_makes_the_promise_possible_is_named_first() -> None:
     found = advice(question(slo="p99<100ms", baseline=HTTPX), of=analysis(law=slow))
     assert found.changes[0].enables
     assert "keeps the promise with 4 containers, fastapi-uvicorn does not" in text_of(found)
+
+
+def test_nothing_is_made_possible_that_was_not_surely_impossible() -> None:
+    change = StackChange(
+        HTTPX, AIOHTTP, ("http client: httpx → aiohttp",), Estimate(NAN, NAN, NAN), 4, enables=False
+    )
+    found = replace(advice(question(baseline=HTTPX)), changes=(change,))
+    (said,) = (each for each in words.changes(found) if "aiohttp" in each)
+    assert said == (
+        "fastapi-aiohttp (http client: httpx → aiohttp) takes 4\u00a0containers; whether fastapi-uvicorn keeps "
+        "the promise at all is not sure."
+    )
 
 
 def test_what_tells_stacks_apart_is_named_thing_by_thing() -> None:

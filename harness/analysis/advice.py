@@ -675,5 +675,5 @@ def _change(before: Prediction, after: Prediction, differs: tuple[str, ...]) -> 
         differs=differs,
         ratio=ratio,
         containers=after.need.containers,
-        enables=before.outcome is not Outcome.UNKNOWN and not old.value and new.value > 0,
+        enables=before.outcome is Outcome.FAILS and after.outcome is Outcome.KEEPS,
     )

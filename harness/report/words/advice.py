@@ -122,7 +122,12 @@ def _change(change: StackChange, before: Prediction) -> str:
     if change.enables:
         return f"{what} keeps the promise with {_containers(change.containers)}, {change.before} does not."
     if not math.isfinite(change.ratio.value):
-        return f"{what} does not keep the promise."
+        if change.containers is None:
+            return f"{what} does not keep the promise."
+        return (
+            f"{what} takes {_containers(change.containers)}; whether {change.before} keeps the promise "
+            "at all is not sure."
+        )
     ratio, count = change.ratio, before.need.containers or 0
     limits = formats.ratio_limits(ratio.value, ratio.low, ratio.high)
     if math.isinf(ratio.high):
