@@ -32,7 +32,7 @@ from tests.paced import SLOWED
 # With other tests beside it, two cores are too few for a server and its clients to be on time. A
 # stall of the machine bends a figure by some percent, and does not come every time; an estimator
 # that is wrong is wrong every time.
-pytestmark = [pytest.mark.alone, pytest.mark.thorough, pytest.mark.flaky(reruns=4)]
+pytestmark = [pytest.mark.alone, pytest.mark.thorough, pytest.mark.flaky(reruns=2)]
 
 ORIGIN_NS = time.perf_counter_ns()
 
