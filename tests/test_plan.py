@@ -9,16 +9,26 @@ import pytest
 
 from apps import contract
 from harness.errors import BadInput, UnknownName
-from harness.models import Arrivals, BlockKey, Family, Kind, Plan, SliceSource, StepKind
+from harness.models import (
+    Arrivals,
+    BlockKey,
+    BlockPlan,
+    Family,
+    Kind,
+    Plan,
+    SliceSource,
+    StepKind,
+)
 from harness.planning.capacity import CapacityOptions, plan_capacity
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import (
     Catalogue,
+    Slicing,
     block_order,
-    fitted,
     lengths,
     load_catalogue,
     make_plan,
+    slicings,
     start_order,
     turns,
     warmup_s,
@@ -186,12 +196,17 @@ def test_only_the_stacks_that_take_part_are_started() -> None:
     assert [stack.name for stack in todo.stacks] == ["flask-gthread", "fastapi-uvicorn"]
 
 
+def planned_turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, int], ...]:
+    """The turns of a round whose slices are as planned."""
+    return turns(plan, block, number, slicings(block, {}))
+
+
 def test_the_same_seed_draws_the_same_order_and_another_seed_another() -> None:
     one, same, other = make(seed=1), make(seed=1), make(seed=2)
     block = one.blocks[0]
-    assert turns(one, block, 3) == turns(same, block, 3)
+    assert planned_turns(one, block, 3) == planned_turns(same, block, 3)
     assert block_order(one, one.blocks, 3) == block_order(same, same.blocks, 3)
-    assert turns(one, block, 3) != turns(other, block, 3)
+    assert planned_turns(one, block, 3) != planned_turns(other, block, 3)
 
 
 def test_the_servers_of_a_round_are_started_in_an_order_that_is_drawn_for_it() -> None:
@@ -206,11 +221,31 @@ def test_the_servers_of_a_round_are_started_in_an_order_that_is_drawn_for_it() -
 
 def test_every_cycle_gives_each_stack_one_turn_and_nobody_is_always_first() -> None:
     todo = make(scenarios=("hello",))
-    cell = todo.blocks[0]
-    drawn = [turn for number in range(1, 9) for turn in turns(todo, cell, number)]
-    assert all(sorted(turn) == sorted(cell.stacks) for turn in drawn)
-    first = Counter(turn[0] for turn in drawn)
-    assert min(first.values()) > 0.3 * len(drawn)
+    block = todo.blocks[0]
+    stacks = len(block.stacks)
+    first: Counter[str] = Counter()
+    for number in range(1, 9):
+        drawn = planned_turns(todo, block, number)
+        assert len(drawn) == stacks * block.cycles
+        for cycle in range(block.cycles):
+            turn = drawn[cycle * stacks : (cycle + 1) * stacks]
+            assert sorted(turn) == sorted((label, cycle) for label in block.stacks)
+            first[turn[0][0]] += 1
+    assert min(first.values()) > 0.3 * first.total()
+
+
+def test_slices_of_a_quick_stack_lie_on_all_sides_of_the_few_of_a_slow_one() -> None:
+    todo = make(scenarios=("hello",))
+    block = todo.blocks[0]
+    quick, slow = block.stacks
+    given = {quick: Slicing(0.4, 8), slow: Slicing(3.2, 1)}
+    before = []
+    for number in range(1, 201):
+        drawn = turns(todo, block, number, given)
+        assert [position for label, position in drawn if label == quick] == list(range(8))
+        before.append([label for label, _ in drawn].index(slow))
+    assert set(before) == set(range(9))  # how many come before it; all the others come after it
+    assert np.mean(before) == pytest.approx(4, abs=0.6)
 
 
 def test_open_load_settles_in_the_same_share_of_every_slice() -> None:
@@ -280,32 +315,45 @@ def test_a_warm_up_lasts_once_to_twice_as_long_as_planned_and_differs_from_round
 
 def test_slices_are_as_planned_where_the_stacks_answer_quickly() -> None:
     block = make(scenarios=("hello",)).blocks[0]
-    assert fitted(block, {"flask-gthread": 1_000.0, "fastapi-uvicorn": 3_000.0}) == block
+    fitted = slicings(block, {"flask-gthread": 1_000.0, "fastapi-uvicorn": 3_000.0})
+    assert set(fitted) == set(block.stacks)
+    assert set(fitted.values()) == {Slicing(block.slice_s, block.cycles)}
 
 
-def test_slices_are_longer_and_fewer_where_a_stack_is_slow() -> None:
-    block = replace(make(scenarios=("weather",)).blocks[0], cycles=60)  # 50 users, 40 ms
-    slow = fitted(block, {"flask-gthread": 1_000.0, "fastapi-uvicorn": 100.0})
-    assert slow.slice_s == pytest.approx((0.2 + 2.0) / 2)
-    assert slow.cycles == round(block.cycles * block.slice_s / 1.1) == 2
-    assert fitted(block, {"flask-gthread": 1.0}).cycles == 1
+def test_a_stack_that_is_slow_has_longer_and_fewer_slices_and_the_others_keep_theirs() -> None:
+    block = replace(make(scenarios=("weather",)).blocks[0], cycles=60)  # 50 users, 60 × 40 ms
+    fitted = slicings(block, {"flask-gthread": 500.0, "fastapi-aiohttp": 10_000.0})
+    assert fitted["flask-gthread"] == Slicing(pytest.approx(0.4), 6)
+    assert fitted["fastapi-aiohttp"] == Slicing(0.04, 60)
+
+
+def test_all_are_loaded_as_long_as_one_that_needs_longer_for_a_slice_than_the_round_has() -> None:
+    block = replace(make(scenarios=("weather",)).blocks[0], cycles=20)  # 50 users, 0.8 s
+    rates_rps = {"fastapi-uvicorn": 60.0, "flask-gthread": 500.0, "fastapi-aiohttp": 900.0}
+    fitted = slicings(block, rates_rps)
+    assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(200 / 60), 1)
+    assert fitted["flask-gthread"] == Slicing(pytest.approx(0.6), 6)  # 6 requests of each user
+    assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 10)
+    few = slicings(replace(block, cycles=3), rates_rps)  # never more slices than planned
+    assert few["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 3)
 
 
 def test_a_slice_counts_what_its_time_allows_beside_the_requests_that_do_not_count() -> None:
     plan = make(scenarios=("hello",), users=(8,), slice_s=0.1)
     (block,) = plan.blocks
-    drawn = lengths(plan, block, 1, "flask-gthread", 2_000.0)
-    assert len(drawn) == block.cycles
+    slicing = Slicing(0.1, 30)
+    drawn = lengths(plan, block, 1, "flask-gthread", 2_000.0, slicing)
+    assert len(drawn) == 30
     usual = 2_000 * 0.1 - 2 * 8
     assert 0.75 * usual <= min(drawn) < max(drawn) <= 1.25 * usual
     assert np.mean(drawn) == pytest.approx(usual, rel=0.1)
-    assert lengths(plan, block, 1, "flask-gthread", 2_000.0) == drawn
-    assert lengths(plan, block, 2, "flask-gthread", 2_000.0) != drawn
+    assert lengths(plan, block, 1, "flask-gthread", 2_000.0, slicing) == drawn
+    assert lengths(plan, block, 2, "flask-gthread", 2_000.0, slicing) != drawn
 
 
 def test_a_slice_counts_two_requests_of_each_user_however_slow_the_stack_is() -> None:
     plan = make(scenarios=("hello",), users=(8,))
-    drawn = lengths(plan, plan.blocks[0], 1, "flask-gthread", 1.0)
+    drawn = lengths(plan, plan.blocks[0], 1, "flask-gthread", 1.0, Slicing(0.04, 20))
     assert 12 <= min(drawn) < max(drawn) <= 20
 
 
@@ -453,7 +501,7 @@ def test_each_load_of_a_scenario_is_a_block_with_a_key_of_its_own() -> None:
     ]
     assert len({cell for block in plan.blocks for cell in block.cells}) == 4
     first, further = plan.blocks
-    assert turns(plan, first, 1) != turns(plan, further, 1)
+    assert planned_turns(plan, first, 1) != planned_turns(plan, further, 1)
 
 
 def test_only_the_first_load_is_what_the_reader_asked_about() -> None:

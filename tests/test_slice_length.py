@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis.figures import RoundFigures, round_figures
 from harness.models import CellRound, Load
-from harness.planning.plan import lengths
+from harness.planning.plan import Slicing, lengths
 from tests.closed_queue import Server, played
 from tests.runs import FakeRun, hello_plan
 
@@ -22,10 +22,9 @@ STACK = "fastapi-uvicorn"
 def figures(server: Server, slice_s: float, seconds: float, users: int = USERS) -> RoundFigures:
     """Measure a server for so long in slices of this length, as a round would."""
     plan = hello_plan()
-    block = dataclasses.replace(
-        plan.blocks[0], load=Load(users), slice_s=slice_s, cycles=round(seconds / slice_s)
-    )
-    wanted = lengths(plan, block, 1, STACK, server.capacity_rps)
+    block = dataclasses.replace(plan.blocks[0], load=Load(users))
+    slicing = Slicing(slice_s, round(seconds / slice_s))
+    wanted = lengths(plan, block, 1, STACK, server.capacity_rps, slicing)
     samples, slices = played(server, users, list(wanted))
     a_round = FakeRun(plan, {STACK: [1.0]}).record.rounds[0].cells[0]
     cell: CellRound = dataclasses.replace(a_round, slices=slices)

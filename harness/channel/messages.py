@@ -106,7 +106,7 @@ class Turn:
     """An order to play one slice of one cell."""
 
     cell: CellKey
-    cycle: int
+    cycle: int  # which of the slices that the stack has in its round
     seconds: float  # about how long it takes
     settle_s: float = 0.0  # open load: its beginning, which is not counted
     requests: int | None = None  # closed load: how many to count, by all members together

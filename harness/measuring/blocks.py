@@ -31,9 +31,10 @@ from harness.models import (
     Plan,
     Usage,
 )
-from harness.planning.plan import fitted, warmup_s
 from harness.planning.plan import lengths as drawn_lengths
+from harness.planning.plan import slicings as fitted_slicings
 from harness.planning.plan import turns as drawn_turns
+from harness.planning.plan import warmup_s
 from harness.processes import foreign
 from harness.processes.child_environment import drawn_for_round
 from harness.processes.foreign import CoreSeconds
@@ -306,18 +307,17 @@ def _take_turns(
 ) -> Turns:
     """Play all slices of a block, and read every CPU clock around each."""
     turns = Turns(shared_cores=share_cores(bench.cores))
-    if rates_rps:
-        block = fitted(block, rates_rps)
+    slicings = fitted_slicings(block, rates_rps)
     lengths = {
-        label: drawn_lengths(bench.plan, block, number, label, rate_rps)
+        label: drawn_lengths(bench.plan, block, number, label, rate_rps, slicings[label])
         for label, rate_rps in rates_rps.items()
     }
     begun = time.perf_counter()
-    for cycle, order in enumerate(drawn_turns(bench.plan, block, number)):
-        for label in order:
-            requests = lengths[label][cycle] if label in lengths else None
-            turn = Turn(block.cell(label), cycle, block.slice_s, block.settle_s, requests)
-            turns.play(bench, players, meter, turn)
+    for label, position in drawn_turns(bench.plan, block, number, slicings):
+        requests = lengths[label][position] if label in lengths else None
+        slice_s = slicings[label].slice_s
+        turn = Turn(block.cell(label), position, slice_s, block.settle_s, requests)
+        turns.play(bench, players, meter, turn)
     turns.wall_s = time.perf_counter() - begun
     return turns
 

@@ -28,7 +28,7 @@ class Failure(enum.IntEnum):
 class Slice:
     """One turn of one stack. Times in ns since the block's slices began."""
 
-    cycle: int
+    cycle: int  # which of the slices that the stack has in its round
     begin_ns: int  # the first request goes out
     from_ns: int  # requests that are sent from now on are counted
     to_ns: int  # requests that are sent from now on are not counted

@@ -58,6 +58,14 @@ _WARM_UP_WAITS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Slicing:
+    """How many slices a stack has in one round of a block, and about how long they are."""
+
+    slice_s: float
+    slices: int
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """The scenarios, stacks and steps that can be measured."""
 
@@ -425,12 +433,22 @@ def start_order(plan: Plan, blocks: Sequence[BlockPlan], number: int) -> tuple[S
     return tuple(stack for stack in drawn if stack.label in needed)
 
 
-def turns(plan: Plan, block: BlockPlan, number: int) -> tuple[tuple[str, ...], ...]:
-    """For each cycle of a round, the stacks in the order in which they are loaded."""
+def turns(
+    plan: Plan, block: BlockPlan, number: int, slicings: Mapping[str, Slicing]
+) -> tuple[tuple[str, int], ...]:
+    """All turns of a round in their order: the stack, and which of its slices it is.
+
+    The round is divided into as many equal parts as a stack has slices, and each slice comes at a
+    drawn moment of its part. So stacks with the same number of slices have one each in every cycle,
+    and the few slices of a slow stack have slices of a quick one before, between and after them.
+    """
     generator = random.Random(f"{plan.seed} turns {number} {block.key}")
-    return tuple(
-        tuple(generator.sample(block.stacks, len(block.stacks))) for _ in range(block.cycles)
-    )
+    moments = [
+        ((position + generator.random()) / slicings[label].slices, label, position)
+        for label in block.stacks
+        for position in range(slicings[label].slices)
+    ]
+    return tuple((label, position) for _, label, position in sorted(moments))
 
 
 def warmup_s(plan: Plan, block: BlockPlan, number: int, label: str) -> float:
@@ -444,30 +462,43 @@ def warmup_s(plan: Plan, block: BlockPlan, number: int, label: str) -> float:
     return block.warmup_s * generator.uniform(1, _LONGEST_WARMUP)
 
 
-def fitted(block: BlockPlan, rates_rps: Mapping[str, float]) -> BlockPlan:
-    """Return a block of closed load with slices as short as its stacks allow.
+def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slicing]:
+    """Return how many slices of which length each stack has in a round.
 
-    A slice counts at least two requests of each user, and each user sends about one before them and
-    one while they are answered. Where that takes longer than the planned slice, there are fewer
-    slices, in about the same time.
+    They are as planned, unless a stack is slow. A slice counts at least two requests of each user,
+    and each user sends about one before them and one while they are answered. Where that takes
+    longer than the planned slice, there are fewer slices, in about the same time. Where one of them
+    takes longer than all planned slices together, every stack is loaded for about as long: the
+    others would otherwise have one short slice beside that long one, in which a machine's speed
+    shows that was another before and after it. They have more slices, and twice as many counted
+    requests in each.
 
     Args:
         block: The block as planned.
-        rates_rps: Stack -> requests per second in the warm-up.
+        rates_rps: Stack -> requests per second in the warm-up; empty where slices don't count
+            requests.
     """
-    shortest = (_LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * block.load.users
-    each_s = [max(block.slice_s, shortest / rate_rps) for rate_rps in rates_rps.values()]
-    mean_s = sum(each_s) / len(each_s)
-    cycles = max(1, round(block.cycles * block.slice_s / mean_s))
-    return dataclasses.replace(block, slice_s=mean_s, cycles=min(block.cycles, cycles))
+    if not rates_rps:
+        return dict.fromkeys(block.stacks, Slicing(block.slice_s, block.cycles))
+    users = block.load.users
+    slowest_s = (_LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * users / min(rates_rps.values())
+    loaded_s = max(block.cycles * block.slice_s, slowest_s)
+    each = 2 * _LEAST_REQUESTS if loaded_s == slowest_s else _LEAST_REQUESTS
+
+    def of(rate_rps: float) -> Slicing:
+        shortest_s = (each + _UNCOUNTED_REQUESTS) * users / rate_rps
+        slice_s = min(loaded_s, max(block.slice_s, shortest_s))
+        return Slicing(slice_s, min(block.cycles, max(1, round(loaded_s / slice_s))))
+
+    return {label: of(rate_rps) for label, rate_rps in rates_rps.items()}
 
 
 def lengths(
-    plan: Plan, block: BlockPlan, number: int, label: str, rate_rps: float
+    plan: Plan, block: BlockPlan, number: int, label: str, rate_rps: float, slicing: Slicing
 ) -> tuple[int, ...]:
-    """For each cycle of a round, how many requests a stack's slice counts under closed load.
+    """For each slice of a stack in a round, how many requests it counts under closed load.
 
-    A slice takes about as long as the block plans, with the requests before and after the counted
+    A slice takes about as long as planned, with the requests before and after the counted
     ones. Its length is drawn, so that slices can't fall into step with something in the server that
     comes back every so many requests. Nothing that happens in a slice decides its length.
 
@@ -477,12 +508,13 @@ def lengths(
         number: The round.
         label: The stack.
         rate_rps: What the stack served in its warm-up.
+        slicing: How many slices it has, and how long they are.
     """
     generator = random.Random(f"{plan.seed} lengths {number} {block.key} {label}")
     users = block.load.users
     uncounted = _UNCOUNTED_REQUESTS * users
-    usual = max(rate_rps * block.slice_s - uncounted, _LEAST_REQUESTS * users)
+    usual = max(rate_rps * slicing.slice_s - uncounted, _LEAST_REQUESTS * users)
     return tuple(
         max(1, round(usual * generator.uniform(1 - _DRAWN, 1 + _DRAWN)))
-        for _ in range(block.cycles)
+        for _ in range(slicing.slices)
     )
