@@ -454,6 +454,13 @@ def test_suggestions_are_commands_that_can_be_typed() -> None:
         commands.commands[name].make_context(name, arguments)
 
 
+def test_the_first_run_has_loads_at_the_question_and_enough_of_them_to_leave_some_out() -> None:
+    words = shlex.split(first_command(question(io=60.0, cpu=3.0, queries=3)))
+    given = dict(zip(words[3::2], words[4::2], strict=True))
+    assert (given["--io-ms"], given["--queries"]) == ("60", "3")
+    assert all(given[axis].count(",") >= 2 for axis in ("--users", "--work"))
+
+
 def test_nothing_is_suggested_that_can_not_be_measured() -> None:
     (only,) = suggestions(advice(question(queries=50)))
     assert not only.command

@@ -101,10 +101,17 @@ def test_a_password_without_a_user_is_refused() -> None:
         environment.database_url({"DATABASE_URL": "postgresql://db/mine", "PGPASSWORD": "s"})
 
 
-def test_a_run_of_a_machine_with_another_cpu_or_other_cores_is_not_of_this_machine() -> None:
+def test_a_run_says_of_which_machine_it_is() -> None:
     facts = environment.describe(PROJECT, {})
     assert environment.is_of_this_machine(facts)
     assert environment.is_of_this_machine({**facts, "load_average": [9.0]})
+    assert not environment.is_of_this_machine({**facts, "machine": "another"})
+
+
+def test_an_older_run_is_of_a_machine_with_the_same_cpu_and_cores() -> None:
+    facts = environment.describe(PROJECT, {})
+    del facts["machine"]
+    assert environment.is_of_this_machine(facts)
     assert not environment.is_of_this_machine({**facts, "cpu": "another"})
     assert not environment.is_of_this_machine({**facts, "usable_cores": [0]})
 

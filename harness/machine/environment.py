@@ -120,10 +120,12 @@ def fingerprint() -> str:
 
 
 def is_of_this_machine(facts: Mapping[str, object]) -> bool:
-    """Whether a run took place on this machine, or on one with the same CPU and cores.
+    """Whether a run took place on this machine.
 
-    A run's facts don't name the machine, because others read them.
+    Older runs don't name their machine; of those, whether it has the same CPU and cores.
     """
+    if (name := facts.get("machine")) is not None:
+        return name == fingerprint()
     here = {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),

@@ -15,8 +15,9 @@ from harness.models import Advice, Outcome, Question
 #: Values that are easy to remember, around which a question lies.
 _SERIES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 _USERS = (1, 10, 100)
-#: With less work, the CPU time of a unit drowns in that of the rest.
-_WORK = (0, 10)
+#: With less work, the CPU time of a unit drowns in that of the rest. Three values, so that the middle
+#: one can be left out and predicted from the others.
+_WORK = (0, 5, 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,13 @@ QUESTIONS: Mapping[str, YesNo] = {
 
 
 def first_command(question: Question) -> str:
-    """The run that answers a question of which nothing is known yet."""
-    return _run(
-        _USERS,
-        _around(question.io_ms),
-        _around(question.queries, contract.QUERIES_MAX),
-        _WORK if question.cpu_ms else (0,),
-    )
+    """The run that answers a question of which nothing is known yet.
+
+    It has loads with the question's own waits and lookups, between which nothing has to be guessed.
+    How much CPU time a unit of work takes is known after the run only.
+    """
+    queries = min(question.queries, contract.QUERIES_MAX)
+    return _run(_USERS, (question.io_ms,), (queries,), _WORK if question.cpu_ms else (0,))
 
 
 def suggestions(advice: Advice) -> Iterator[Suggestion]:
