@@ -103,7 +103,7 @@ def test_a_map_has_a_tile_for_every_combination_and_no_headline() -> None:
     assert {block.family for block in plan.blocks} == {Family.LOADS}
     assert {block.stacks for block in plan.blocks} == {(A, B)}
     assert plan.near_line
-    assert plan.budget_s == 15 * 60
+    assert plan.budget_s == 14 * 60
 
 
 @pytest.mark.parametrize("profile", ["smoke", "quick", "full"])

@@ -60,7 +60,7 @@ from harness.planning.map import MapOptions
     type=float,
     metavar="M",
     help="Time for all rounds: 5 of every tile, and further ones near the line where the winner "
-    "changes (default: 15 in quick, 60 in full).",
+    "changes (default: 14 in quick, 60 in full).",
 )
 @seed_option("Seed of all random orders")
 @resume_option

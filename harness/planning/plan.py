@@ -54,7 +54,7 @@ _LOADED_PER_WARMUP = 1.5
 #: planning.plan.warmup_s draws warm-ups of up to so many times what the scenario says.
 _LONGEST_WARMUP = 2.0
 #: A warm-up lasts at least as long as so many replies of the upstream, where its latency is given.
-_WARM_UP_WAITS = 3
+_WARM_UP_WAITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +228,11 @@ def _block(
     if scenario.measures is Measures.STARTS:
         # Nobody can shorten a start.
         length_s, least_cycles = scenario.least_slice_s or own_s, 1
-    # A warm-up in which hardly a reply has come says nothing of a stack's rate.
-    warmup_s = max(scenario.warmup_s * profile.scale, _WARM_UP_WAITS * (load.io_ms or 0) / 1000)
-    loaded_s = max(profile.cell_s, _LOADED_PER_WARMUP * _LONGEST_WARMUP * warmup_s)
+    own_warmup_s = scenario.warmup_s * profile.scale
+    loaded_s = max(profile.cell_s, _LOADED_PER_WARMUP * _LONGEST_WARMUP * own_warmup_s)
+    # A warm-up in which hardly a reply has come says nothing of a stack's rate. It takes no more load
+    # afterwards: where requests wait that long, the ratio is steady.
+    warmup_s = max(own_warmup_s, _WARM_UP_WAITS * (load.io_ms or 0) / 1000)
     return BlockPlan(
         scenario=scenario,
         stacks=labels,

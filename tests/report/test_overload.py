@@ -131,3 +131,21 @@ def test_who_else_used_the_servers_cores_is_said_from_one_percent_on() -> None:
     (told,) = (block for block in section(loud, "resources").blocks if isinstance(block, Bullets))
     assert folded(told.items[0]) == sentence
     assert not [b for b in section(quiet, "resources").blocks if isinstance(b, Bullets)]
+
+
+def test_where_many_cells_shared_their_cores_one_sentence_says_how_much_at_most() -> None:
+    whole = analyses.analysis()
+    cells = [
+        replace(cell, foreign_share={SERVER_CORES: 0.02 + 0.001 * position}, steal_share={})
+        for position, cell in enumerate(whole.cells)
+    ]
+    count = len(cells)
+    assert count > 6
+    text = folded(shown(replace(whole, cells=(*cells[:-1], whole.cells[-1])), 120))
+    worst = cells[-2]
+    assert (
+        f"In {count - 1} of {count} cells, the cores were shared with others. At most, other"
+        in text
+    )
+    assert f"(while {worst.stack} was measured in {worst.scenario})." in text
+    assert text.count("other processes used") == 1
