@@ -34,6 +34,7 @@ from harness.planning.plan import load_catalogue
 from harness.report.sections import maps as section
 from harness.report.view import View
 from harness.store.tables import as_csv
+from tests.report.reading import shown
 from tests.runs import FakeRun
 
 CATALOGUE = load_catalogue()
@@ -273,3 +274,17 @@ def test_a_map_without_a_verdict_says_so() -> None:
     made = section.maps(view)
     assert made is not None
     assert all(tile.winner is Winner.UNSURE for of in view.analysis.maps for tile in of.tiles)
+
+
+def test_a_terminal_shows_the_map_as_a_grid() -> None:
+    def ratio(load: Load) -> float:
+        return {0.0: 0.8, 20.0: 1.0, 100.0: 2.0}[load.io_ms or 0.0]
+
+    lines = shown(analysed(ratio, spread=0.002), 80).splitlines()
+    assert any(line.startswith(f"Requests/s, {B} ÷ {A}, by upstream latency.") for line in lines)
+    heading = next(line for line in lines if "CPU work" in line)
+    assert heading.split()[-6:] == ["0", "ms", "20", "ms", "100", "ms"]
+    (row,) = (line.split() for line in lines if line.startswith("0 units"))
+    assert row == ["0", "units", "1", "0.80", "×", "same", "2.00", "×"]
+    noisy = shown(analysed(slower_with_wait, spread=0.5), 80)
+    assert next(line for line in noisy.splitlines() if line.startswith("0 units")).count("?") == 3

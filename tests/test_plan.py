@@ -327,15 +327,22 @@ def test_a_stack_that_is_slow_has_longer_and_fewer_slices_and_the_others_keep_th
     assert fitted["fastapi-aiohttp"] == Slicing(0.04, 60)
 
 
-def test_all_are_loaded_as_long_as_one_that_needs_longer_for_a_slice_than_the_round_has() -> None:
+def test_all_are_loaded_longer_where_one_needs_longer_for_a_slice_than_a_round_has() -> None:
     block = replace(make(scenarios=("weather",)).blocks[0], cycles=20)  # 50 users, 0.8 s
-    rates_rps = {"fastapi-uvicorn": 60.0, "flask-gthread": 500.0, "fastapi-aiohttp": 900.0}
+    rates_rps = {"fastapi-uvicorn": 80.0, "flask-gthread": 500.0, "fastapi-aiohttp": 900.0}
     fitted = slicings(block, rates_rps)
-    assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(200 / 60), 1)
-    assert fitted["flask-gthread"] == Slicing(pytest.approx(0.6), 6)  # 6 requests of each user
-    assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 10)
+    assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(2.5), 2)  # 4 requests of each user
+    assert fitted["flask-gthread"] == Slicing(pytest.approx(0.6), 8)  # 6 of each
+    assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 14)
     few = slicings(replace(block, cycles=3), rates_rps)  # never more slices than planned
-    assert few["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 3)
+    assert few["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 2)
+
+
+def test_a_slice_has_time_for_its_requests_however_slow_the_stack_is() -> None:
+    block = replace(make(scenarios=("weather",), users=(1_000,)).blocks[0], cycles=20)
+    fitted = slicings(block, {"fastapi-uvicorn": 50.0, "flask-gthread": 500.0})
+    assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(80.0), 1)
+    assert fitted["flask-gthread"] == Slicing(pytest.approx(8.0), 1)
 
 
 def test_a_slice_counts_what_its_time_allows_beside_the_requests_that_do_not_count() -> None:

@@ -38,6 +38,8 @@ _USUAL_SLICE_S = 0.04
 _LEAST_REQUESTS = 2
 #: Closed load: of each user, one request before the counted ones and one while they are answered.
 _UNCOUNTED_REQUESTS = 2
+#: Where a slice takes longer than all slices of a cell should, cells are loaded so many times longer.
+_LONGER = 6
 #: By how much the length of a slice is varied: 0.25 is ±25 %.
 _DRAWN = 0.25
 _MAX_OPEN_SLICE_S = 60.0
@@ -469,11 +471,12 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
 
     They are as planned, unless a stack is slow. A slice counts at least two requests of each user,
     and each user sends about one before them and one while they are answered. Where that takes
-    longer than the planned slice, there are fewer slices, in about the same time. Where one of them
-    takes longer than all planned slices together, every stack is loaded for about as long: the
-    others would otherwise have one short slice beside that long one, in which a machine's speed
-    shows that was another before and after it. They have more slices, and twice as many counted
-    requests in each.
+    longer than the planned slice, there are fewer slices, in about the same time.
+
+    Where a single one takes longer than that time, such a stack would have its turn once or twice in
+    a round, and the machine's speed is another before it and after it. All stacks of the block are
+    then loaded for six times as long, the quick ones in many slices around the few of the slow one,
+    with twice as many counted requests in each.
 
     Args:
         block: The block as planned.
@@ -482,17 +485,24 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
     """
     if not rates_rps:
         return dict.fromkeys(block.stacks, Slicing(block.slice_s, block.cycles))
+    loaded_s = block.cycles * block.slice_s
     users = block.load.users
-    slowest_s = (_LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * users / min(rates_rps.values())
-    loaded_s = max(block.cycles * block.slice_s, slowest_s)
-    each = 2 * _LEAST_REQUESTS if loaded_s == slowest_s else _LEAST_REQUESTS
+    least_s = {
+        label: (_LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * users / rate_rps
+        for label, rate_rps in rates_rps.items()
+    }
+    wanted_s = dict(least_s)
+    if max(least_s.values()) > loaded_s:
+        loaded_s *= _LONGER
+        for label, rate_rps in rates_rps.items():
+            longer_s = (2 * _LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * users / rate_rps
+            wanted_s[label] = max(least_s[label], min(longer_s, loaded_s / MIN_CYCLES))
 
-    def of(rate_rps: float) -> Slicing:
-        shortest_s = (each + _UNCOUNTED_REQUESTS) * users / rate_rps
-        slice_s = min(loaded_s, max(block.slice_s, shortest_s))
+    def of(label: str) -> Slicing:
+        slice_s = max(block.slice_s, wanted_s[label])
         return Slicing(slice_s, min(block.cycles, max(1, round(loaded_s / slice_s))))
 
-    return {label: of(rate_rps) for label, rate_rps in rates_rps.items()}
+    return {label: of(label) for label in rates_rps}
 
 
 def lengths(

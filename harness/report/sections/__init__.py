@@ -37,7 +37,7 @@ def sections(view: View) -> tuple[Section, ...]:
     if view.analysis.maps:
         # So many loads that an answer and a panel for each would hide the map.
         return _present(
-            overview.table(view),
+            maps.grids(view),
             maps.maps(view),
             measurements.measurements(view),
             gates.gates(view),

@@ -6,12 +6,15 @@ from harness.models import Tile, Winner, WinnerMap
 from harness.report import formats
 from harness.report.content import (
     DOCUMENTS,
+    TERMINAL,
+    Block,
     Bullets,
     Cell,
     Column,
     Drawing,
     Finding,
     Findings,
+    Paragraph,
     Row,
     Section,
     Table,
@@ -40,6 +43,55 @@ def maps(view: View) -> Section | None:
         *(_table(of) for of in found),
     )
     return Section("map", "Who serves more where?", blocks, "Map")
+
+
+def grids(view: View) -> Section | None:
+    """Each map as a terminal draws it: a line for each number of users, a column for each latency."""
+    blocks: list[Block] = []
+    for of in view.analysis.maps:
+        blocks += [Paragraph((words.grid_title(of),)), _grid(of)]
+    return Section("grid", "Map", tuple(blocks), outputs=TERMINAL) if blocks else None
+
+
+def _grid(of: WinnerMap) -> Table:
+    latencies = of.values("io_ms")
+    tiles = {(tile.work, tile.users, tile.io_ms): tile for tile in of.tiles}
+    places = list(dict.fromkeys((tile.work, tile.users) for tile in of.tiles))
+    return Table(
+        f"grid: {words.title(of)}",
+        (
+            Column("CPU work", is_group=True),
+            Column("Users"),
+            *(Column(f"{formats.tick(io_ms)} ms", is_number=True) for io_ms in latencies),
+        ),
+        tuple(
+            Row(
+                (
+                    Cell(formats.plural(work, "unit")),
+                    Cell(f"{users:,}"),
+                    *(_tile(tiles.get((work, users, io_ms))) for io_ms in latencies),
+                ),
+                group=str(work),
+            )
+            for work, users in places
+        ),
+    )
+
+
+def _tile(tile: Tile | None) -> Cell:
+    """The ratio, if the tile has a winner; otherwise why it has none."""
+    if tile is None:
+        return Cell("")
+    ratio = figures.ratio_estimate(tile.ratio)
+    match tile.winner:
+        case Winner.INVALID:
+            return Cell("invalid", is_quiet=True)
+        case Winner.UNSURE:
+            return Cell("?", is_quiet=True)
+        case Winner.SAME:
+            return Cell("same")
+        case _:
+            return Cell(ratio.text, ratio.value, is_strong=True)
 
 
 def _table(of: WinnerMap) -> Table:

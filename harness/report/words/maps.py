@@ -21,6 +21,14 @@ def title(of: WinnerMap) -> str:
     return f"{pair}, {of.held}" if of.held else pair
 
 
+def grid_title(of: WinnerMap) -> str:
+    """What stands above the map in a terminal."""
+    return (
+        f"Requests/s, {title(of)}, by upstream latency. Above 1 ×, {of.candidate} serves more; "
+        "“?” lies inside the noise."
+    )
+
+
 def work(units: int) -> str:
     """As in `10 units of CPU work`."""
     return f"{formats.plural(units, 'unit')} of CPU work" if units else "no CPU work"
