@@ -331,11 +331,11 @@ def test_all_are_loaded_longer_where_one_needs_longer_for_a_slice_than_a_round_h
     block = replace(make(scenarios=("weather",)).blocks[0], cycles=20)  # 50 users, 0.8 s
     rates_rps = {"fastapi-uvicorn": 80.0, "flask-gthread": 500.0, "fastapi-aiohttp": 900.0}
     fitted = slicings(block, rates_rps)
-    assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(2.5), 2)  # 4 requests of each user
-    assert fitted["flask-gthread"] == Slicing(pytest.approx(0.6), 8)  # 6 of each
-    assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 14)
-    few = slicings(replace(block, cycles=3), rates_rps)  # never more slices than planned
-    assert few["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 2)
+    assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(2.5), 1)  # 4 requests of each user
+    assert fitted["flask-gthread"] == Slicing(pytest.approx(0.6), 5)  # 6 of each
+    assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 10)
+    few = slicings(replace(block, cycles=3), {**rates_rps, "fastapi-aiohttp": 3_000.0})
+    assert few["fastapi-aiohttp"] == Slicing(pytest.approx(0.1), 3)  # never more slices than planned
 
 
 def test_a_slice_has_time_for_its_requests_however_slow_the_stack_is() -> None:

@@ -39,7 +39,7 @@ _LEAST_REQUESTS = 2
 #: Closed load: of each user, one request before the counted ones and one while they are answered.
 _UNCOUNTED_REQUESTS = 2
 #: Where a slice takes longer than all slices of a cell should, cells are loaded so many times longer.
-_LONGER = 6
+_LONGER = 4
 #: By how much the length of a slice is varied: 0.25 is ±25 %.
 _DRAWN = 0.25
 _MAX_OPEN_SLICE_S = 60.0
@@ -475,7 +475,7 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
 
     Where a single one takes longer than that time, such a stack would have its turn once or twice in
     a round, and the machine's speed is another before it and after it. All stacks of the block are
-    then loaded for six times as long, the quick ones in many slices around the few of the slow one,
+    then loaded for four times as long, the quick ones in many slices around the few of the slow one,
     with twice as many counted requests in each.
 
     Args:
