@@ -335,7 +335,9 @@ def test_all_are_loaded_longer_where_one_needs_longer_for_a_slice_than_a_round_h
     assert fitted["flask-gthread"] == Slicing(pytest.approx(0.6), 5)  # 6 of each
     assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(1 / 3), 10)
     few = slicings(replace(block, cycles=3), {**rates_rps, "fastapi-aiohttp": 3_000.0})
-    assert few["fastapi-aiohttp"] == Slicing(pytest.approx(0.1), 3)  # never more slices than planned
+    assert few["fastapi-aiohttp"] == Slicing(
+        pytest.approx(0.1), 3
+    )  # never more slices than planned
 
 
 def test_a_slice_has_time_for_its_requests_however_slow_the_stack_is() -> None:

@@ -27,7 +27,7 @@ class ConnectionsProfile:
 
 PROFILES: Mapping[str, ConnectionsProfile] = {
     # A server that serves nobody costs the whole patience, several times in a round.
-    "smoke": ConnectionsProfile("smoke", 2, (50, 200), 10, patience_s=1.0),
+    "smoke": ConnectionsProfile("smoke", 2, (200,), 10, patience_s=1.0),
     "quick": ConnectionsProfile("quick", 3, (100, 1_000, 10_000), 30, patience_s=15.0),
     "full": ConnectionsProfile("full", 8, (100, 1_000, 10_000), 50, patience_s=15.0),
 }
