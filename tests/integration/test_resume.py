@@ -67,7 +67,7 @@ ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-nat
     ],
 )
 def test_a_killed_run_goes_on_where_it_was(
-    twinbench: Callable[..., Command], tmp_path: Path, lines: int
+    twinbench: Callable[..., Command], here: Callable[..., Ended], tmp_path: Path, lines: int
 ) -> None:
     clocks = cpu_clocks()
     folder = killed_run(twinbench, tmp_path, lines)
@@ -96,13 +96,13 @@ def test_a_killed_run_goes_on_where_it_was(
             name = Path(cell.samples_file).name
             if (cell.round, cell.scenario) in measured:
                 assert (folder / "samples" / name).stat().st_mtime_ns == had[name]
-    refused(twinbench, folder)
+    refused(here, folder)
 
 
-def refused(twinbench: Callable[..., Command], folder: Path) -> None:
+def refused(here: Callable[..., Ended], folder: Path) -> None:
     """A complete run is not measured again, and neither is one from elsewhere."""
     journal = (folder / "journal.jsonl").read_bytes()
-    code, _, err = twinbench("run", "--resume", folder).finish()
+    code, _, err = here("run", "--resume", folder).finish()
     assert code == 2
     assert f"twinbench: {folder} is complete" in err
     assert (folder / "journal.jsonl").read_bytes() == journal
@@ -112,7 +112,7 @@ def refused(twinbench: Callable[..., Command], folder: Path) -> None:
     run_json["ended"] = None
     run_json["environment"]["cpu"] = "Z80"
     (folder / "run.json").write_text(json.dumps(run_json))
-    code, _, err = twinbench("run", "--resume", folder).finish()
+    code, _, err = here("run", "--resume", folder).finish()
     assert code == 2
     assert re.search(r"was measured on something else \(.*\bcpu\b.* differ", err)
     assert (folder / "journal.jsonl").read_bytes() == journal
