@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Some containers set it. The tests start some hundred Pythons, each of which would compile the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install bench bench-generator bench-collector bench-report compose test test-all test-compose check report clean
 
 install: .venv/installed  ## install everything into .venv, from the lock file
@@ -30,12 +33,12 @@ compose:  ## do what `make bench` does, in containers; needs Docker, but no Pyth
 test: install  ## test units, parity of the twins, a smoke run and an interrupt (at most 5 minutes on 2 cores)
 	$(BIN)/pytest -m "busy and not thorough"
 	$(BIN)/pytest -m "not busy and not alone and not compose and not thorough" -n 3
-	$(BIN)/pytest -m "alone and not thorough" -n 0
+	$(BIN)/pytest -m "alone and not thorough" -n 0 tests/integration
 
 test-all: test  ## test the rest as well: every scenario and stack, simulations, more interrupts
 	$(BIN)/pytest -m "busy and thorough"
 	$(BIN)/pytest -m "not busy and not alone and not compose and thorough" -n 3
-	$(BIN)/pytest -m "alone and thorough" -n 0
+	$(BIN)/pytest -m "alone and thorough" -n 0 tests/integration
 
 test-compose: install  ## test the containers: build, run, interrupt, take everything down
 	$(BIN)/pytest -m compose -n 0 tests/compose

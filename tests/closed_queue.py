@@ -88,11 +88,37 @@ def play(
     return samples, Slice(cycle, 0, 1, round(ends_at * 1e9), round(now * 1e9), requests)
 
 
+def play_in_turn(
+    server: Server, users: int, cycle: int, requests: int
+) -> tuple[list[tuple[int, int]], Slice]:
+    """As `play`, for a server that serves in order and is all that users wait for.
+
+    Each reply is followed by its user's next request, which has all others before it: the nth request
+    waits from the reply to the request `users` before it until its own. Users go on until the last
+    request that counts is answered.
+    """
+    count = 2 * users + requests - 1
+    took_s = np.full(count, server.service_s)
+    if server.pause_every:
+        numbers = server.served + 1 + np.arange(count)
+        took_s[numbers % server.pause_every == 0] += server.pause_s
+    server.served += count
+    ends_s = np.cumsum(took_s)
+    starts_s = np.concatenate([np.zeros(users), ends_s[: count - users]])
+    starts_ns, latencies_ns = (
+        np.rint(seconds * 1e9).astype(np.int64) for seconds in (starts_s, ends_s - starts_s)
+    )
+    samples = list(zip(starts_ns.tolist(), latencies_ns.tolist(), strict=True))
+    ends_ns = np.rint(ends_s * 1e9).astype(np.int64).tolist()
+    return samples, Slice(cycle, 0, 1, ends_ns[requests], ends_ns[-1], requests)
+
+
 def played(server: Server, users: int, lengths: list[int]) -> tuple[Samples, tuple[Slice, ...]]:
     """Play slices that count so many requests each."""
     slices, starts, latencies, index = [], [], [], []
+    simple = server.in_order and not server.delay_s and not server.spread
     for cycle, requests in enumerate(lengths):
-        samples, piece = play(server, users, cycle, requests)
+        samples, piece = (play_in_turn if simple else play)(server, users, cycle, requests)
         slices.append(piece)
         starts += [start for start, _ in samples]
         latencies += [latency for _, latency in samples]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import astuple, replace
+from functools import cache
 
 import numpy as np
 
@@ -23,11 +24,16 @@ from harness.models import (
     Usage,
 )
 from harness.planning.options import RunOptions
-from harness.planning.plan import load_catalogue, make_plan
+from harness.planning.plan import Catalogue, load_catalogue, make_plan
 from harness.store import SCHEMA
 
 MS = 1_000_000
 A_STACK = "fastapi-uvicorn"
+
+
+@cache
+def _catalogue() -> Catalogue:
+    return load_catalogue()
 
 
 def hello_plan(
@@ -46,7 +52,7 @@ def hello_plan(
     Unless stated otherwise there are 4 users. Slices take 100 ms under closed load.
     """
     return make_plan(
-        load_catalogue(),
+        _catalogue(),
         RunOptions(
             profile=Profile("test", rounds=rounds, cell_s=0.1 * cycles),
             seed=1,

@@ -144,3 +144,12 @@ def test_the_command_line_stays_light() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
     )
     assert not heavy & set(done.stdout.split())
+
+
+def test_tests_that_need_the_machine_for_themselves_are_where_make_looks_for_them() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    assert '-m "alone and not thorough" -n 0 tests/integration\n' in makefile
+    assert '-m "alone and thorough" -n 0 tests/integration\n' in makefile
+    marked = [path for path in files("tests") if f"mark.{'alone'}" in path.read_text()]
+    assert marked
+    assert {path.parent.name for path in marked} == {"integration"}

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
-from scipy import stats as scipy_stats
 
 from harness import report, store
 from harness.analysis import stats
@@ -74,6 +73,8 @@ def test_a_quotient_has_the_interval_and_the_p_value_of_welchs_test(
     generator = np.random.default_rng(3)
     later = generator.normal(0.05, 0.02, counts[0])
     earlier = generator.normal(0.0, 0.06, counts[1])
+    from scipy import stats as scipy_stats  # takes seconds, and every test process reads this file
+
     welch = scipy_stats.ttest_ind(later, earlier, equal_var=False)
     limits = welch.confidence_interval(0.95)
     found = stats.quotient(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,7 @@ from harness.models import (
     RunRecord,
     Usage,
 )
+from harness.planning.files import PROJECT
 from tests.runs import FakeRun, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
@@ -317,7 +319,15 @@ def measuring(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(runner, "ready_to_measure", rounds)
 
     monkeypatch.setattr(environment, "check_limits", lambda *_: None)
+    described = this_machine()
+    monkeypatch.setattr(environment, "describe", lambda _project: described)
     return replaced
+
+
+@cache
+def this_machine() -> dict[str, object]:
+    """Its description, which takes longer than all that is made up."""
+    return environment.describe(PROJECT)
 
 
 LISTENER: Any = SimpleNamespace(

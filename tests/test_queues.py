@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from harness.analysis.schedules import overload_of
 from harness.load.client import requests_for
 from harness.load.open import OpenFleet
 from harness.load.schedule import due_ns
-from harness.models import Arrivals, Load, Samples, Slice
+from harness.models import Arrivals, BlockPlan, CellRound, Load, Samples, Slice
 from tests.runs import FakeRun, hello_plan
 from tests.socket_server import reply, says, serving
 
@@ -49,17 +50,23 @@ def samples_of(pieces: list[tuple[Floats, Floats]]) -> Samples:
     )
 
 
+@cache
+def any_cell(rate_rps: float) -> tuple[BlockPlan, CellRound]:
+    """A cell at a rate, to be given slices."""
+    plan = hello_plan(rate_rps=rate_rps)
+    return plan.blocks[0], FakeRun(plan, {"flask-gthread": [1.0]}).record.rounds[0].cells[0]
+
+
 def figures(
     rate_rps: float, samples: Samples, windows: list[tuple[int, int]], number: int = 1
 ) -> RoundFigures:
     """Reduce samples as those of a run are, whose slices begin at 0."""
-    plan = hello_plan(rate_rps=rate_rps)
-    cell = FakeRun(plan, {"flask-gthread": [1.0]}).record.rounds[0].cells[0]
+    block, cell = any_cell(rate_rps)
     slices = tuple(
         Slice(cycle, 0, from_ns, to_ns, to_ns) for cycle, (from_ns, to_ns) in enumerate(windows)
     )
     changed = replace(cell, round=number, slices=slices)
-    return round_figures(plan.blocks[0], changed, samples)
+    return round_figures(block, changed, samples)
 
 
 def queue(

@@ -1,6 +1,7 @@
 """The same truth at every slice length, in simulated servers whose throughput follows from a formula."""
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from harness.analysis.figures import RoundFigures, round_figures
 from harness.models import CellRound, Load
 from harness.planning.plan import Slicing, lengths
-from tests.closed_queue import Server, played
+from tests.closed_queue import Server, play, play_in_turn, played
 from tests.runs import FakeRun, hello_plan
 
 pytestmark = pytest.mark.busy
@@ -54,15 +55,27 @@ def test_pauses_count_as_often_and_as_long_as_they_are(
     assert found.in_flight == pytest.approx(USERS, rel=0.025)
 
 
-@pytest.mark.parametrize("users", [USERS, 50])
-@pytest.mark.parametrize("slice_s", [0.03, 0.3, 2.0])
+@cache
+def out_of_turn(slice_s: float, users: int) -> RoundFigures:
+    return figures(Server(SERVICE_S, in_order=False, spread=1.0), slice_s, seconds=120, users=users)
+
+
+@pytest.mark.parametrize(
+    ("slice_s", "users"),
+    [
+        (0.03, USERS),
+        (0.3, USERS),
+        (2.0, USERS),
+        pytest.param(0.03, 50, marks=pytest.mark.thorough),
+        (0.3, 50),
+        (2.0, 50),
+    ],
+)
 def test_requests_that_are_served_out_of_turn_count_with_their_whole_time(
     slice_s: float, users: int
 ) -> None:
-    server = Server(SERVICE_S, in_order=False, spread=1.0)
-    found = figures(server, slice_s, seconds=120, users=users)
-    assert found.throughput_rps == pytest.approx(server.capacity_rps, rel=0.015)
-    long = figures(Server(SERVICE_S, in_order=False, spread=1.0), 60, seconds=120, users=users)
+    found, long = out_of_turn(slice_s, users), out_of_turn(60, users)
+    assert found.throughput_rps == pytest.approx(1 / SERVICE_S, rel=0.015)
     assert np.quantile(found.latency_ns, 0.99) == pytest.approx(
         np.quantile(long.latency_ns, 0.99), rel=0.06
     )
@@ -73,3 +86,13 @@ def test_users_who_wait_for_another_service_are_what_limits_the_throughput(slice
     # 50 users wait 50 ms each and take 0.5 ms: 990/s, though the server could do 2,000/s.
     found = figures(Server(0.0005, delay_s=0.05), slice_s, seconds=20, users=50)
     assert found.throughput_rps == pytest.approx(50 / 0.0505, rel=0.01)
+
+
+@pytest.mark.parametrize(("pause_s", "every"), [(0.05, 100), (0.2, 7), (0.0, 0)])
+@pytest.mark.parametrize("users", [1, 2, USERS])
+def test_requests_in_turn_may_be_computed_at_once(users: int, pause_s: float, every: int) -> None:
+    step_by_step, at_once = (Server(SERVICE_S, every, pause_s) for _ in range(2))
+    for cycle in range(20):
+        requests = 1 + 7 * cycle % 23
+        found = play_in_turn(at_once, users, cycle, requests)
+        assert found == play(step_by_step, users, cycle, requests)

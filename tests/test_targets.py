@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import report, store
+from harness import store
 from harness.analysis.analyse import analyse
 from harness.serving.targets import Readiness, Target
-from tests.report.reading import rows
+from tests.report.reading import render, rows
 from tests.runs import A_STACK, FakeRun, hello_plan
 from tests.socket_server import nobody_listening, reply, says, serving
 
@@ -69,4 +69,4 @@ def test_a_cell_whose_target_could_not_be_metered_has_rates_and_no_cpu_time(
     (row,) = [row for row in rows(analysis, "resources") if row["Process"].text == A_STACK]
     known = ("Scenario", "Process")
     assert {cell.text for heading, cell in row.items() if heading not in known} == {"–"}
-    assert report.render(analysis).keys() >= {"charts/throughput.svg", "charts/cpu.svg"}
+    assert render(analysis).keys() >= {"charts/throughput.svg", "charts/cpu.svg"}

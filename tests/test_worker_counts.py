@@ -12,7 +12,7 @@ from harness.models import Analysis, Placement, Plan
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import load_catalogue, make_plan
 from harness.planning.stacks import worker_count, worker_numbers
-from harness.report.charts import pictures
+from harness.report.charts import CHARTS
 from harness.report.view import View
 from harness.report.words.workers import sharing_cores
 from harness.store import summary_rows
@@ -137,9 +137,12 @@ def by_workers() -> Analysis:
 
 def test_the_report_draws_what_more_workers_do() -> None:
     found = by_workers()
-    words = pictures(View(found))["workers"].caption
+    chart, view = CHARTS["workers"], View(found)
+    assert chart.has_something(view)
+    words = chart.caption(view)
     assert "flask-gthread@3" in words.alt
-    assert "workers" not in pictures(View(analyses.analysis(scenarios=["hello"])))
+    assert chart.draw(view, words).height_in > 1
+    assert not chart.has_something(View(analyses.analysis(scenarios=["hello"])))
 
 
 def test_workers_that_share_cores_are_named() -> None:

@@ -88,9 +88,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     good = samples.failure == Failure.NONE
     # The time that the server took. A request that still waits to be sent is not in flight.
     service_ns = samples.latency_ns - (samples.start_ns - samples.intended_ns)
-    counted = (samples.intended_ns >= from_ns[samples.slice]) & (
-        samples.intended_ns < to_ns[samples.slice]
-    )
+    counted = _counted(cell, samples)
     window_s = (to_ns - from_ns) / 1e9
     kept = counted & good
     latency_ns = samples.latency_ns[kept]
@@ -145,11 +143,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         else 0.0,
         sent=requests,
         failed=int((~good).sum()),
-        failures={
-            reason: count
-            for reason in Failure
-            if reason is not Failure.NONE and (count := int((samples.failure == reason).sum()))
-        },
+        failures=_failures(samples.failure),
         latency_ns=latency_ns,
         latency_p50_ns=float(np.median(latency_ns)) if len(latency_ns) else math.nan,
         slice_rps=slice_rps,
@@ -162,6 +156,24 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         cell=cell,
         endpoints=_by_endpoint(planned, samples, kept, latency_ns),
     )
+
+
+def _counted(cell: CellRound, samples: Samples) -> npt.NDArray[np.bool_]:
+    """Which requests were due inside the window of their slice."""
+    from_ns = np.array([piece.from_ns for piece in cell.slices], dtype=np.int64)
+    to_ns = np.array([piece.to_ns for piece in cell.slices], dtype=np.int64)
+    inside: npt.NDArray[np.bool_] = (samples.intended_ns >= from_ns[samples.slice]) & (
+        samples.intended_ns < to_ns[samples.slice]
+    )
+    return inside
+
+
+def _failures(codes: npt.NDArray[np.int8]) -> dict[Failure, int]:
+    """How many requests failed for each reason that there was."""
+    counts = np.bincount(codes, minlength=len(Failure)).tolist()
+    return {
+        reason: counts[reason] for reason in Failure if reason != Failure.NONE and counts[reason]
+    }
 
 
 def _by_endpoint(
@@ -209,10 +221,12 @@ def _closed_rates(
 
 def headline(planned: BlockPlan, cell: CellRound, samples: Samples) -> float:
     """Return the block's headline metric for a cell in a round; NaN without any correct reply."""
-    figures = round_figures(planned, cell, samples)
-    if planned.has_throughput:
-        return figures.throughput_rps
-    return figures.latency_p50_ns / 1e6
+    if not planned.has_throughput:
+        return round_figures(planned, cell, samples).latency_p50_ns / 1e6
+    # A pacing asks after every round: it need not wait for figures that it does not look at.
+    counted = _counted(cell, samples)
+    kept = counted & (samples.failure == Failure.NONE)
+    return _closed_rates(planned, cell, samples, counted, kept)[1]
 
 
 def _trends(

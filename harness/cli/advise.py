@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.cli.capacity import Promise
-from harness.cli.options import Command, Percent, json_option, out_option, price_options
+from harness.cli.options import (
+    Command,
+    headroom_option,
+    json_option,
+    out_option,
+    price_options,
+    rate_to_serve_option,
+    refuse_demand,
+    slo_option,
+)
 from harness.cli.output import print_json, print_tables
 from harness.errors import EXIT_INVALID, BadInput, BadOption, UnknownName
-from harness.models import EXAMPLE_HEADROOM, Demand, Prices, Question, Slo
+from harness.models import Demand, Prices, Question, Slo
 from harness.planning.advice import QUESTIONS, first_command, suggestions
 
 if TYPE_CHECKING:
@@ -41,9 +48,7 @@ def _yes_no_options(function: F) -> F:
 
 @click.command(cls=Command)
 @click.argument("run_name", metavar="[RUN]", required=False)
-@click.option(
-    "--rate", type=float, required=True, metavar="R", help="Requests per second to serve."
-)
+@rate_to_serve_option
 @click.option(
     "--io-ms",
     type=float,
@@ -66,13 +71,7 @@ def _yes_no_options(function: F) -> F:
     metavar="N",
     help="Rows that a request looks up by primary key.",
 )
-@click.option(
-    "--slo",
-    type=Promise(),
-    required=True,
-    metavar="PROMISE",
-    help="What has to be kept, such as 'p99<200ms,errors<0.1%'.",
-)
+@slo_option("What has to be kept, such as 'p99<200ms,errors<0.1%'.")
 @click.option(
     "--connections",
     type=int,
@@ -85,14 +84,7 @@ def _yes_no_options(function: F) -> F:
     metavar="STACK",
     help="The stack that changes start from (default: the run's first).",
 )
-@click.option(
-    "--headroom",
-    type=Percent(),
-    default=f"{EXAMPLE_HEADROOM:.0%}",
-    show_default=True,
-    metavar="P",
-    help="Share of each container's rate that is kept free.",
-)
+@headroom_option("rate")
 @price_options
 @_yes_no_options
 @out_option
@@ -174,9 +166,7 @@ def command(
 
 
 def _refuse_nonsense(question: Question) -> None:
-    rate = question.demand.rate_rps
-    if not 0 < rate < math.inf:
-        raise BadOption("--rate", f"{rate:g}", "give more than 0 requests per second")
+    refuse_demand(question.demand, question.prices)
     for option, value in (("--io-ms", question.io_ms), ("--cpu-ms", question.cpu_ms)):
         if not 0 <= value <= _MOST_MS:
             raise BadOption(option, f"{value:g}", f"give 0 to {_MOST_MS:,.0f} milliseconds")
@@ -184,14 +174,6 @@ def _refuse_nonsense(question: Question) -> None:
         raise BadOption("--db-queries", question.queries, f"give 0 to {_MOST_QUERIES:,} lookups")
     if question.connections is not None and question.connections < 1:
         raise BadOption("--connections", question.connections, "give 1 or more, or leave it out")
-    if not 0 <= question.demand.headroom < 1:
-        raise BadOption("--headroom", f"{question.demand.headroom:.0%}", "give 0% to 99%")
-    for option, price in (
-        ("--vcpu-hour", question.prices.vcpu_hour),
-        ("--gib-hour", question.prices.gib_hour),
-    ):
-        if not 0 <= price < math.inf:
-            raise BadOption(option, f"{price:g}", "give a price of 0 or more")
 
 
 def _find(out: Path, name: str | None, question: Question) -> tuple[Path, RunRecord]:

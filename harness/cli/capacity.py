@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -14,34 +13,18 @@ from harness.cli.options import (
     json_option,
     out_option,
     seed_option,
+    slo_option,
     stacks_file_option,
 )
-from harness.models import Slo
 from harness.planning.capacity import CapacityOptions
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
 
 
-class Promise(click.ParamType[Slo]):
-    """A promise such as `p99<100ms,errors<0.1%`."""
-
-    name = "slo"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Slo:
-        """Read it; what can't be read is refused with an example."""
-        from harness.planning.slo import parse_slo
-
-        return value if isinstance(value, Slo) else parse_slo(str(value))
-
-
 @click.command(cls=Command)
 @click.argument("scenario", type=Name(), metavar="SCENARIO")
-@click.option(
-    "--slo",
-    type=Promise(),
-    required=True,
-    metavar="PROMISE",
-    help="What has to be kept, such as 'p99<100ms,errors<0.1%': bounds on p50, p90, p99 or p999 "
-    "in ms or s, and on the share of errors, joined by commas.",
+@slo_option(
+    "What has to be kept, such as 'p99<100ms,errors<0.1%': bounds on p50, p90, p99 or p999 "
+    "in ms or s, and on the share of errors, joined by commas."
 )
 @click.option(
     "--stack",

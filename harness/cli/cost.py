@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 
 import click
 
-from harness.cli.options import Command, Percent, json_option, out_option, price_options
+from harness.cli.options import (
+    Command,
+    headroom_option,
+    json_option,
+    out_option,
+    price_options,
+    rate_to_serve_option,
+    refuse_demand,
+)
 from harness.cli.output import print_json, print_tables
-from harness.errors import EXIT_INVALID, BadInput, BadOption
-from harness.models import EXAMPLE_HEADROOM
+from harness.errors import EXIT_INVALID, BadInput
+from harness.models import Demand, Prices
 
 
 @click.command(cls=Command)
 @click.argument("run_name", metavar="[RUN]", required=False)
-@click.option(
-    "--rate", type=float, required=True, metavar="R", help="Requests per second to serve."
-)
-@click.option(
-    "--headroom",
-    type=Percent(),
-    default=f"{EXAMPLE_HEADROOM:.0%}",
-    show_default=True,
-    metavar="P",
-    help="Share of each container's capacity that is kept free.",
-)
+@rate_to_serve_option
+@headroom_option("capacity")
 @price_options
 @out_option
 @json_option
@@ -51,19 +49,19 @@ def command(
       twinbench cost --rate 2000
       twinbench cost results/20260101-120000-capacity-quick --rate 2000 --vcpu-hour 0.03
     """
+    demand, prices = Demand(rate, headroom), Prices(vcpu_hour, gib_hour)
+    refuse_demand(demand, prices)
     from harness import report, store
     from harness.analysis.analyse import analyse
     from harness.analysis.cost import costing
-    from harness.models import Demand, Prices
 
-    _refuse_nonsense(rate, headroom, vcpu_hour, gib_hour)
     folder = store.find_run(out, run_name)
     analysis = analyse(store.read_run(folder), lambda cell: store.read_samples(folder, cell))
     if not analysis.capacities:
         raise BadInput(
             f"{folder} has no capacity: 'twinbench capacity SCENARIO --slo \"p99<100ms\"' finds one"
         )
-    made = costing(analysis.capacities, Demand(rate, headroom), Prices(vcpu_hour, gib_hour))
+    made = costing(analysis.capacities, demand, prices)
     if as_json:
         print_json(
             {
@@ -78,13 +76,3 @@ def command(
         print_tables(report.cost_terminal(made))
     if made.unknown:
         sys.exit(EXIT_INVALID)
-
-
-def _refuse_nonsense(rate: float, headroom: float, vcpu_hour: float, gib_hour: float) -> None:
-    if not (0 < rate < math.inf):
-        raise BadOption("--rate", f"{rate:g}", "give more than 0 requests per second")
-    if not 0 <= headroom < 1:
-        raise BadOption("--headroom", f"{headroom:.0%}", "give 0% to 99%")
-    for option, price in (("--vcpu-hour", vcpu_hour), ("--gib-hour", gib_hour)):
-        if not 0 <= price < math.inf:
-            raise BadOption(option, f"{price:g}", "give a price of 0 or more")

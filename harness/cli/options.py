@@ -11,7 +11,17 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.models import EXAMPLE_CURRENCY, EXAMPLE_PRICES, SAME_WITHIN, Arrivals
+from harness.errors import BadOption
+from harness.models import (
+    EXAMPLE_CURRENCY,
+    EXAMPLE_HEADROOM,
+    EXAMPLE_PRICES,
+    SAME_WITHIN,
+    Arrivals,
+    Demand,
+    Prices,
+    Slo,
+)
 from harness.planning.files import STACKS_FILE
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
 
@@ -265,6 +275,23 @@ class Percent(click.ParamType[float]):
         return number
 
 
+class Promise(click.ParamType[Slo]):
+    """A promise such as `p99<100ms,errors<0.1%`."""
+
+    name = "slo"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Slo:
+        """Read it; what can't be read is refused with an example."""
+        from harness.planning.slo import parse_slo
+
+        return value if isinstance(value, Slo) else parse_slo(str(value))
+
+
+def slo_option(help_text: str) -> Callable[[F], F]:
+    """`--slo`: the promise that has to be kept."""
+    return click.option("--slo", type=Promise(), required=True, metavar="PROMISE", help=help_text)
+
+
 def price_options(function: F) -> F:
     """`--vcpu-hour` and `--gib-hour`: what a container's cores and memory cost."""
     prices = (
@@ -281,6 +308,40 @@ def price_options(function: F) -> F:
             help=f"Price of {what} for an hour; the default is an example, in {EXAMPLE_CURRENCY}.",
         )(function)
     return function
+
+
+def rate_to_serve_option(function: F) -> F:
+    """`--rate`: the traffic that containers are counted for."""
+    return click.option(
+        "--rate", type=float, required=True, metavar="R", help="Requests per second to serve."
+    )(function)
+
+
+def headroom_option(of: str) -> Callable[[F], F]:
+    """`--headroom`: what containers are not counted with.
+
+    Args:
+        of: What of a container is kept free in part: "capacity" or "rate".
+    """
+    return click.option(
+        "--headroom",
+        type=Percent(),
+        default=f"{EXAMPLE_HEADROOM:.0%}",
+        show_default=True,
+        metavar="P",
+        help=f"Share of each container's {of} that is kept free.",
+    )
+
+
+def refuse_demand(demand: Demand, prices: Prices) -> None:
+    """Raise BadOption for a traffic that is none, or a price that nobody asks."""
+    if not 0 < demand.rate_rps < math.inf:
+        raise BadOption("--rate", f"{demand.rate_rps:g}", "give more than 0 requests per second")
+    if not 0 <= demand.headroom < 1:
+        raise BadOption("--headroom", f"{demand.headroom:.0%}", "give 0% to 99%")
+    for option, price in (("--vcpu-hour", prices.vcpu_hour), ("--gib-hour", prices.gib_hour)):
+        if not 0 <= price < math.inf:
+            raise BadOption(option, f"{price:g}", "give a price of 0 or more")
 
 
 def as_record(record: type[Any]) -> Callable[[F], F]:

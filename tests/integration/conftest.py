@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
@@ -18,10 +20,13 @@ import pytest
 from harness import store
 from harness.analysis.analyse import analyse
 from harness.analysis.gates import MAX_FOREIGN_SHARE, clock_error
+from harness.cli.main import main
 from harness.machine import placement
 from harness.models import SERVER_CORES, Stack
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
+from harness.processes import children
+from harness.processes.interrupts import interrupts
 from harness.serving import services
 from harness.serving.servers import serving
 from harness.serving.services import Services
@@ -184,6 +189,59 @@ def twinbench(adopting_orphans: None) -> Iterator[Callable[..., Command]]:
         if command.process.poll() is None:
             command.process.send_signal(signal.SIGINT)
             command.process.communicate(timeout=60)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that was run in this process; it answers as `Command` does."""
+
+    code: int
+    out: str
+    err: str
+    left: set[int]  # ids of what it started and left running
+
+    def finish(self) -> tuple[int, str, str]:
+        """Exit code, stdout, stderr."""
+        return self.code, self.out, self.err
+
+    def left_running(self) -> list[str]:
+        """What stays alive; empty if nothing does."""
+        return [f"process {pid}" for pid in self.left]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Run the command line in this process, for what starts no other.
+
+    It is all of `main`, but for signals, which stay pytest's, and for children, which may be those
+    of other tests. A process of its own would spend a second on importing the same again.
+    """
+    for signals in ("install", "unblock", "hold_for_good"):
+        monkeypatch.setattr(interrupts, signals, lambda: None)
+    monkeypatch.setattr(children, "stop_everything", lambda: None)
+
+    def run(*arguments: object, environment: dict[str, str] | None = None) -> Ended:
+        others = child_ids()
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        with monkeypatch.context() as patch:
+            patch.chdir(PROJECT)
+            patch.setattr(sys, "argv", ["twinbench", *map(str, arguments)])
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            for name, value in (environment or {}).items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                main()
+        said = [cast(io.BytesIO, stream.buffer).getvalue().decode() for stream in (out, err)]
+        return Ended(int(end.value.code or 0), *said, child_ids() - others)
+
+    return run
+
+
+@pytest.fixture
+def without_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave PNG files empty in reports that are made in this process: they take a third of the time."""
+    monkeypatch.setattr("harness.report.charts.png", lambda _sheet: b"")
 
 
 def journal_lines(out: Path) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command
+from tests.integration.conftest import Command, Ended
 from tests.socket_server import nobody_listening
 
 
-def failed(command: Command, code: int) -> str:
+def failed(command: Command | Ended, code: int) -> str:
     """The first line of the complaint, after checking what is true of all complaints."""
     got, out, err = command.finish()
     assert got == code, err
@@ -75,11 +75,11 @@ def failed(command: Command, code: int) -> str:
     ],
 )
 def test_what_can_not_be_done_is_said_in_one_line(
-    twinbench: Callable[..., Command], tmp_path: Path, arguments: list[str], message: str
+    here: Callable[..., Ended], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     environment = {"TWINBENCH_OUT": str(tmp_path)}
     code = 3 if "can't write" in message else 2
-    assert message in failed(twinbench(*arguments, environment=environment), code)
+    assert message in failed(here(*arguments, environment=environment), code)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -95,19 +95,17 @@ def test_what_can_not_be_done_is_said_in_one_line(
     ],
 )
 def test_a_wrong_value_from_the_environment_is_named_by_its_variable(
-    twinbench: Callable[..., Command], tmp_path: Path, variable: str, value: str, message: str
+    here: Callable[..., Ended], tmp_path: Path, variable: str, value: str, message: str
 ) -> None:
     name = f"TWINBENCH_{variable}"
-    command = twinbench("run", environment={"TWINBENCH_OUT": str(tmp_path), name: value})
+    command = here("run", environment={"TWINBENCH_OUT": str(tmp_path), name: value})
     assert message in failed(command, 3 if variable == "OUT" else 2)
 
 
 def test_an_option_is_blamed_itself_where_it_overrules_a_variable(
-    twinbench: Callable[..., Command], tmp_path: Path
+    here: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    command = twinbench(
-        "run", "--rounds", "0", "--out", tmp_path, environment={"TWINBENCH_ROUNDS": "3"}
-    )
+    command = here("run", "--rounds", "0", "--out", tmp_path, environment={"TWINBENCH_ROUNDS": "3"})
     assert failed(command, 2).startswith("twinbench: --rounds 0: give 1 to")
 
 
@@ -141,11 +139,11 @@ def test_who_asked_for_json_gets_json_in_failure_too(twinbench: Callable[..., Co
 
 
 def test_a_malformed_stacks_file_is_named_with_its_line(
-    twinbench: Callable[..., Command], tmp_path: Path
+    here: Callable[..., Ended], tmp_path: Path
 ) -> None:
     file = tmp_path / "stacks.toml"
     file.write_text('[mine]\ntwin = "django"\n')
-    command = twinbench("run", "hello", "--stacks-file", file, "--out", tmp_path / "out")
+    command = here("run", "hello", "--stacks-file", file, "--out", tmp_path / "out")
     assert f"{file}:1: stack 'mine': field 'app' is missing" in failed(command, 2)
 
 
@@ -191,9 +189,9 @@ def test_a_database_that_does_not_answer_is_named(
     ["mysql://u:secret@h/d", "garbage", "postgresql://u:secret@h:port/d", "postgresql://u@[::1/d"],
 )
 def test_what_is_no_address_of_a_postgresql_is_bad_input_and_its_password_is_not_shown(
-    twinbench: Callable[..., Command], tmp_path: Path, address: str
+    here: Callable[..., Ended], tmp_path: Path, address: str
 ) -> None:
-    command = twinbench("run", "hello", "--out", tmp_path, environment={"DATABASE_URL": address})
+    command = here("run", "hello", "--out", tmp_path, environment={"DATABASE_URL": address})
     code, out, err = command.finish()
     assert code == 2
     assert "DATABASE_URL" in err

@@ -14,7 +14,7 @@ import pytest
 from harness import store
 from harness.calibration import noise
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, assert_sound, cpu_clocks, wait_for
+from tests.integration.conftest import Command, Ended, assert_sound, cpu_clocks, wait_for
 
 #: Five rounds take long while other tests use the cores.
 pytestmark = pytest.mark.timeout(180)
@@ -156,9 +156,9 @@ def test_an_interrupted_calibration_leaves_nothing_running_and_no_noise_floor(
     ],
 )
 def test_a_wrong_option_is_bad_input_and_leaves_no_files(
-    twinbench: Callable[..., Command], tmp_path: Path, arguments: list[str], message: str
+    here: Callable[..., Ended], tmp_path: Path, arguments: list[str], message: str
 ) -> None:
-    command = twinbench("calibrate", *arguments, "--out", tmp_path)
+    command = here("calibrate", *arguments, "--out", tmp_path)
     code, _, err = command.finish()
     assert code == 2
     assert message in err

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Command, journal_lines, wait_for
+from tests.integration.conftest import Command, Ended, journal_lines, wait_for
 from tests.paced import PACE_S, SLOWED
 
 #: Each answers GET /hello at its own pace, one request at a time, so that its capacity is known.
@@ -149,9 +149,9 @@ def test_a_search_that_was_killed_goes_on_and_keeps_its_rounds(
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line_before_anything_starts(
-    twinbench: Callable[..., Command], tmp_path: Path, arguments: tuple[str, ...], words: str
+    here: Callable[..., Ended], tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    command = twinbench("capacity", *arguments, "--out", tmp_path / "results")
+    command = here("capacity", *arguments, "--out", tmp_path / "results")
     code, _, said = command.finish()
 
     assert code == 2

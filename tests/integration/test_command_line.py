@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command
+from tests.integration.conftest import Command, Ended
 
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
 
@@ -18,7 +18,7 @@ def test_a_run_ends_well_on_a_terminal_that_shows_ascii_alone(
 ) -> None:
     code, out, err = twinbench(
         "run", "hello", "--stack", "flask-gthread", "--stack", "flask-gthread",
-        "--profile", "smoke", "--out", tmp_path, environment=ASCII,
+        "--profile", "smoke", "--rounds", 1, "--out", tmp_path, environment=ASCII,
     ).finish()  # fmt: skip
     assert code in {0, 1}, err  # 1: a smoke run on a busy machine may be invalid
     assert "Traceback" not in err
@@ -68,13 +68,13 @@ def test_several_numbers_of_users_are_several_loads_of_the_scenario(
 
 
 def test_a_report_judges_a_finished_run_by_what_its_reader_calls_the_same(
-    twinbench: Callable[..., Command], tmp_path: Path
+    here: Callable[..., Ended], without_pixels: None, tmp_path: Path
 ) -> None:
     run = tmp_path / "finished"
     shutil.copytree(PROJECT / "results" / "reference", run)
 
     def judged(same: str) -> dict[str, str]:
-        code, out, err = twinbench("report", run, "--json", "--same", same).finish()
+        code, out, err = here("report", run, "--json", "--same", same).finish()
         assert code == 0, err
         rows = [row for row in json.loads(out)["comparisons"] if row["metric"] == "throughput_rps"]
         share = float(same.removesuffix("%")) / 100

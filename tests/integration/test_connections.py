@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from tests.integration.conftest import Command, wait_for
+from tests.integration.conftest import Command, Ended, wait_for
 
 pytestmark = pytest.mark.thorough
 
@@ -87,9 +87,9 @@ def test_what_was_interrupted_goes_on_where_it_was(
     ],
 )
 def test_bad_input_is_one_line_before_anything_starts(
-    twinbench: Callable[..., Command], tmp_path: Path, arguments: tuple[str, ...], message: str
+    here: Callable[..., Ended], tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    code, out, err = twinbench("connections", *arguments, "--out", tmp_path / "new").finish()
+    code, out, err = here("connections", *arguments, "--out", tmp_path / "new").finish()
     assert (code, out) == (2, "")
     assert message in err
     assert not (tmp_path / "new").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import store
-from tests.integration.conftest import Command, journal_lines, wait_for
+from tests.integration.conftest import Command, Ended, journal_lines, wait_for
 
 
 def long_run(twinbench: Callable[..., Command], out: Path) -> Command:
@@ -24,7 +24,11 @@ def long_run(twinbench: Callable[..., Command], out: Path) -> Command:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_in_the_middle_of_a_run_all_is_gone_and_the_rounds_are_kept(
-    twinbench: Callable[..., Command], tmp_path: Path, number: signal.Signals
+    twinbench: Callable[..., Command],
+    here: Callable[..., Ended],
+    without_pixels: None,
+    tmp_path: Path,
+    number: signal.Signals,
 ) -> None:
     command = long_run(twinbench, tmp_path)
     wait_for(lambda: journal_lines(tmp_path) >= 4, "a round and a scenario of the next")
@@ -39,7 +43,7 @@ def test_in_the_middle_of_a_run_all_is_gone_and_the_rounds_are_kept(
     record = store.read_run(folder)
     assert record.ended is None
     assert len(record.rounds) >= 1
-    code, out, err = twinbench("report", folder).finish()
+    code, out, err = here("report", folder).finish()
     assert code in {0, 1}, err  # 1: a scenario may have been measured once only
     assert "hello" in out
 
@@ -88,7 +92,10 @@ def test_ctrl_c_again_and_again_does_not_disturb_the_cleaning_up(
 
 
 def test_even_a_killed_runner_leaves_nothing_running_and_keeps_its_journal(
-    twinbench: Callable[..., Command], tmp_path: Path
+    twinbench: Callable[..., Command],
+    here: Callable[..., Ended],
+    without_pixels: None,
+    tmp_path: Path,
 ) -> None:
     command = long_run(twinbench, tmp_path)
     wait_for(lambda: journal_lines(tmp_path) >= 3, "a round")
@@ -97,7 +104,7 @@ def test_even_a_killed_runner_leaves_nothing_running_and_keeps_its_journal(
     assert command.left_running() == []
     (folder,) = (path.parent for path in tmp_path.glob("*/run.json"))
     assert len(store.read_run(folder).rounds) >= 1
-    code, _, err = twinbench("report", folder, "--json").finish()
+    code, _, err = here("report", folder, "--json").finish()
     assert code in {0, 1}, err
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Command, journal_lines, wait_for
+from tests.integration.conftest import Command, Ended, journal_lines, wait_for
 from tests.integration.test_bad_input import failed
 
 IO_MS, USERS = (0, 20), (1, 8)
@@ -56,8 +56,8 @@ def test_a_map_has_all_tiles_and_an_interrupted_one_goes_on(
     ],
 )
 def test_what_makes_no_map_is_refused_in_one_line(
-    twinbench: Callable[..., Command], tmp_path: Path, arguments: tuple[str, ...], message: str
+    here: Callable[..., Ended], tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    command = twinbench("map", *arguments, environment={"TWINBENCH_OUT": str(tmp_path)})
+    command = here("map", *arguments, environment={"TWINBENCH_OUT": str(tmp_path)})
     assert message in failed(command, 2)
     assert list(tmp_path.iterdir()) == []

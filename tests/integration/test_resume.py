@@ -13,7 +13,14 @@ import pytest
 from harness import store
 from harness.planning import plan
 from harness.planning.files import PROJECT
-from tests.integration.conftest import Command, assert_sound, cpu_clocks, journal_lines, wait_for
+from tests.integration.conftest import (
+    Command,
+    Ended,
+    assert_sound,
+    cpu_clocks,
+    journal_lines,
+    wait_for,
+)
 
 ROUNDS = 2
 
@@ -60,7 +67,7 @@ ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-nat
     ],
 )
 def test_a_killed_run_goes_on_where_it_was(
-    twinbench: Callable[..., Command], tmp_path: Path, lines: int
+    twinbench: Callable[..., Command], here: Callable[..., Ended], tmp_path: Path, lines: int
 ) -> None:
     clocks = cpu_clocks()
     folder = killed_run(twinbench, tmp_path, lines)
@@ -89,13 +96,13 @@ def test_a_killed_run_goes_on_where_it_was(
             name = Path(cell.samples_file).name
             if (cell.round, cell.scenario) in measured:
                 assert (folder / "samples" / name).stat().st_mtime_ns == had[name]
-    refused(twinbench, folder)
+    refused(here, folder)
 
 
-def refused(twinbench: Callable[..., Command], folder: Path) -> None:
+def refused(here: Callable[..., Ended], folder: Path) -> None:
     """A complete run is not measured again, and neither is one from elsewhere."""
     journal = (folder / "journal.jsonl").read_bytes()
-    code, _, err = twinbench("run", "--resume", folder).finish()
+    code, _, err = here("run", "--resume", folder).finish()
     assert code == 2
     assert f"twinbench: {folder} is complete" in err
     assert (folder / "journal.jsonl").read_bytes() == journal
@@ -105,7 +112,7 @@ def refused(twinbench: Callable[..., Command], folder: Path) -> None:
     run_json["ended"] = None
     run_json["environment"]["cpu"] = "Z80"
     (folder / "run.json").write_text(json.dumps(run_json))
-    code, _, err = twinbench("run", "--resume", folder).finish()
+    code, _, err = here("run", "--resume", folder).finish()
     assert code == 2
     assert re.search(r"was measured on something else \(.*\bcpu\b.* differ", err)
     assert (folder / "journal.jsonl").read_bytes() == journal
@@ -136,7 +143,7 @@ def test_what_is_torn_is_set_aside_and_measured_again(
 
 
 def test_a_run_of_an_older_version_is_reported_and_not_resumed(
-    twinbench: Callable[..., Command], tmp_path: Path
+    here: Callable[..., Ended], tmp_path: Path
 ) -> None:
     folder = tmp_path / "older"
     shutil.copytree(PROJECT / "results" / "reference", folder)
@@ -144,7 +151,7 @@ def test_a_run_of_an_older_version_is_reported_and_not_resumed(
     older = store.SCHEMA - 1
     (folder / "run.json").write_text(json.dumps({**run_json, "schema": older, "ended": None}))
     before = (folder / "journal.jsonl").read_bytes()
-    code, _, err = twinbench("run", "--resume", folder).finish()
+    code, _, err = here("run", "--resume", folder).finish()
     assert code == 2
     said = f"was begun by an older version (schema {older}): it can be reported but not resumed"
     assert said in err
@@ -153,16 +160,16 @@ def test_a_run_of_an_older_version_is_reported_and_not_resumed(
 
 @pytest.mark.parametrize("extra", [("hello",), ("--rounds", 3), ("--seed", 1), ("--stack", "x")])
 def test_resuming_takes_no_other_plan(
-    twinbench: Callable[..., Command], tmp_path: Path, extra: tuple[object, ...]
+    here: Callable[..., Ended], tmp_path: Path, extra: tuple[object, ...]
 ) -> None:
-    code, _, err = twinbench("run", "--resume", "results/reference", *extra).finish()
+    code, _, err = here("run", "--resume", "results/reference", *extra).finish()
     assert code == 2
     assert "--resume continues the run's own plan" in err
 
 
 def test_resuming_what_there_is_not_names_what_there_is(
-    twinbench: Callable[..., Command], tmp_path: Path
+    here: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    code, _, err = twinbench("run", "--resume", "nothing", "--out", tmp_path).finish()
+    code, _, err = here("run", "--resume", "nothing", "--out", tmp_path).finish()
     assert code == 2
     assert "unknown run 'nothing'" in err

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Command, journal_lines, wait_for
+from tests.integration.conftest import Command, Ended, journal_lines, wait_for
 from tests.integration.test_bad_input import failed
 
 USERS = (1, 4, 16)
@@ -61,9 +61,9 @@ def test_a_sweep_writes_curves_and_an_interrupted_one_goes_on(
     ],
 )
 def test_what_makes_no_curve_is_said_in_one_line(
-    twinbench: Callable[..., Command], tmp_path: Path, arguments: tuple[str, ...], message: str
+    here: Callable[..., Ended], tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    command = twinbench("sweep", *arguments, environment={"TWINBENCH_OUT": str(tmp_path)})
+    command = here("sweep", *arguments, environment={"TWINBENCH_OUT": str(tmp_path)})
     assert message in failed(command, 2)
     assert list(tmp_path.iterdir()) == []
 

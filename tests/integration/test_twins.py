@@ -62,8 +62,12 @@ def test_the_stacks_that_can_not_keep_all_of_the_contract_are_known() -> None:
     assert dict.fromkeys(["flask-granian", "flask-granian-pydantic"], broken) == BREAKS
 
 
-def test_a_stack_that_keeps_what_it_is_said_to_break_would_be_noticed(urls: dict[str, str]) -> None:
+def test_a_stack_that_keeps_what_it_is_said_to_break_would_be_noticed(
+    urls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = "flask-gthread"
+    of_items = [sample for sample in contract.samples("once") if sample.path.startswith("/items")]
+    monkeypatch.setattr(contract, "samples", lambda unique: of_items)  # all were sent before
     _, found = parity.check_stacks({name: urls[name]}, {name: ("live: texts", "GET /items")})
     assert [
         (difference.sample, difference.problem.split(",")[0]) for difference in found[name]

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import store
 from harness.models import Analysis, GateResult
 from tests import analyses
-from tests.report.reading import Page, write
+from tests.report.reading import Page, render, write
 
 HOSTILE = GateResult(
     "errors", False, '<script>alert("x")</script> $a_b$ | [x](javascript:y)\n\x00 & more', "none"
@@ -18,9 +19,15 @@ def whole() -> Analysis:
 
 
 @pytest.fixture(scope="session")
-def folder(whole: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rendered(whole: Analysis) -> dict[str, bytes]:
+    """The whole report, pixels and all."""
+    return render(whole, pixels=True)
+
+
+@pytest.fixture(scope="session")
+def folder(rendered: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "report"
-    write(whole, folder)
+    store.write_report(folder, rendered)
     return folder
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from harness import report, store
@@ -72,9 +73,20 @@ def folded(text: str) -> str:
     return " ".join(text.split())
 
 
-def write(analysis: Analysis, folder: Path) -> list[Path]:
+def render(analysis: Analysis, *, pixels: bool = False) -> dict[str, bytes]:
+    """The report's files; unless pixels are asked for, a PNG file is one in name alone.
+
+    They take a third of the time, and few tests look at them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if not pixels:
+            patch.setattr("harness.report.charts.png", lambda _sheet: b"no pixels")
+        return report.render(analysis)
+
+
+def write(analysis: Analysis, folder: Path, *, pixels: bool = False) -> list[Path]:
     """The report's files, on disk."""
-    return store.write_report(folder, report.render(analysis))
+    return store.write_report(folder, render(analysis, pixels=pixels))
 
 
 def shown(analysis: Analysis, width: int) -> str:

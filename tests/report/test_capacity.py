@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import report, store
+from harness import store
 from harness.analysis.cost import examples
 from harness.models import Analysis, AtShare, Capacity, Estimate, LimitedBy, Load
 from harness.planning.capacity import SEARCHES
@@ -17,7 +17,7 @@ from harness.planning.slo import parse_slo
 from harness.report.charts import CHARTS
 from harness.report.view import View
 from tests import analyses
-from tests.report.reading import folded, shown
+from tests.report.reading import folded, render, shown
 
 pytestmark = pytest.mark.busy
 
@@ -79,7 +79,7 @@ FAILED = replace(
 
 def test_page_summary_and_terminal_show_capacity_interval_and_ratio() -> None:
     analysis = searched(FLASK, FASTAPI)
-    files = report.render(analysis)
+    files = render(analysis)
 
     for text in (files["index.html"].decode(), files["summary.md"].decode()):
         for words in ("2,310", "5,480", "2.37", "p99", "Capacity"):
@@ -103,7 +103,7 @@ def test_the_tables_fit_a_terminal(width: int) -> None:
 
 def test_a_capacity_without_a_number_shows_its_reason_everywhere(tmp_path: Path) -> None:
     analysis = searched(FLASK, FAILED)
-    files = report.render(analysis)
+    files = render(analysis)
     store.write_tables(tmp_path, analysis)
 
     reason = "fails at the lowest rate"
@@ -123,13 +123,13 @@ def test_a_capacity_without_a_number_shows_its_reason_everywhere(tmp_path: Path)
 
 
 def test_runs_without_a_search_have_no_table_and_no_chart_of_capacity(tmp_path: Path) -> None:
-    whole = analyses.analysis()
-    store.write_tables(tmp_path, whole)
+    usual = analyses.analysis(scenarios=["hello"])
+    store.write_tables(tmp_path, usual)
 
     assert not (tmp_path / "capacity.csv").exists()
     assert not (tmp_path / "costs.csv").exists()
-    assert not {"charts/capacity.svg", "charts/cost.svg"} & report.render(whole).keys()
-    assert "capacity" not in store.analysis_as_json(whole)
+    assert not {"charts/capacity.svg", "charts/cost.svg"} & render(usual).keys()
+    assert "capacity" not in store.analysis_as_json(usual)
 
 
 def test_latency_below_capacity_is_p50_for_all_where_p99_has_too_few_requests() -> None:
@@ -149,7 +149,7 @@ def test_latency_below_capacity_is_p50_for_all_where_p99_has_too_few_requests() 
 
 
 def test_the_report_says_what_an_example_of_a_traffic_costs() -> None:
-    files = report.render(searched(FLASK, FASTAPI))
+    files = render(searched(FLASK, FASTAPI))
 
     for text in (files["index.html"].decode(), files["summary.md"].decode()):
         plain = text.replace("\N{NO-BREAK SPACE}", " ")
@@ -172,12 +172,12 @@ def test_an_interval_around_one_does_not_say_who_takes_fewer_containers() -> Non
     unsure = replace(FASTAPI, ratio=Estimate(2.37, 0.9, 6.2))
 
     for fastapi, is_open in ((FASTAPI, False), (unsure, True)):
-        text = report.render(searched(FLASK, fastapi))["summary.md"].decode()
+        text = render(searched(FLASK, fastapi))["summary.md"].decode()
         assert ("which leaves open who takes fewer" in text) is is_open
 
 
 def test_a_stack_without_a_capacity_has_no_cost_but_its_reason() -> None:
-    files = report.render(searched(FLASK, FAILED))
+    files = render(searched(FLASK, FAILED))
 
     reason = "not known: the promise fails at the lowest rate that can be tested"
     assert f"fastapi-uvicorn {reason}" in CHARTS["cost"].caption(View(searched(FLASK, FAILED))).alt
@@ -192,7 +192,7 @@ def test_memory_that_is_not_known_makes_no_price(tmp_path: Path) -> None:
     assert "fastapi-uvicorn not known: its memory was not measured" in (
         CHARTS["cost"].caption(View(unmetered)).alt
     )
-    assert b"its memory was not measured" in report.render(unmetered)["charts/cost.svg"]
+    assert b"its memory was not measured" in render(unmetered)["charts/cost.svg"]
     store.write_tables(tmp_path, unmetered)
     with (tmp_path / "costs.csv").open() as file:
         _, row = csv.DictReader(file)
@@ -202,7 +202,7 @@ def test_memory_that_is_not_known_makes_no_price(tmp_path: Path) -> None:
 def test_a_search_without_any_capacity_has_no_section_on_cost(tmp_path: Path) -> None:
     nothing = searched(replace(FAILED, stack="flask-gthread"), FAILED)
 
-    files = report.render(nothing)
+    files = render(nothing)
     assert "charts/cost.svg" not in files
     assert "What a traffic costs" not in files["index.html"].decode()
     store.write_tables(tmp_path, nothing)
@@ -228,6 +228,6 @@ def test_costs_csv_has_what_the_example_assumes_beside_what_follows(tmp_path: Pa
 
 def test_containers_of_unlike_size_are_not_to_be_counted_against_each_other() -> None:
     for cores, is_said in ((1, False), (2, True)):
-        files = report.render(searched(FLASK, replace(FASTAPI, cores=cores)))
+        files = render(searched(FLASK, replace(FASTAPI, cores=cores)))
         said = "compare what a million requests cost" in files["summary.md"].decode()
         assert said is is_said

@@ -5,20 +5,21 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from harness import report
+from harness import report, store
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis
 from tests.report.reading import (
     USUAL,
     draw,
-    write,
 )
 
 pytestmark = pytest.mark.busy
 
 
-def test_write_returns_every_file_with_the_page_first(whole: Analysis, tmp_path: Path) -> None:
-    files = write(whole, tmp_path / "new" / "report")
+def test_write_returns_every_file_with_the_page_first(
+    rendered: dict[str, bytes], tmp_path: Path
+) -> None:
+    files = store.write_report(tmp_path / "new" / "report", rendered)
 
     assert files[0] == tmp_path / "new" / "report" / "index.html"
     names = {f"charts/{name}.{kind}" for name in USUAL for kind in ("svg", "png")}
@@ -32,25 +33,26 @@ def test_write_returns_every_file_with_the_page_first(whole: Analysis, tmp_path:
 
 
 def test_the_same_analysis_gives_the_same_bytes(
-    whole: Analysis, folder: Path, tmp_path: Path
+    whole: Analysis, rendered: dict[str, bytes]
 ) -> None:
-    for path in write(whole, tmp_path):
-        assert path.read_bytes() == (folder / path.relative_to(tmp_path)).read_bytes(), path.name
+    again = report.render(whole)
+    assert list(again) == list(rendered)
+    for name, content in again.items():
+        assert content == rendered[name], name
 
 
-def test_the_files_come_with_the_page_first(whole: Analysis) -> None:
-    files = report.render(whole)
-    assert next(iter(files)) == "index.html"
-    assert all(isinstance(content, bytes) and content for content in files.values())
+def test_the_files_come_with_the_page_first(rendered: dict[str, bytes]) -> None:
+    assert next(iter(rendered)) == "index.html"
+    assert all(isinstance(content, bytes) and content for content in rendered.values())
 
 
 def test_a_folder_that_cannot_be_written_is_an_environment_failure(
-    whole: Analysis, tmp_path: Path
+    rendered: dict[str, bytes], tmp_path: Path
 ) -> None:
     (tmp_path / "report").write_text("a file stands where the folder should")
 
     with pytest.raises(ResultsUnwritable, match="report"):
-        write(whole, tmp_path / "report")
+        store.write_report(tmp_path / "report", rendered)
     assert (tmp_path / "report").is_file()
     assert len(list(tmp_path.iterdir())) == 1
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.busy
 @pytest.mark.parametrize("case", ["usual", "invalid", *THOROUGHLY])
 def test_a_run_of_any_kind_makes_a_whole_report(case: str, whole: Analysis, tmp_path: Path) -> None:
     analysis = {"usual": whole, "invalid": analyses.with_invalid_cell(), **ODD}[case]
-    files = write(analysis, tmp_path)
+    files = write(analysis, tmp_path, pixels=True)
     assert all(path.stat().st_size > 0 for path in files)
     page = Page(files[0].read_text())
     assert not page.inside, "every element is closed"
