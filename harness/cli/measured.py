@@ -69,6 +69,8 @@ def write_and_print_report(
 def _write_report(folder: Path, same_within: float | None) -> Analysis:
     from harness import report, store
     from harness.analysis.analyse import analyse
+    from harness.analysis.claims import Evidence, judge
+    from harness.planning.claims import load_claims
 
     record = store.read_run(folder)
     if same_within is not None:
@@ -76,6 +78,7 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     if not record.rounds:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    analysis = replace(analysis, claims=judge(load_claims(), [Evidence(analysis, folder.name)]))
     store.write_tables(folder, analysis)
     store.write_report(folder / "report", report.render(analysis))
     return analysis

@@ -27,6 +27,15 @@ from harness.models.between import (
     RunName,
     RunsCompared,
 )
+from harness.models.claims import (
+    Claim,
+    ClaimKind,
+    ClaimTest,
+    ClaimVerdict,
+    CodeLines,
+    JudgedClaim,
+    Tested,
+)
 from harness.models.connections import (
     ConnectionsAnalysis,
     ConnectionsPlan,
@@ -158,6 +167,11 @@ __all__ = [
     "CellRound",
     "CellSummary",
     "Change",
+    "Claim",
+    "ClaimKind",
+    "ClaimTest",
+    "ClaimVerdict",
+    "CodeLines",
     "Comparison",
     "ConnectionsAnalysis",
     "ConnectionsPlan",
@@ -185,6 +199,7 @@ __all__ = [
     "HeldPoint",
     "HeldSeries",
     "HeldStep",
+    "JudgedClaim",
     "Kind",
     "Knee",
     "LargestLoad",
@@ -229,6 +244,7 @@ __all__ = [
     "StackChange",
     "Step",
     "StepKind",
+    "Tested",
     "Tile",
     "TimelinePoint",
     "Usage",

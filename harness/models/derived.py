@@ -13,6 +13,7 @@ from harness.models.plan import BlockKey, CellKey, Family
 from harness.models.searches import LimitedBy
 
 if TYPE_CHECKING:
+    from harness.models.claims import JudgedClaim
     from harness.models.costs import Costing
     from harness.models.curves import Curve
     from harness.models.maps import WinnerMap
@@ -309,6 +310,7 @@ class Analysis:
     #: Of scenarios whose loads vary the upstream's latency and the users.
     maps: tuple[WinnerMap, ...] = ()
     costings: tuple[Costing, ...] = ()  # an example for each search, with what its stacks cost
+    claims: tuple[JudgedClaim, ...] = ()  # the whole ledger, by this run alone
 
     @property
     def valid(self) -> bool:

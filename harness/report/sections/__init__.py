@@ -9,6 +9,7 @@ from harness.report.content import Section
 from harness.report.sections import (
     answers,
     capacity,
+    claims,
     comparisons,
     cost,
     curves,
@@ -29,6 +30,7 @@ def sections(view: View) -> tuple[Section, ...]:
         return _present(
             capacity.capacity(view),
             cost.example(view),
+            claims.claims(view),
             method.method(view),
             environment.environment(view),
             environment.repeat(view),
@@ -51,6 +53,7 @@ def sections(view: View) -> tuple[Section, ...]:
         overview.table(view),
         answers.answers(view),
         answers.surprises(view),
+        claims.claims(view),
         curves.curves(view),
         capacity.capacity(view),
         cost.example(view),
