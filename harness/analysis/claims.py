@@ -12,25 +12,30 @@ from dataclasses import dataclass
 
 from harness.analysis import stats
 from harness.analysis.code_lines import lines_of
+from harness.analysis.pairs import (
+    cells_of,
+    inverse,
+    quotient,
+    stack_pair,
+    usual_block,
+    why_unusable,
+)
 from harness.analysis.percentiles import confidence_of
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     Analysis,
     BlockKey,
     Capacity,
-    CellSummary,
     Claim,
     ClaimKind,
     ClaimTest,
     ClaimVerdict,
-    Comparison,
     ConnectionsAnalysis,
     Curve,
     Estimate,
     HeldMemory,
     HeldSeries,
     JudgedClaim,
-    Load,
     Tested,
     Verdict,
     worker_number,
@@ -147,100 +152,19 @@ def verdict_within(test: ClaimTest, limits: Estimate) -> ClaimVerdict:
 # ---------------------------------------------------------------- ratios of two stacks
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """Candidate ÷ baseline, from one comparison or by way of a stack that both were compared with."""
-
-    estimate: Estimate
-    rounds: int
-    comparisons: tuple[Comparison, ...]
-
-
-def _usual_block(analysis: Analysis, scenario: str) -> BlockKey | None:
-    """The scenario under its usual load, if the run measured that."""
-    for block in analysis.run.blocks:
-        if block.scenario.name == scenario and block.load == Load(block.scenario.users):
-            return block.key
-    return None
-
-
-def _pair(
-    analysis: Analysis, block: BlockKey, metric: str, baseline: str, candidate: str
-) -> _Pair | None:
-    """Two stacks in a metric; None if they can't be compared by way of at most one other."""
-    made = {
-        (each.baseline, each.candidate): each
-        for each in analysis.comparisons
-        if each.block == block and each.metric == metric
-    }
-    direct = _one(made, baseline, candidate)
-    if direct is not None:
-        return direct
-    for other in dict.fromkeys(stack for pair in made for stack in pair):
-        first, second = _one(made, baseline, other), _one(made, other, candidate)
-        if first and second:
-            return _Pair(
-                _product(first.estimate, second.estimate),
-                min(first.rounds, second.rounds),
-                first.comparisons + second.comparisons,
-            )
-    return None
-
-
-def _one(made: Mapping[tuple[str, str], Comparison], baseline: str, candidate: str) -> _Pair | None:
-    """A comparison in either direction."""
-    if found := made.get((baseline, candidate)):
-        estimate = Estimate(found.ratio, found.ci_low, found.ci_high)
-        return _Pair(estimate, found.rounds, (found,))
-    if found := made.get((candidate, baseline)):
-        estimate = _inverse(Estimate(found.ratio, found.ci_low, found.ci_high))
-        return _Pair(estimate, found.rounds, (found,))
-    return None
-
-
-def _product(one: Estimate, other: Estimate) -> Estimate:
-    """Half widths of the logarithms added: no correlation makes the true interval wider."""
-    return Estimate(one.value * other.value, one.low * other.low, one.high * other.high)
-
-
-def _inverse(of: Estimate) -> Estimate:
-    if not min(of.value, of.low, of.high) > 0:
-        return Estimate(math.nan, math.nan, math.nan)
-    return Estimate(1 / of.value, 1 / of.high, 1 / of.low)
-
-
-def _quotient(candidate: Estimate, baseline: Estimate) -> Estimate:
-    """Of two figures with intervals of their own, as wide as these allow."""
-    return _product(candidate, _inverse(baseline))
-
-
-def _cells(analysis: Analysis, block: BlockKey, stacks: Sequence[str]) -> list[CellSummary]:
-    return [cell for cell in analysis.cells if cell.key.block == block and cell.stack in stacks]
-
-
-def _why_unusable(analysis: Analysis, block: BlockKey, pair: _Pair) -> str:
-    verdicts = {each.verdict for each in pair.comparisons}
-    stacks = [stack for each in pair.comparisons for stack in (each.baseline, each.candidate)]
-    cells = _cells(analysis, block, stacks)
-    if Verdict.INVALID in verdicts:
-        reasons = [f"{cell.stack} is invalid: {cell.reason}" for cell in cells if not cell.valid]
-        return "; ".join(reasons) or "too little was measured"
-    if Verdict.OVERLOADED in verdicts:
-        return "; ".join(f"{cell.stack} is overloaded" for cell in cells if cell.overloaded)
-    return ""
-
-
 def _ratio(test: ClaimTest, analysis: Analysis) -> _Found | None:
-    block = _usual_block(analysis, test.scenario)
+    block = usual_block(analysis, test.scenario)
     if block is None:
         return None
-    pair = _pair(analysis, block, test.metric, test.baseline, test.candidate)
+    pair = stack_pair(analysis, block, test.metric, test.baseline, test.candidate)
     if pair is None:
         return None
     limits, caution = None, ""
     if test.metric == "throughput_rps":
         limits, caution = _as_users_allow(analysis, block, test, pair.estimate)
-    return _Found(pair.estimate, _why_unusable(analysis, block, pair), pair.rounds, limits, caution)
+    return _Found(
+        pair.estimate, why_unusable(analysis, block, pair.comparisons), pair.rounds, limits, caution
+    )
 
 
 def _as_users_allow(
@@ -249,7 +173,7 @@ def _as_users_allow(
     """The limits where users left a stack idle, which could so serve more than it did."""
     idle = {
         cell.stack
-        for cell in _cells(analysis, block, (test.candidate, test.baseline))
+        for cell in cells_of(analysis, block, (test.candidate, test.baseline))
         if cell.limited_by_users
     }
     if not idle:
@@ -263,22 +187,22 @@ def _as_users_allow(
 
 def _larger_effect(test: ClaimTest, analysis: Analysis) -> _Found | None:
     """By how much one change moves a metric ÷ by how much another does, whichever way."""
-    block = _usual_block(analysis, test.scenario)
+    block = usual_block(analysis, test.scenario)
     if block is None:
         return None
-    own = _pair(analysis, block, test.metric, test.baseline, test.candidate)
-    beside = _pair(analysis, block, test.metric, test.beside_baseline, test.beside_candidate)
+    own = stack_pair(analysis, block, test.metric, test.baseline, test.candidate)
+    beside = stack_pair(analysis, block, test.metric, test.beside_baseline, test.beside_candidate)
     if own is None or beside is None:
         return None
-    figure = _quotient(_effect(own.estimate), _effect(beside.estimate))
-    unusable = [_why_unusable(analysis, block, each) for each in (own, beside)]
+    figure = quotient(_effect(own.estimate), _effect(beside.estimate))
+    unusable = [why_unusable(analysis, block, each.comparisons) for each in (own, beside)]
     return _Found(figure, next(filter(None, unusable), ""), min(own.rounds, beside.rounds))
 
 
 def _effect(ratio: Estimate) -> Estimate:
     """A ratio, or its inverse where that is above 1: 3 of both 3 × and ⅓ ×."""
     if ratio.value < 1:
-        ratio = _inverse(ratio)
+        ratio = inverse(ratio)
     if ratio.low >= 1:
         return ratio
     return Estimate(ratio.value, 1.0, max(ratio.high, 1 / ratio.low))
@@ -290,7 +214,7 @@ def _neither_better(test: ClaimTest, analysis: Analysis) -> _Found | None:
     A stack is strictly better if it is better in a metric and the same in all others. The verdicts
     of the comparisons decide, which are corrected for how many they are.
     """
-    block = _usual_block(analysis, test.scenario)
+    block = usual_block(analysis, test.scenario)
     made = [
         each
         for each in analysis.comparisons
@@ -300,10 +224,10 @@ def _neither_better(test: ClaimTest, analysis: Analysis) -> _Found | None:
     if block is None or not made:
         return None
     first = made[0]
-    pair = _pair(analysis, block, first.metric, test.baseline, test.candidate)
+    pair = stack_pair(analysis, block, first.metric, test.baseline, test.candidate)
     assert pair is not None  # it is one of these
     rounds = min(each.rounds for each in made)
-    unusable = _why_unusable(analysis, block, _Pair(pair.estimate, rounds, tuple(made)))
+    unusable = why_unusable(analysis, block, made)
     verdicts = {each.verdict for each in made}
     verdict, reason = ClaimVerdict.INCONCLUSIVE, "some metrics are inconclusive"
     if {Verdict.FASTER, Verdict.SLOWER} <= verdicts:
@@ -338,7 +262,7 @@ def _most(test: ClaimTest, analysis: Analysis) -> _Found | None:
     if candidate.most is None or baseline.most is None:
         lines = [curve.line for curve in (candidate, baseline) if curve.most is None]
         return _Found(None, f"no load of {' and '.join(lines)} is valid")
-    figure = _quotient(candidate.most.throughput_rps, baseline.most.throughput_rps)
+    figure = quotient(candidate.most.throughput_rps, baseline.most.throughput_rps)
     return _Found(figure, rounds=min(candidate.most.rounds, baseline.most.rounds))
 
 
@@ -362,7 +286,7 @@ def _largest_load(test: ClaimTest, analysis: Analysis) -> _Found | None:
 
 def _worker_memory(test: ClaimTest, analysis: Analysis) -> _Found | None:
     """Memory of each further worker process ÷ that of one worker, round by round."""
-    block = _usual_block(analysis, test.scenario)
+    block = usual_block(analysis, test.scenario)
     workers = {
         stack.with_its_number[1]: stack.label
         for stack in analysis.run.plan.stacks
@@ -371,7 +295,7 @@ def _worker_memory(test: ClaimTest, analysis: Analysis) -> _Found | None:
     most = max(workers, default=0)
     if block is None or 1 not in workers or most == 1:
         return None
-    cells = _cells(analysis, block, (workers[1], workers[most]))
+    cells = cells_of(analysis, block, (workers[1], workers[most]))
     invalid = [cell for cell in cells if not cell.valid]
     one, many = (_memory(analysis, block, workers[count]) for count in (1, most))
     shares = [(many[n] - one[n]) / (most - 1) / one[n] for n in sorted(one.keys() & many.keys())]
@@ -424,11 +348,11 @@ def _not_valid(*capacities: Capacity) -> str:
 
 def _capacity(test: ClaimTest, analysis: Analysis) -> _Found | None:
     for candidate, baseline in _capacities(test, analysis):
-        ratio = _quotient(candidate.rate_rps, baseline.rate_rps)
+        ratio = quotient(candidate.rate_rps, baseline.rate_rps)
         if candidate.baseline == baseline.stack:
             ratio = candidate.ratio  # round by round
         elif baseline.baseline == candidate.stack:
-            ratio = _inverse(baseline.ratio)
+            ratio = inverse(baseline.ratio)
         rounds = min(candidate.rounds, baseline.rounds)
         return _Found(ratio, _not_valid(candidate, baseline), rounds)
     return None
@@ -449,7 +373,7 @@ def _at_share(test: ClaimTest, analysis: Analysis) -> _Found | None:
             found.stack for found, each in zip(pair, at, strict=True) if each and each.overloaded
         ]
         return _Found(
-            _quotient(candidate.latency_ms[percentile], baseline.latency_ms[percentile]),
+            quotient(candidate.latency_ms[percentile], baseline.latency_ms[percentile]),
             _not_valid(*pair) or "; ".join(f"{stack} is overloaded" for stack in overloaded),
             rounds,
         )
@@ -467,7 +391,7 @@ def _held_memory(test: ClaimTest, analysis: ConnectionsAnalysis) -> _Found | Non
     if candidate is None or baseline is None:
         return None
     reasons = [f"{each.stack}: {each.reason}" for each in (candidate, baseline) if each.reason]
-    figure = _quotient(candidate.kib, baseline.kib)
+    figure = quotient(candidate.kib, baseline.kib)
     return _Found(figure, "; ".join(reasons), min(candidate.rounds, baseline.rounds))
 
 

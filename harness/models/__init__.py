@@ -127,6 +127,7 @@ from harness.models.plan import (
     StepKind,
     worker_number,
 )
+from harness.models.published import BesidePublished, Published, PublishedBeside
 from harness.models.samples import Samples
 from harness.models.searches import (
     PROMISED,
@@ -156,6 +157,7 @@ __all__ = [
     "Arrivals",
     "AtShare",
     "AtUsers",
+    "BesidePublished",
     "Beyond",
     "BlockKey",
     "BlockPlan",
@@ -221,6 +223,8 @@ __all__ = [
     "Prediction",
     "Prices",
     "Profile",
+    "Published",
+    "PublishedBeside",
     "Purpose",
     "Question",
     "Round",

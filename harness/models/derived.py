@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from harness.models.costs import Costing
     from harness.models.curves import Curve
     from harness.models.maps import WinnerMap
+    from harness.models.published import PublishedBeside
 
 
 class Verdict(enum.StrEnum):
@@ -311,6 +312,7 @@ class Analysis:
     maps: tuple[WinnerMap, ...] = ()
     costings: tuple[Costing, ...] = ()  # an example for each search, with what its stacks cost
     claims: tuple[JudgedClaim, ...] = ()  # the whole ledger, by this run alone
+    published: PublishedBeside | None = None
 
     @property
     def valid(self) -> bool:

@@ -19,6 +19,7 @@ from harness.report.sections import (
     measurements,
     method,
     overview,
+    published,
     resources,
 )
 from harness.report.view import View
@@ -59,6 +60,7 @@ def sections(view: View) -> tuple[Section, ...]:
         cost.example(view),
         comparisons.comparisons(view),
         comparisons.steps(view),
+        published.published(view),
         measurements.charts(view),
         measurements.measurements(view),
         resources.resources(view),

@@ -138,15 +138,16 @@ def lines(claims: Sequence[JudgedClaim]) -> Iterator[str]:
         yield f"{sign} {judged.verdict:<{width}}  {judged.claim.id}: {judged.claim.claim}"
         for tested in judged.tested:
             yield f"{indent}{_line(tested)}"
+        for command in missing([judged]):
+            yield f"{indent}run: {command}"
     if said := counted(claims):
-        yield f"Of {len(claims)} claims, {said}."
+        yield f"Of {formats.plural(len(claims), 'claim')}, {said}."
 
 
 def _line(tested: Tested) -> str:
     words, bound = measured_words(tested.test), bound_words(tested.test)
     if tested.verdict is ClaimVerdict.NOT_MEASURED:
-        run = f"; run: {tested.test.measure}" if tested.test.measure else ""
-        return f"{words}{f' ({bound})' if bound else ''}{run}"
+        return f"{words}{f' ({bound})' if bound else ''}"
     parts = (figure_words(tested), f"({bound})" if bound else "")
     said = " ".join(filter(None, parts))
     after = "; ".join(filter(None, (formats.clean(tested.reason), tested.source)))

@@ -1,0 +1,28 @@
+"""Published figures beside the nearest ratios that a run measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.analysis.pairs import stack_pair, usual_block, why_unusable
+from harness.models import Analysis, BesidePublished, Published, PublishedBeside
+
+
+def beside(published: Sequence[Published], analysis: Analysis) -> PublishedBeside:
+    """Put each figure beside the comparison that it names, where the run has that one."""
+    found = [made for figure in published if (made := _beside(figure, analysis)) is not None]
+    return PublishedBeside(tuple(found), len(published) - len(found))
+
+
+def _beside(figure: Published, analysis: Analysis) -> BesidePublished | None:
+    block = usual_block(analysis, figure.scenario)
+    if block is None:
+        return None
+    pair = stack_pair(analysis, block, figure.metric, figure.baseline, figure.candidate)
+    if pair is None:
+        return None
+    reason = why_unusable(analysis, block, pair.comparisons)
+    if not reason and math.isnan(pair.estimate.value):
+        reason = "too little was measured"
+    return BesidePublished(figure, None if reason else pair.estimate, reason)
