@@ -544,6 +544,15 @@ def test_the_most_of_two_curves_is_compared() -> None:
     assert verdict(most(at_least=1.5, axis="workers"), run).verdict is NOT_MEASURED
 
 
+def test_a_stack_whose_throughput_still_rises_may_serve_more() -> None:
+    few_users = analyses.swept((1, 3, 10))
+    found = verdict(most(at_least=1.5), few_users)
+    assert found.figure is not None
+    assert found.figure.high < 1.5
+    assert found.verdict is INCONCLUSIVE
+    assert found.reason == f"more users may raise the most of {AIOHTTP} and {FLASK} further"
+
+
 def test_a_curve_without_a_valid_load_has_no_most() -> None:
     users = (1, 10, 100)
     broken = {(AIOHTTP, number): Failure.TIMEOUT for number in users}

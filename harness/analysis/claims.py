@@ -7,7 +7,7 @@ leaves a claim inconclusive, and says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis import stats
@@ -24,6 +24,7 @@ from harness.analysis.percentiles import confidence_of
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     Analysis,
+    Beyond,
     BlockKey,
     Capacity,
     Claim,
@@ -102,15 +103,20 @@ def _tested(test: ClaimTest, evidence: Sequence[Evidence]) -> Tested:
     name, made = (usable or found)[0]
     if problem := _problem(made):
         return Tested(test, ClaimVerdict.INCONCLUSIVE, made.figure, problem, name)
-    assert made.figure is not None  # or there would be a problem
-    verdict = made.verdict or verdict_within(test, made.limits or made.figure)
-    reason = made.caution
-    if verdict is ClaimVerdict.INCONCLUSIVE and not made.verdict:
-        is_cautious = made.limits and verdict_within(test, made.figure) is not verdict
-        reason = made.caution if is_cautious else CROSSES
-    elif not made.verdict:
-        reason = ""
+    verdict, reason = _decided(test, made)
     return Tested(test, verdict, made.figure, reason, name)
+
+
+def _decided(test: ClaimTest, made: _Found) -> tuple[ClaimVerdict, str]:
+    """The verdict of a figure without a problem, and why it is not a plainer one."""
+    assert made.figure is not None  # or there would be a problem
+    if made.verdict:
+        return made.verdict, made.caution
+    verdict = verdict_within(test, made.limits or made.figure)
+    if verdict is not ClaimVerdict.INCONCLUSIVE:
+        return verdict, ""
+    is_open = verdict_within(test, made.figure) is ClaimVerdict.INCONCLUSIVE
+    return verdict, CROSSES if is_open else made.caution
 
 
 def _asked(test: ClaimTest, of: Analysis | ConnectionsAnalysis | Sources) -> _Found | None:
@@ -178,11 +184,20 @@ def _as_users_allow(
     }
     if not idle:
         return None, ""
-    low = 0.0 if test.baseline in idle else ratio.low
-    high = math.inf if test.candidate in idle else ratio.high
-    return Estimate(ratio.value, low, high), (
-        f"users left {' and '.join(sorted(idle))} idle, which could serve more"
+    return _one_sided(ratio, test, idle), f"users left {_listed(idle)} idle, which could serve more"
+
+
+def _one_sided(ratio: Estimate, test: ClaimTest, more: Collection[str]) -> Estimate:
+    """The limits of a ratio if these stacks may serve more than was measured."""
+    return Estimate(
+        ratio.value,
+        0.0 if test.baseline in more else ratio.low,
+        math.inf if test.candidate in more else ratio.high,
     )
+
+
+def _listed(stacks: Collection[str]) -> str:
+    return " and ".join(sorted(stacks))
 
 
 def _larger_effect(test: ClaimTest, analysis: Analysis) -> _Found | None:
@@ -263,7 +278,17 @@ def _most(test: ClaimTest, analysis: Analysis) -> _Found | None:
         lines = [curve.line for curve in (candidate, baseline) if curve.most is None]
         return _Found(None, f"no load of {' and '.join(lines)} is valid")
     figure = quotient(candidate.most.throughput_rps, baseline.most.throughput_rps)
-    return _Found(figure, rounds=min(candidate.most.rounds, baseline.most.rounds))
+    rising = {
+        curve.line
+        for curve in (candidate, baseline)
+        if curve.largest is not None and curve.largest.outcome is Beyond.RISES
+    }
+    return _Found(
+        figure,
+        rounds=min(candidate.most.rounds, baseline.most.rounds),
+        limits=_one_sided(figure, test, rising) if rising else None,
+        caution=f"more users may raise the most of {_listed(rising)} further" if rising else "",
+    )
 
 
 def _largest_load(test: ClaimTest, analysis: Analysis) -> _Found | None:
