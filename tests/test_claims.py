@@ -24,6 +24,7 @@ from harness.models import (
     Capacity,
     Claim,
     ClaimKind,
+    ClaimResult,
     ClaimTest,
     ClaimVerdict,
     Comparison,
@@ -39,7 +40,6 @@ from harness.models import (
     Load,
     Placement,
     Plan,
-    Tested,
     Verdict,
     worker_number,
 )
@@ -287,7 +287,7 @@ def ratio(**fields: Any) -> ClaimTest:
     )
 
 
-def verdict(test: ClaimTest, *runs: Any) -> Tested:
+def verdict(test: ClaimTest, *runs: Any) -> ClaimResult:
     evidence = [Evidence(run, f"run {number}") for number, run in enumerate(runs, 1)]
     (judged,) = judge([Claim("a", "It is so.", (test,))], evidence)
     (tested,) = judged.tested

@@ -29,6 +29,7 @@ from harness.models import (
     Capacity,
     Claim,
     ClaimKind,
+    ClaimResult,
     ClaimTest,
     ClaimVerdict,
     ConnectionsAnalysis,
@@ -37,7 +38,6 @@ from harness.models import (
     HeldMemory,
     HeldSeries,
     JudgedClaim,
-    Tested,
     Verdict,
     worker_number,
 )
@@ -95,16 +95,16 @@ def _judged(claim: Claim, evidence: Sequence[Evidence]) -> JudgedClaim:
     return JudgedClaim(claim, next(each for each in _ORDER if each in verdicts), tested)
 
 
-def _tested(test: ClaimTest, evidence: Sequence[Evidence]) -> Tested:
+def _tested(test: ClaimTest, evidence: Sequence[Evidence]) -> ClaimResult:
     found = [(each.name, made) for each in evidence if (made := _asked(test, each.of)) is not None]
     if not found:
-        return Tested(test, ClaimVerdict.NOT_MEASURED, reason=test.lacking)
+        return ClaimResult(test, ClaimVerdict.NOT_MEASURED, reason=test.lacking)
     usable = [(name, made) for name, made in found if not _problem(made)]
     name, made = (usable or found)[0]
     if problem := _problem(made):
-        return Tested(test, ClaimVerdict.INCONCLUSIVE, made.figure, problem, name)
+        return ClaimResult(test, ClaimVerdict.INCONCLUSIVE, made.figure, problem, name)
     verdict, reason = _decided(test, made)
-    return Tested(test, verdict, made.figure, reason, name)
+    return ClaimResult(test, verdict, made.figure, reason, name)
 
 
 def _decided(test: ClaimTest, made: _Found) -> tuple[ClaimVerdict, str]:

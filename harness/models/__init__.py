@@ -30,11 +30,11 @@ from harness.models.between import (
 from harness.models.claims import (
     Claim,
     ClaimKind,
+    ClaimResult,
     ClaimTest,
     ClaimVerdict,
     CodeLines,
     JudgedClaim,
-    Tested,
 )
 from harness.models.connections import (
     ConnectionsAnalysis,
@@ -171,6 +171,7 @@ __all__ = [
     "Change",
     "Claim",
     "ClaimKind",
+    "ClaimResult",
     "ClaimTest",
     "ClaimVerdict",
     "CodeLines",
@@ -248,7 +249,6 @@ __all__ = [
     "StackChange",
     "Step",
     "StepKind",
-    "Tested",
     "Tile",
     "TimelinePoint",
     "Usage",

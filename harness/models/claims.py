@@ -72,7 +72,7 @@ class ClaimVerdict(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class ClaimResult:
     """What one test of a claim came to."""
 
     test: ClaimTest
@@ -88,7 +88,7 @@ class JudgedClaim:
 
     claim: Claim
     verdict: ClaimVerdict
-    tested: tuple[Tested, ...]  # in the claim's order
+    tested: tuple[ClaimResult, ...]  # in the claim's order
 
     @property
     def is_measured(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.models import ClaimKind, ClaimTest, ClaimVerdict, JudgedClaim, Tested
+from harness.models import ClaimKind, ClaimResult, ClaimTest, ClaimVerdict, JudgedClaim
 from harness.report import formats
 from harness.report.charts import CHARTS
 from harness.report.content import (
@@ -85,7 +85,7 @@ def _rows(view: View, judged: JudgedClaim) -> Iterator[Row]:
         yield Row((*(first if place == 0 else (Cell(""), Cell(""))), *_tested(view, tested)))
 
 
-def _tested(view: View, tested: Tested) -> tuple[Cell, Cell, Cell]:
+def _tested(view: View, tested: ClaimResult) -> tuple[Cell, Cell, Cell]:
     is_measured = tested.verdict is not ClaimVerdict.NOT_MEASURED
     reason = formats.clean(tested.reason)
     if not is_measured and tested.test.measure:

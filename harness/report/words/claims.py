@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harness.analysis.axes import AXES
-from harness.models import ClaimKind, ClaimTest, ClaimVerdict, JudgedClaim, Tested
+from harness.models import ClaimKind, ClaimResult, ClaimTest, ClaimVerdict, JudgedClaim
 from harness.report import formats
 from harness.report.metrics import COMPARED
 
@@ -88,7 +88,7 @@ def bound_words(test: ClaimTest) -> str:
     return "" if high is None else f"at most {high:g}"
 
 
-def figure_words(tested: Tested) -> str:
+def figure_words(tested: ClaimResult) -> str:
     """As in `2.12 × [1.52, 2.95]`; empty where there is no figure."""
     figure = tested.figure
     if figure is None:
@@ -144,7 +144,7 @@ def lines(claims: Sequence[JudgedClaim]) -> Iterator[str]:
         yield f"Of {formats.plural(len(claims), 'claim')}, {said}."
 
 
-def _line(tested: Tested) -> str:
+def _line(tested: ClaimResult) -> str:
     words, bound = measured_words(tested.test), bound_words(tested.test)
     if tested.verdict is ClaimVerdict.NOT_MEASURED:
         return f"{words}{f' ({bound})' if bound else ''}"
