@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
 import tokenize
 from collections.abc import Collection, Mapping, Sequence
 
@@ -90,9 +89,10 @@ def _of_files(texts: Mapping[str, str], paths: Sequence[str]) -> int:
 
 
 def _code(source: str) -> set[int]:
+    lines = (f"{line}\n" for line in source.split("\n"))
     return {
         line
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        for token in tokenize.generate_tokens(lines.__next__)
         if token.type not in _NO_CODE
         for line in range(token.start[0], token.end[0] + 1)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.analysis.pairs import stack_pair, usual_block, why_unusable
+from harness.analysis.pairs import cells_of, stack_pair, usual_block, why_unusable
 from harness.models import Analysis, BesidePublished, Published, PublishedBeside
 
 
@@ -25,4 +25,10 @@ def _beside(figure: Published, analysis: Analysis) -> BesidePublished | None:
     reason = why_unusable(analysis, block, pair.comparisons)
     if not reason and math.isnan(pair.estimate.value):
         reason = "too little was measured"
-    return BesidePublished(figure, None if reason else pair.estimate, reason)
+    if reason:
+        return BesidePublished(figure, None, reason)
+    cells = cells_of(analysis, block, (figure.candidate, figure.baseline))
+    idle = [cell.stack for cell in cells if cell.limited_by_users]
+    if idle and figure.metric == "throughput_rps":
+        reason = f"users left {' and '.join(idle)} idle, which could serve more"
+    return BesidePublished(figure, pair.estimate, reason)

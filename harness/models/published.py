@@ -34,8 +34,8 @@ class BesidePublished:
     """A published figure and the nearest measured ratio."""
 
     published: Published
-    ratio: Estimate | None  # None: the run has no such comparison, or it can't be used
-    reason: str = ""  # why it can't be used
+    ratio: Estimate | None  # None: it can't be used
+    reason: str = ""  # why it can't be used, or what it does not show
 
 
 @dataclass(frozen=True, slots=True)

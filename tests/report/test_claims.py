@@ -90,7 +90,7 @@ def test_the_documents_and_the_terminal_say_how_many_hold(common: Analysis, fold
     text = (folder / "summary.md").read_text().replace("\u00a0", " ")
     assert "## Claims put to the test" in text
     assert f"{len(LEDGER) - 2} more claims need other runs: `twinbench list claims`" in text
-    in_terminal = folded(shown(common))
+    in_terminal = folded(shown(common, 100))
     assert (
         "Claims: 1 does not hold, 1 is inconclusive. 'twinbench list claims' shows" in in_terminal
     )
@@ -166,6 +166,18 @@ def test_a_ratio_that_can_not_be_used_is_not_shown() -> None:
     assert rows[0].cells[6].text == "can't be used"
     assert rows[0].cells[6].value is None
     assert rows[0].cells[6].aside[0].startswith("flask-gthread is invalid")
+
+
+def test_a_ratio_that_users_limit_says_so() -> None:
+    run = analyses.analysis(scenarios=["weather"])
+    cells = tuple(
+        replace(cell, limited_by_users=cell.stack == "fastapi-aiohttp") for cell in run.cells
+    )
+    rows = table_of(
+        published.published(View(judged(replace(run, cells=cells)))), "published figures"
+    ).rows
+    assert rows[0].cells[6].text.endswith("×")
+    assert rows[0].cells[6].aside == ("users left fastapi-aiohttp idle, which could serve more",)
 
 
 def test_the_documents_say_how_many_figures_are_left_out(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.models import BesidePublished
 from harness.report import formats
 from harness.report.content import DOCUMENTS, Block, Cell, Column, Row, Section, Table, note
@@ -53,6 +55,7 @@ def _row(made: BesidePublished) -> Row:
 
 
 def _measured(made: BesidePublished) -> Cell:
+    aside = (formats.clean(made.reason),) if made.reason else ()
     if made.ratio is None:
-        return Cell("can't be used", aside=(formats.clean(made.reason),))
-    return figures.ratio_estimate(made.ratio)
+        return Cell("can't be used", aside=aside)
+    return replace(figures.ratio_estimate(made.ratio), aside=aside)
