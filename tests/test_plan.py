@@ -131,7 +131,7 @@ def test_the_default_run_measures_at_most_six_minutes() -> None:
         ({"rounds": 30, "precision": 0.01}, 30, None, 0.01),
         ({"profile": PROFILES["smoke"]}, 2, None, None),
         ({"profile": PROFILES["smoke"], "minutes": 1.0}, 5, 60, 0.025),
-        ({"profile": PROFILES["full"]}, 8, 3600, 0.01),
+        ({"profile": PROFILES["full"]}, 7, 3600, 0.01),
     ],
 )
 def test_a_run_has_a_time_and_a_target_unless_its_rounds_are_given(

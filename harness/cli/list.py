@@ -11,7 +11,8 @@ import click
 
 from harness.cli.options import Command, json_option, out_option, stacks_file_option
 from harness.cli.output import print_json
-from harness.models import RunAtAGlance
+from harness.errors import BadInput
+from harness.models import Analysis, ConnectionsAnalysis, RunAtAGlance
 
 _HEADS = ("RUN", "STARTED (UTC)", "KIND", "PROFILE", "ROUNDS", "VALID", "SCENARIOS", "FIRST RESULT")
 #: So many scenarios are named.
@@ -19,21 +20,32 @@ _NAMED = 2
 
 
 @click.command(cls=Command)
-@click.argument("what", type=click.Choice(["stacks", "scenarios", "runs"]))
+@click.argument("what", type=click.Choice(["stacks", "scenarios", "runs", "claims"]))
+@click.argument("run_names", metavar="[RUN]...", nargs=-1)
 @stacks_file_option
 @out_option
 @json_option
-def command(what: str, stacks_file: Path, out: Path, as_json: bool) -> None:
-    """List stacks, scenarios or runs.
+def command(
+    what: str, run_names: tuple[str, ...], stacks_file: Path, out: Path, as_json: bool
+) -> None:
+    """List stacks, scenarios, runs or claims.
 
     Stacks and scenarios are what can be measured, runs are what was measured: when, with which
-    profile, how many cells are valid, and the first comparison of each. Starts nothing.
+    profile, how many cells are valid, and the first comparison of each. Claims are what is commonly
+    said of the frameworks, each with the verdict of the named RUNs, or with the command that measures
+    it (default: of runs that are alike, the newest below --out). Starts nothing.
 
     \b
     Examples:
       twinbench list stacks
       twinbench list runs --json
+      twinbench list claims
     """
+    if what == "claims":
+        _list_claims(run_names, out, as_json=as_json)
+        return
+    if run_names:
+        raise BadInput(f"{run_names[0]}: 'twinbench list {what}' takes no run; only claims do")
     if what == "runs":
         _list_runs(out, as_json=as_json)
         return
@@ -58,6 +70,44 @@ def _list_runs(out: Path, *, as_json: bool) -> None:
             click.echo(line)
     else:
         click.echo(f"no runs in '{out}' yet: 'twinbench run' makes one", err=True)
+
+
+def _list_claims(names: Sequence[str], out: Path, *, as_json: bool) -> None:
+    from harness import report, store
+    from harness.analysis.claims import Evidence, judge
+    from harness.planning.claims import load_claims, read_sources
+
+    claims = load_claims()
+    folders = [_find(out, name) for name in names] or store.newest_of_each(out)
+    evidence = [Evidence(_analysed(folder), folder.name) for folder in dict.fromkeys(folders)]
+    judged = judge(claims, [*evidence, Evidence(read_sources())])
+    if as_json:
+        print_json(
+            {"runs": [str(folder) for folder in folders], "claims": store.claims_as_json(judged)}
+        )
+        return
+    for line in report.claims_lines(judged):
+        click.echo(line)
+
+
+def _find(out: Path, name: str) -> Path:
+    """The folder of a run, or of held connections."""
+    from harness import store
+
+    for folder in (Path(name), out / name):
+        if store.has_connections(folder):
+            return folder
+    return store.find_run(out, name)
+
+
+def _analysed(folder: Path) -> Analysis | ConnectionsAnalysis:
+    from harness import store
+    from harness.analysis.analyse import analyse
+    from harness.analysis.connections import analyse_connections
+
+    if store.has_connections(folder):
+        return analyse_connections(store.read_connections(folder))
+    return analyse(store.read_run(folder), lambda cell: store.read_samples(folder, cell))
 
 
 def _rows(what: str, stacks_file: Path) -> list[dict[str, Any]]:

@@ -69,6 +69,10 @@ def write_and_print_report(
 def _write_report(folder: Path, same_within: float | None) -> Analysis:
     from harness import report, store
     from harness.analysis.analyse import analyse
+    from harness.analysis.claims import Evidence, judge
+    from harness.analysis.published import beside
+    from harness.planning.claims import load_claims
+    from harness.planning.published import load_published
 
     record = store.read_run(folder)
     if same_within is not None:
@@ -76,6 +80,11 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     if not record.rounds:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    analysis = replace(
+        analysis,
+        claims=judge(load_claims(), [Evidence(analysis, folder.name)]),
+        published=beside(load_published(), analysis),
+    )
     store.write_tables(folder, analysis)
     store.write_report(folder / "report", report.render(analysis))
     return analysis

@@ -27,6 +27,15 @@ from harness.models.between import (
     RunName,
     RunsCompared,
 )
+from harness.models.claims import (
+    Claim,
+    ClaimKind,
+    ClaimResult,
+    ClaimTest,
+    ClaimVerdict,
+    CodeLines,
+    JudgedClaim,
+)
 from harness.models.connections import (
     ConnectionsAnalysis,
     ConnectionsPlan,
@@ -118,6 +127,7 @@ from harness.models.plan import (
     StepKind,
     worker_number,
 )
+from harness.models.published import BesidePublished, Published, PublishedBeside
 from harness.models.samples import Samples
 from harness.models.searches import (
     PROMISED,
@@ -147,6 +157,7 @@ __all__ = [
     "Arrivals",
     "AtShare",
     "AtUsers",
+    "BesidePublished",
     "Beyond",
     "BlockKey",
     "BlockPlan",
@@ -158,6 +169,12 @@ __all__ = [
     "CellRound",
     "CellSummary",
     "Change",
+    "Claim",
+    "ClaimKind",
+    "ClaimResult",
+    "ClaimTest",
+    "ClaimVerdict",
+    "CodeLines",
     "Comparison",
     "ConnectionsAnalysis",
     "ConnectionsPlan",
@@ -185,6 +202,7 @@ __all__ = [
     "HeldPoint",
     "HeldSeries",
     "HeldStep",
+    "JudgedClaim",
     "Kind",
     "Knee",
     "LargestLoad",
@@ -206,6 +224,8 @@ __all__ = [
     "Prediction",
     "Prices",
     "Profile",
+    "Published",
+    "PublishedBeside",
     "Purpose",
     "Question",
     "Round",

@@ -13,9 +13,11 @@ from harness.models.plan import BlockKey, CellKey, Family
 from harness.models.searches import LimitedBy
 
 if TYPE_CHECKING:
+    from harness.models.claims import JudgedClaim
     from harness.models.costs import Costing
     from harness.models.curves import Curve
     from harness.models.maps import WinnerMap
+    from harness.models.published import PublishedBeside
 
 
 class Verdict(enum.StrEnum):
@@ -309,6 +311,8 @@ class Analysis:
     #: Of scenarios whose loads vary the upstream's latency and the users.
     maps: tuple[WinnerMap, ...] = ()
     costings: tuple[Costing, ...] = ()  # an example for each search, with what its stacks cost
+    claims: tuple[JudgedClaim, ...] = ()  # the whole ledger, by this run alone
+    published: PublishedBeside | None = None
 
     @property
     def valid(self) -> bool:

@@ -17,7 +17,7 @@ PROFILES: Mapping[str, Profile] = {
     "quick": Profile("quick", rounds=5, cell_s=0.8, budget_s=300),
     "full": Profile(
         "full",
-        rounds=8,
+        rounds=7,
         cell_s=1.6,
         budget_s=3_600,
         precision=0.01,

@@ -24,11 +24,13 @@ from harness.report.sections import sections
 from harness.report.sections.cost import asked
 from harness.report.terminal import Terminal
 from harness.report.view import View
+from harness.report.words.claims import lines as claims_lines
 from harness.report.words.heading import heading
 
 __all__ = [
     "advice_terminal",
     "between_terminal",
+    "claims_lines",
     "connections_terminal",
     "cost_terminal",
     "render",

@@ -164,6 +164,7 @@ class Cell:
     span: int = 1  # columns
     is_strong: bool = False
     is_quiet: bool = False
+    link: str = ""  # a part of the same page, by its id, to which the text leads
 
 
 @dataclass(frozen=True, slots=True)

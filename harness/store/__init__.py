@@ -3,7 +3,7 @@
 A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
 decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
 comparisons.csv, curves.csv and knees.csv, of searches capacity.csv, capacity-latency.csv and
-costs.csv, and report/. May import no other folder.
+costs.csv, claims.csv, and report/. May import no other folder.
 """
 
 from harness.store.advice import advice_as_json
@@ -21,7 +21,7 @@ from harness.store.connections import (
 )
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
-from harness.store.overview import glance_rows, runs_at_a_glance
+from harness.store.overview import glance_rows, newest_of_each, runs_at_a_glance
 from harness.store.recovery import recover
 from harness.store.reports import write_report
 from harness.store.run_file import SCHEMA, read_run, schema_of, write_run
@@ -34,6 +34,7 @@ from harness.store.samples import (
 from harness.store.tables import (
     CAPACITY_COLUMNS,
     CAPACITY_LATENCY_COLUMNS,
+    CLAIM_COLUMNS,
     COMPARISON_COLUMNS,
     COST_COLUMNS,
     CURVE_COLUMNS,
@@ -41,6 +42,8 @@ from harness.store.tables import (
     MAP_COLUMNS,
     SUMMARY_COLUMNS,
     analysis_as_json,
+    claim_rows,
+    claims_as_json,
     comparison_rows,
     cost_rows,
     curve_rows,
@@ -53,6 +56,7 @@ from harness.store.tables import (
 __all__ = [
     "CAPACITY_COLUMNS",
     "CAPACITY_LATENCY_COLUMNS",
+    "CLAIM_COLUMNS",
     "COMPARISON_COLUMNS",
     "CONNECTIONS_COLUMNS",
     "CONNECTIONS_SCHEMA",
@@ -67,6 +71,8 @@ __all__ = [
     "advice_as_json",
     "analysis_as_json",
     "between_as_json",
+    "claim_rows",
+    "claims_as_json",
     "comparison_rows",
     "connection_rows",
     "cost_rows",
@@ -80,6 +86,7 @@ __all__ = [
     "knee_rows",
     "list_runs",
     "map_rows",
+    "newest_of_each",
     "read_calibration",
     "read_connections",
     "read_run",

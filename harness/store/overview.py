@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.models import RunAtAGlance
+from harness.models import ROUNDS_FOR_A_VERDICT, RunAtAGlance
 from harness.store.folders import list_runs
 
 _CONNECTIONS = "connections"
@@ -23,6 +23,41 @@ def runs_at_a_glance(out: Path) -> list[RunAtAGlance]:
     runs = [_run(out / name, name) for name in list_runs(out)]
     held = sorted((out / _CONNECTIONS).glob("*/connections.json"))
     return runs + [_held(path.parent, f"{_CONNECTIONS}/{path.parent.name}") for path in held]
+
+
+def newest_of_each(out: Path) -> list[Path]:
+    """Folders of the runs that can say something, of those that are alike the newest.
+
+    Two runs are alike if the same command measured the same scenarios and stacks, or held connections
+    of the same stacks in the same ways. Runs that were cut off, that can't be read, or of fewer rounds
+    than a verdict needs are left out. The newest comes first; reference runs count as the oldest.
+    """
+    folders = [out / name for name in list_runs(out)]
+    held = sorted(path.parent for path in (out / _CONNECTIONS).glob("*/connections.json"))
+    newest: dict[object, Path] = {}
+    for folder, file in (
+        *((folder, "run.json") for folder in folders),
+        *((folder, "connections.json") for folder in held),
+    ):
+        try:
+            record = _object(folder / file)
+            plan, ended = record["plan"], record.get("ended")
+            stacks = tuple(str(stack["label"]) for stack in plan["stacks"])
+            blocks = [*plan.get("blocks", ()), *plan.get("cells", ()), *plan.get("held", ())]
+            asked = tuple(dict.fromkeys(_asked(block) for block in blocks))
+            key = _kind(record["command"]), asked, stacks
+            enough = int(plan["rounds"]) >= ROUNDS_FOR_A_VERDICT
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if ended and enough:
+            newest.pop(key, None)  # so that it moves to the end
+            newest[key] = folder
+    return list(reversed(newest.values()))
+
+
+def _asked(block: Any) -> str:
+    """A block's scenario, or how connections are held."""
+    return block if isinstance(block, str) else str(block["scenario"]["name"])
 
 
 def _run(folder: Path, name: str) -> RunAtAGlance:

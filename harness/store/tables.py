@@ -1,4 +1,4 @@
-"""summary.csv, comparisons.csv, tables of curves, capacity and cost, and the same rows for `--json`."""
+"""summary.csv, comparisons.csv, tables of curves, capacity, cost and claims; the same rows for `--json`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from harness.models import (
     CurvePoint,
     EndpointSummary,
     Estimate,
+    JudgedClaim,
 )
 from harness.store.atomic import replacing
 
@@ -72,6 +73,10 @@ COST_COLUMNS = (
     "containers", "containers_low", "containers_high", "workers", "cores", "pss_mib", "per_hour",
     "per_million", "per_million_low", "per_million_high",
     "baseline", "containers_ratio", "containers_ratio_low", "containers_ratio_high",
+)  # fmt: skip
+CLAIM_COLUMNS = (
+    "claim", "verdict", "test", "kind", "scenario", "candidate", "baseline", "metric",
+    "figure", "ci_low", "ci_high", "at_least", "at_most", "test_verdict", "reason", "run", "measure",
 )  # fmt: skip
 
 
@@ -345,6 +350,59 @@ def capacity_latency_rows(analysis: Analysis) -> list[dict[str, Any]]:
     return rows
 
 
+def claim_rows(claims: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
+    """Rows of claims.csv, one per test of a claim; no figure where it was not measured."""
+    return [
+        _in_columns(
+            CLAIM_COLUMNS,
+            {
+                "claim": judged.claim.id,
+                "verdict": str(judged.verdict),
+                "test": number,
+                "kind": str(tested.test.kind),
+                **{
+                    name: getattr(tested.test, name) or None
+                    for name in ("scenario", "candidate", "baseline", "metric", "measure")
+                },
+                "at_least": tested.test.at_least,
+                "at_most": tested.test.at_most,
+                **(
+                    {
+                        "figure": tested.figure.value,
+                        "ci_low": tested.figure.low,
+                        "ci_high": tested.figure.high,
+                    }
+                    if tested.figure
+                    else {}
+                ),
+                "test_verdict": str(tested.verdict),
+                "reason": tested.reason or None,
+                "run": tested.source or None,
+            },
+        )
+        for judged in claims
+        for number, tested in enumerate(judged.tested, 1)
+    ]
+
+
+def claims_as_json(claims: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
+    """What `--json` says of claims: each with its verdict and its tests."""
+    rows = claim_rows(claims)
+    return [
+        {
+            "id": judged.claim.id,
+            "claim": judged.claim.claim,
+            "verdict": str(judged.verdict),
+            "tests": [
+                {key: value for key, value in row.items() if key not in ("claim", "verdict")}
+                for row in rows
+                if row["claim"] == judged.claim.id
+            ],
+        }
+        for judged in claims
+    ]
+
+
 def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
     """What `--json` says of a run: validity, what decided the run, and the rows of all tables."""
     return {
@@ -365,6 +423,7 @@ def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
             if analysis.capacities
             else {}
         ),
+        **({"claims": claims_as_json(analysis.claims)} if analysis.claims else {}),
     }
 
 
@@ -374,7 +433,7 @@ def known(value: Any) -> Any:
 
 
 def write_tables(run: Path, analysis: Analysis) -> None:
-    """Write summary.csv, comparisons.csv and those of curves, maps, capacity and cost, if any.
+    """Write summary.csv, comparisons.csv and those of curves, maps, capacity, cost and claims, if any.
 
     Figures have six significant digits.
 
@@ -398,6 +457,8 @@ def write_tables(run: Path, analysis: Analysis) -> None:
             ("capacity-latency.csv", CAPACITY_LATENCY_COLUMNS, capacity_latency_rows(analysis)),
             ("costs.csv", COST_COLUMNS, _example_rows(analysis)),
         ]
+    if analysis.claims:
+        tables.append(("claims.csv", CLAIM_COLUMNS, claim_rows(analysis.claims)))
     for name, columns, rows in tables:
         with replacing(run / name) as file:
             file.write(as_csv(columns, rows).encode())

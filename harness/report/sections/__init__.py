@@ -9,6 +9,7 @@ from harness.report.content import Section
 from harness.report.sections import (
     answers,
     capacity,
+    claims,
     comparisons,
     cost,
     curves,
@@ -18,6 +19,7 @@ from harness.report.sections import (
     measurements,
     method,
     overview,
+    published,
     resources,
 )
 from harness.report.view import View
@@ -29,6 +31,7 @@ def sections(view: View) -> tuple[Section, ...]:
         return _present(
             capacity.capacity(view),
             cost.example(view),
+            claims.claims(view),
             method.method(view),
             environment.environment(view),
             environment.repeat(view),
@@ -51,11 +54,13 @@ def sections(view: View) -> tuple[Section, ...]:
         overview.table(view),
         answers.answers(view),
         answers.surprises(view),
+        claims.claims(view),
         curves.curves(view),
         capacity.capacity(view),
         cost.example(view),
         comparisons.comparisons(view),
         comparisons.steps(view),
+        published.published(view),
         measurements.charts(view),
         measurements.measurements(view),
         resources.resources(view),
