@@ -23,7 +23,8 @@ def can_find(plan: Plan, calibration: Calibration | None) -> str:
     if plan.rounds < ROUNDS_FOR_A_VERDICT:
         return (
             f"{_count(plan.rounds, 'round')} can find no difference: a verdict needs at least "
-            f"{ROUNDS_FOR_A_VERDICT}"
+            f"{ROUNDS_FOR_A_VERDICT}, so every comparison will say “not judged: {plan.rounds} of "
+            f"{ROUNDS_FOR_A_VERDICT} rounds”"
         )
     spread, source = _spread(calibration)
     confidence = stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
