@@ -73,7 +73,8 @@ def test_a_run_says_beforehand_what_it_can_find_and_from_what_it_knows_it() -> N
 
 def test_a_run_of_too_few_rounds_promises_nothing() -> None:
     assert can_find(hello_plan(rounds=2), None) == (
-        "2 rounds can find no difference: a verdict needs at least 5"
+        "2 rounds can find no difference: a verdict needs at least 5, so every comparison will say "
+        "“not judged: 2 of 5 rounds”"
     )
 
 

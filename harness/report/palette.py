@@ -91,9 +91,11 @@ def variable(colour: str) -> str:
 
 def themed(svg: str) -> str:
     """A drawing whose colours follow the page around it."""
+    svg = _HATCHED.sub(r'style="fill: \1"', svg)  # an attribute can't name a variable
     return _COLOUR.sub(lambda found: variable(found[0]), svg)
 
 
+_HATCHED = re.compile(r'\bfill="(#[0-9a-f]{6})"')
 _COLOUR = re.compile(r"(?<=: )#[0-9a-f]{6}\b")
 
 

@@ -95,8 +95,9 @@ def _facts(environment: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 def _named(name: str, value: object) -> tuple[str, str]:
     """A fact in words; bytes as a reader counts them."""
-    if name.endswith("_bytes") and isinstance(value, int):
-        return _spoken(name.removesuffix("_bytes")), _memory(value)
+    if name.endswith("_bytes"):
+        said = _memory(value) if isinstance(value, int) else _value(value)
+        return _spoken(name.removesuffix("_bytes")), said
     return _spoken(name), _value(value)
 
 

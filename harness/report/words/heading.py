@@ -52,7 +52,7 @@ def _facts(view: View) -> Iterator[tuple[str, str]]:
     if valid:
         yield "Valid", f"{sum(valid):,} of {formats.plural(len(valid), 'measurement')}"
     made = view.run.calibration
-    yield "Calibrated", f"yes, {day(made.made)}" if made else "no: twinbench calibrate does it"
+    yield "Calibrated", f"yes, {day(made.made)}" if made else "no"
 
 
 def _cores(usable: object) -> str:
