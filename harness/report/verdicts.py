@@ -66,3 +66,8 @@ def not_judged(comparison: Comparison) -> str:
 def verdict_words(comparison: Comparison) -> str:
     """The verdict, or that there are too few rounds for one."""
     return "not judged" if not_judged(comparison) else str(comparison.verdict)
+
+
+def step_words(comparison: Comparison) -> str:
+    """The same of a step of the ladder."""
+    return not_judged(comparison) or MARKS[comparison.verdict].step
