@@ -7,7 +7,7 @@ from harness.models import Analysis, Verdict
 from harness.report.view import View
 from harness.report.words.answers import answers
 from tests import analyses
-from tests.report.reading import USUAL, WINNER, Page, caption, findings, folded, rows, shown
+from tests.report.reading import USUAL, WINNER, Page, caption, folded, rows, shown
 
 pytestmark = pytest.mark.busy
 
@@ -28,8 +28,9 @@ def test_an_invalid_cell_is_never_ranked(invalid: tuple[Analysis, Path]) -> None
     analysis, folder = invalid
     about = [
         finding
-        for finding in findings(analysis)
-        if "weather" in finding.text and "fastapi-uvicorn" in finding.text
+        for card in answers(View(analysis))
+        for finding in card.findings
+        if card.name == "weather" and "fastapi-uvicorn" in finding.text
     ]
     assert [finding.verdict for finding in about] == [Verdict.INVALID]
     assert not WINNER.search(about[0].text)

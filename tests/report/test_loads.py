@@ -176,6 +176,6 @@ def test_the_page_groups_both_loads_below_one_question(analysis: Analysis, folde
     question = analyses.SCENARIOS["hello"][1]
     assert page.text.count(question) == 1
     assert page.text.index(question) < page.text.index("With 4 users, FastAPI")
-    assert page.text.index("With 64 users, FastAPI") < page.text.index(
-        analyses.SCENARIOS["weather"][1]
-    )
+    other = page.text.index(analyses.SCENARIOS["weather"][1])
+    assert other < page.text.index(question)  # weather is I/O-bound, and stands before
+    assert page.text.index("With 4 users, FastAPI") < page.text.index("With 64 users, FastAPI")
