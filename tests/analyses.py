@@ -176,7 +176,7 @@ CALIBRATION = Calibration(
 BROKEN = GateResult("errors", False, "2.1 % of replies were wrong", "at most 0.1 %")
 LATE = GateResult(
     "schedule lag", False, "median 10.970 ms, p99 12.97 ms",
-    "median at most 0.01 ms and p99 at most 1 ms, or 2% of the median latency",
+    "median at most 0.01 ms and p99 at most 1 ms, or 2 % of the median latency",
 )  # fmt: skip
 
 

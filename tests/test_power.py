@@ -63,7 +63,8 @@ def test_a_run_says_beforehand_what_it_can_find_and_from_what_it_knows_it() -> N
     assumed = can_find(plan, None)
     assert assumed == (
         "6 rounds with a spread of 5 % (assumed: this machine is not calibrated) and "
-        "1 comparison find a true difference of 5% in 49%, 10% in 96%, 20% in more than 99% of runs"
+        "1 comparison find a true difference of 5 % in 49 %, 10 % in 96 %, 20 % in more than "
+        "99 % of runs"
     )
     quiet = Calibration("", "", 20, {"throughput_rps": 0.01}, {})
     assert "a spread of 2.1 % (at most that of hello" in can_find(plan, quiet)
@@ -73,7 +74,8 @@ def test_a_run_says_beforehand_what_it_can_find_and_from_what_it_knows_it() -> N
 
 def test_a_run_of_too_few_rounds_promises_nothing() -> None:
     assert can_find(hello_plan(rounds=2), None) == (
-        "2 rounds can find no difference: a verdict needs at least 5"
+        "2 rounds can find no difference: a verdict needs at least 5, so every comparison will say "
+        "“not judged: 2 of 5 rounds”"
     )
 
 

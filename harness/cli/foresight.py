@@ -23,12 +23,13 @@ def can_find(plan: Plan, calibration: Calibration | None) -> str:
     if plan.rounds < ROUNDS_FOR_A_VERDICT:
         return (
             f"{_count(plan.rounds, 'round')} can find no difference: a verdict needs at least "
-            f"{ROUNDS_FOR_A_VERDICT}"
+            f"{ROUNDS_FOR_A_VERDICT}, so every comparison will say “not judged: {plan.rounds} of "
+            f"{ROUNDS_FOR_A_VERDICT} rounds”"
         )
     spread, source = _spread(calibration)
     confidence = stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
     found = ", ".join(
-        f"{difference:.0%} in {_share(chance)}"
+        f"{100 * difference:g} % in {_share(chance)}"
         for difference in _DIFFERENCES
         for chance in [
             power.chance_to_find(
@@ -61,7 +62,7 @@ def _spread(calibration: Calibration | None) -> tuple[float, str]:
 
 def _share(chance: float) -> str:
     """A share of runs; no run is promised to find anything."""
-    return "more than 99%" if chance > 0.99 else f"{chance:.0%}"
+    return "more than 99 %" if chance > 0.99 else f"{100 * chance:.0f} %"
 
 
 def _count(count: int, noun: str) -> str:

@@ -82,3 +82,15 @@ def climbed(steps: Sequence[Step], kinds: Collection[StepKind]) -> tuple[Step, .
         for step in steps
         if step.kind in kinds
     )
+
+
+def ends(steps: Sequence[Step]) -> tuple[str, str]:
+    """Names of the lowest rung and of the goal: both twins as they are commonly run."""
+    way = [step for step in steps if not step.beyond]
+    return way[0].before, way[-1].after
+
+
+def framework_step(steps: Sequence[Step]) -> tuple[str, str]:
+    """Names of the rungs before and after the step that changes the framework and nothing else."""
+    step = next(step for step in steps if step.kind is StepKind.FRAMEWORK)
+    return step.before, step.after

@@ -56,6 +56,9 @@ class Finding:
 
     text: str
     verdict: Verdict | None = None
+    not_judged: str = ""  # in place of the verdict's word, where there are too few rounds for one
+    labels: tuple[str, ...] = ()  # which kind of pair it speaks of: "default pair"
+    also: tuple[Finding, ...] = ()  # what else was found of the same pair, each in a few words
 
 
 # -------------------------------------------------------------------------- blocks
@@ -98,6 +101,8 @@ class Card:
 
     heading: str
     findings: tuple[Finding, ...]
+    name: str = ""  # of the scenario
+    about: str = ""  # its kind, load and rounds
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,41 @@ class Drawing(Block):
     name: str
     contents: str = ""  # what the table of contents calls it; empty: it is not there
     outputs: frozenset[Output] = field(default=DOCUMENTS, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A ratio with its interval, as shares of the width of an axis."""
+
+    at: float
+    low: float  # equal to `at` without an interval
+    high: float
+    colour: str  # as CSS writes it
+    is_filled: bool  # whether the verdict names a winner
+
+
+@dataclass(frozen=True, slots=True)
+class RatioLine:
+    """A comparison: its names, its mark and its figures."""
+
+    scenario: str
+    pair: str
+    band: tuple[float, float]  # what is too small to matter, as shares of the width
+    mark: Mark | None  # None where there is no ratio
+    figure: str  # "2.34 ×"; the reason where there is no ratio
+    interval: str
+    verdict: Verdict
+    not_judged: str = ""
+
+
+@dataclass(frozen=True)
+class Ratios(Block):
+    """The chart of ratios as a table, for a page that may be narrow."""
+
+    name: str  # of the chart whose words stand around it
+    ticks: tuple[tuple[float, str], ...]  # share of the width, and what stands there
+    groups: tuple[tuple[str, tuple[RatioLine, ...]], ...]  # heading -> its lines
+    outputs: frozenset[Output] = field(default=PAGE, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -160,6 +200,7 @@ class Cell:
     aside: tuple[str, ...] = ()  # for which the page alone has room
     verdict: Verdict | None = None  # stands beside the text; instead of it where there is none
     verdict_text: str = ""  # in place of the verdict's own word
+    not_judged: str = ""  # likewise, where there are too few rounds for a verdict
     codes: tuple[str, ...] = ()  # stand before the text, as one would type them
     span: int = 1  # columns
     is_strong: bool = False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 NBSP = "\u00a0"  # between a figure and its unit
 NOTHING = "–"  # an en dash stands for a figure that does not exist
+_PERCENT = re.compile(r"(?<=\d)%(?![0-9A-Fa-f]{2})")  # and no character of a URL
 NO_INTERVAL = "no interval"
 
 
@@ -99,8 +101,9 @@ def listing(items: Sequence[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """Text from elsewhere on one line and without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    """Text from elsewhere on one line, without control characters, and with a blank before `%`."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return _PERCENT.sub(f"{NBSP}%", words)
 
 
 def _magnitude(value: float) -> int:
@@ -108,9 +111,9 @@ def _magnitude(value: float) -> int:
 
 
 def _decimals(value: float) -> int:
-    """Decimals of a ratio: two around 1, three digits for the small and the large."""
+    """Decimals of a ratio: two from 0.1 to 10, two digits below and three above."""
     if not math.isfinite(value) or value <= 0:
         return 2
-    if value >= 0.5:
+    if value >= 0.1:
         return max(0, 2 - max(0, _magnitude(value)))
-    return min(6, 2 - _magnitude(value))
+    return min(6, 1 - _magnitude(value))

@@ -14,6 +14,7 @@ from harness.report.content import (
     Code,
     Column,
     Drawing,
+    Facts,
     Finding,
     Link,
     Output,
@@ -39,6 +40,9 @@ def _lines(
     yield f"# {_text(heading.title)}"
     yield ""
     yield _pieces(heading.summary)
+    if heading.facts:
+        yield ""
+        yield from _facts(heading.facts)
     for section in sections:
         blocks = section.shown(Output.MARKDOWN)
         if blocks:
@@ -54,23 +58,43 @@ def _lines(
                 case Cards(are_paragraphs=True):
                     yield from (f"- {_paragraph(card)}" for card in block.cards)
                 case Cards():
-                    for card in block.cards:
+                    for place, card in enumerate(block.cards):
+                        if card.name:
+                            yield from ["", *_question(card)] if place else _question(card)
                         yield from (f"- {_finding(finding)}" for finding in card.findings)
                 case Subheading():
                     yield f"### {_text(block.text)}"
                 case Drawing():
                     title = _text(pictures[block.name].caption.title)
                     yield f"![{title}](charts/{block.name}.svg)"
+                case Facts():
+                    yield from _facts(block.facts)
                 case Table():
                     yield from _table(block)
                 case _:
                     raise TypeError(f"{type(block).__name__} has no form in Markdown")
 
 
+def _facts(facts: Sequence[tuple[str, str]]) -> Iterator[str]:
+    yield from (f"- {_text(name)}: {_text(value)}" for name, value in facts)
+
+
+def _question(card: Card) -> list[str]:
+    about = f" ({_text(card.about)})" if card.about else ""
+    return [f"**{_text(card.name)}**{about}: {_text(card.heading)}", ""]
+
+
 def _finding(finding: Finding) -> str:
+    """The verdict, the sentence, and what else was found of the pair."""
+    texts = " ".join(_text(each.text) for each in (finding, *finding.also))
+    labels = f" ({_text('; '.join(finding.labels))})" if finding.labels else ""
     if finding.verdict is None:
-        return _text(finding.text)
-    return f"**{finding.verdict.capitalize()}.** {_text(finding.text)}"
+        return f"{_capital(labels[2:-1])}: {texts}" if labels else texts
+    return f"**{_text(_capital(finding.not_judged or finding.verdict))}**{labels}: {texts}"
+
+
+def _capital(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _paragraph(card: Card) -> str:
@@ -95,7 +119,7 @@ def _heading(column: Column) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    verdict = cell.verdict_text or cell.verdict or ""
+    verdict = cell.not_judged or cell.verdict_text or cell.verdict or ""
     if cell.span > 1:
         return _text(f"{verdict}: {cell.text}")
     codes = [f"`{code}`" for code in cell.codes]

@@ -1,4 +1,7 @@
-"""index.html: the whole report in one file that needs no other and no script."""
+"""index.html: the whole report in one file that needs no other.
+
+Its script sorts and filters tables; without it the page says the same.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ from harness.report.content import (
     Table,
     shown,
 )
-from harness.report.verdicts import MARKS
+from harness.report.palette import themed, variables
+from harness.report.verdicts import MARKS, NOT_JUDGED
 from harness.report.words.heading import Heading
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_NOT_JUDGED = "not-judged"  # its class, beside those of the verdicts
 
 
 def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, Picture]) -> str:
@@ -50,11 +55,13 @@ def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, P
         ],
         sections=shown_sections,
         pictures=pictures,
-        marks={str(verdict): mark for verdict, mark in MARKS.items()},
+        marks={**{str(verdict): mark for verdict, mark in MARKS.items()}, _NOT_JUDGED: NOT_JUDGED},
+        not_judged=_NOT_JUDGED,
+        variables=variables(),
         kind=_kind,
         blocks_of=lambda blocks: shown(blocks, Output.PAGE),
         layout=_layout,
-        drawing=lambda name: Markup(pictures[name].inline_svg),  # escaped where it was made
+        drawing=lambda name: Markup(themed(pictures[name].inline_svg)),  # escaped where it was made
     )
 
 
@@ -84,14 +91,21 @@ class _Head:
 
     words: str
     is_number: bool
+    place: int | None  # of the column; None over several
     columns: int = 1
     rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
+class _PageCell:
+    place: int  # of its column
+    placed: Placed
+
+
+@dataclass(frozen=True, slots=True)
 class _PageRow:
     row: Row
-    cells: tuple[Placed, ...]
+    cells: tuple[_PageCell, ...]
     rows_of_group: int  # that its first cell stands beside; 0 where it stood there already
 
 
@@ -106,6 +120,7 @@ class _Layout:
 
 def _layout(table: Table) -> _Layout:
     columns = [column for column in table.columns if Output.PAGE in column.outputs]
+    places = {id(column): place for place, column in enumerate(columns)}
     is_grouped = any(column.is_group for column in columns)
     groups: list[tuple[_PageRow, ...]] = []
     for _, members in groupby(table.rows, key=lambda row: row.group if is_grouped else ""):
@@ -116,7 +131,7 @@ def _layout(table: Table) -> _Layout:
                 _PageRow(
                     row,
                     tuple(
-                        placed
+                        _PageCell(places[id(placed.column)], placed)
                         for placed in table.placed(row, columns)
                         if place == 0 or not placed.column.is_group
                     ),
@@ -132,15 +147,20 @@ def _layout(table: Table) -> _Layout:
 
 def _heads(columns: Sequence[Column]) -> Iterator[tuple[_Head, ...]]:
     """A line of headings, or two where several columns share one."""
+    places = {id(column): place for place, column in enumerate(columns)}
+
+    def head(column: Column, rows: int = 1) -> _Head:
+        return _Head(column.heading, column.is_number, places[id(column)], rows=rows)
+
     if not any(column.over for column in columns):
-        yield tuple(_Head(column.heading, column.is_number) for column in columns)
+        yield tuple(head(column) for column in columns)
         return
     first: list[_Head] = []
     for over, members in groupby(columns, key=lambda column: column.over):
         shared = list(members)
         if over:
-            first.append(_Head(over, is_number=False, columns=len(shared)))
+            first.append(_Head(over, is_number=False, place=None, columns=len(shared)))
         else:
-            first += [_Head(column.heading, column.is_number, rows=2) for column in shared]
+            first += [head(column, rows=2) for column in shared]
     yield tuple(first)
-    yield tuple(_Head(column.heading, column.is_number) for column in columns if column.over)
+    yield tuple(head(column) for column in columns if column.over)

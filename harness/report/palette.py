@@ -6,6 +6,8 @@ marker, the hatch and the dash say which variant it is.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,19 +18,90 @@ QUIET = "#5b6672"
 FAINT = "#d9dee4"
 PAPER = "#ffffff"
 BAND = "#eef0f3"
-INVALID = "#9aa3ad"
+INVALID = "#7f8894"
+MUTED = "#8a93a0"  # a bar about which nothing is decided
 
-_FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "flask": ("#d9772b", "#a8502a", "#dba92f", "#c2577f"),
-    "fastapi": ("#2b7bba", "#6a5fb5", "#3f9e96", "#7fb2d9"),
+#: On paper, and on a dark page; each stands out from its ground by at least 3 : 1.
+_FAMILIES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "flask": (
+        ("#d06a1c", "#e8873a"),
+        ("#8f3d12", "#d98c66"),
+        ("#a17a00", "#dba92f"),
+        ("#c2577f", "#e58ab0"),
+    ),
+    "fastapi": (
+        ("#2b7bba", "#5aa7e0"),
+        ("#6a5fb5", "#a79df0"),
+        ("#17867e", "#4fbdb2"),
+        ("#123f78", "#bcd9f2"),
+    ),
 }
-_OTHERS = ("#6b7280", "#374151", "#9aa3ad", "#4b5563")
+_OTHERS = (
+    ("#6b7280", "#9aa3ad"),
+    ("#374151", "#c3cad2"),
+    ("#7d8794", "#7d8794"),
+    ("#4b5563", "#b0b8c2"),
+)
 _MARKERS: Mapping[str, tuple[str, ...]] = {
     "flask": ("s", "D", "p", "P"),
     "fastapi": ("o", "^", "v", "X"),
 }
 _HATCHES = ("", "////", "\\\\\\\\", "xxxx")
 _DASHES: tuple[tuple[float, ...], ...] = ((), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2))
+
+
+#: Colours of charts that the page has by another name, which follows the reader's light or dark.
+_OF_THE_PAGE: Mapping[str, str] = {
+    INK: "--ink",
+    QUIET: "--quiet",
+    FAINT: "--line",
+    PAPER: "--card",
+    BAND: "--band",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A colour of charts as a variable of CSS."""
+
+    name: str
+    light: str
+    dark: str
+
+
+def variables() -> tuple[Variable, ...]:
+    """The colours of charts that the page has for no other purpose."""
+    families = {**_FAMILIES, "other": _OTHERS}
+    return (
+        *(
+            Variable(f"--{family}-{place}", *shades)
+            for family, colours in families.items()
+            for place, shades in enumerate(colours, 1)
+        ),
+        Variable("--no-figure", INVALID, INVALID),
+        Variable("--undecided", MUTED, MUTED),
+    )
+
+
+def variable(colour: str) -> str:
+    """A colour of charts as CSS writes it; itself if it is the same on any ground."""
+    name = _variable_names().get(colour)
+    return f"var({name})" if name else colour
+
+
+def themed(svg: str) -> str:
+    """A drawing whose colours follow the page around it."""
+    svg = _HATCHED.sub(r'style="fill: \1"', svg)  # an attribute can't name a variable
+    return _COLOUR.sub(lambda found: variable(found[0]), svg)
+
+
+_HATCHED = re.compile(r'\bfill="(#[0-9a-f]{6})"')
+_COLOUR = re.compile(r"(?<=: )#[0-9a-f]{6}\b")
+
+
+@functools.cache
+def _variable_names() -> dict[str, str]:
+    return {**_OF_THE_PAGE, **{made.light: made.name for made in variables()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +133,7 @@ def looks_of(twins: Mapping[str, str]) -> dict[str, Look]:
         markers = _MARKERS.get(twin, ("h", "<", ">", "*"))
         lap, shade = divmod(place, len(colours))
         found[label] = Look(
-            colour=colours[shade],
+            colour=colours[shade][0],
             marker=markers[(shade + lap) % len(markers)],
             hatch=_HATCHES[(shade + lap) % len(_HATCHES)],
             dashes=_DASHES[(shade + lap) % len(_DASHES)],

@@ -22,7 +22,7 @@ from harness.report.content import (
     Section,
     Table,
 )
-from harness.report.verdicts import MARKS
+from harness.report.verdicts import MARKS, NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,10 @@ def _shows_details(column: Column, width: int) -> bool:
 
 def _cell(cell: Cell, row: Row, *, details: bool) -> Text:
     if not cell.text and cell.verdict:
+        if cell.not_judged:
+            return Text(
+                f"{NOT_JUDGED.sign} {cell.not_judged.partition(':')[0]}", NOT_JUDGED.terminal
+            )
         return verdict_text(cell.verdict)
     style = "bold" if cell.is_strong else "dim" if cell.is_quiet or not row.is_valid else ""
     words = f"{cell.text} {cell.detail}" if cell.detail and details else cell.text

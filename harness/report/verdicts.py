@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.models import Verdict
+from harness.models import ROUNDS_FOR_A_VERDICT, Comparison, Verdict
+from harness.report.palette import MUTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Mark:
     light: tuple[str, str]
     dark: tuple[str, str]
     step: str  # what is said of a step of the ladder
-    bar: str = "#c3cad2"  # colour of such a step in the waterfall; muted where nothing is decided
+    bar: str = MUTED  # colour of such a step in the waterfall; muted where nothing is decided
 
 
 MARKS: Mapping[Verdict, Mark] = {
@@ -47,3 +48,26 @@ MARKS: Mapping[Verdict, Mark] = {
 #: Verdicts without a ratio that can be shown.
 WITHOUT_RATIO = (Verdict.OVERLOADED, Verdict.INVALID)
 DECIDED = (Verdict.FASTER, Verdict.SLOWER)
+
+
+#: Where there are too few rounds for a verdict: that is no finding, as `inconclusive` is one.
+NOT_JUDGED = Mark(
+    "…", "dim", ("#3d4853", "#ffffff"), ("#cdd5dd", "#1c2128"), "not judged: too few rounds"
+)
+
+
+def not_judged(comparison: Comparison) -> str:
+    """As in `not judged: 2 of 5 rounds`; empty where there are rounds enough for a verdict."""
+    if comparison.verdict is not Verdict.INCONCLUSIVE or comparison.rounds >= ROUNDS_FOR_A_VERDICT:
+        return ""
+    return f"not judged: {comparison.rounds} of {ROUNDS_FOR_A_VERDICT} rounds"
+
+
+def verdict_words(comparison: Comparison) -> str:
+    """The verdict, or that there are too few rounds for one."""
+    return "not judged" if not_judged(comparison) else str(comparison.verdict)
+
+
+def step_words(comparison: Comparison) -> str:
+    """The same of a step of the ladder."""
+    return not_judged(comparison) or MARKS[comparison.verdict].step

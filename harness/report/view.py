@@ -245,6 +245,16 @@ class Part:
         ]
         return "; ".join(reasons) or "too little was measured"
 
+    def why_not_compared_in_short(self, pair: Pair) -> str:
+        """The same with the names of the failed gates, whose figures stand with the measurement."""
+        cells = [self.cell(pair.baseline), self.cell(pair.candidate)]
+        failed = [
+            f"{cell.stack} failed: {', '.join(gate.gate for gate in cell.gates if not gate.passed)}"
+            for cell in cells
+            if cell is not None and not cell.valid
+        ]
+        return "; ".join(failed) or self.why_not_compared(pair)
+
 
 @dataclass(frozen=True, slots=True)
 class CurveSet:

@@ -49,7 +49,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "input"):
             self.inside.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -59,7 +59,7 @@ class Page(HTMLParser):
         assert self.inside.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.inside:
+        if not {"style", "script"} & set(self.inside):
             self.words.append(data)
 
     @property

@@ -160,7 +160,7 @@ def test_the_report_says_what_an_example_of_a_traffic_costs() -> None:
         assert "twinbench cost" in plain
         # Half the containers, or how many: with its interval.
         assert (
-            "fastapi-uvicorn takes 0.422 × the containers of flask-gthread (95 % interval 0.398 to 0.446)"
+            "fastapi-uvicorn takes 0.42 × the containers of flask-gthread (95 % interval 0.40 to 0.45)"
             in plain
         )
     alt = CHARTS["cost"].caption(View(searched(FLASK, FASTAPI))).alt

@@ -54,7 +54,7 @@ def test_a_percentile_that_too_few_samples_support_is_not_drawn(whole: Analysis)
         )
         drawn = draw(replace(whole, cells=cells), "latency")
         places = [x for axes in drawn.axes for line in axes.lines for x in line.get_xdata()]
-        return sum(1 for x in places if math.isclose(x, 3.0))
+        return sum(1 for x in places if math.isclose(x, 3.0, abs_tol=0.1))
 
     assert marks_at_p999(1.0) > 0
     assert marks_at_p999(0.998) == 0
@@ -81,6 +81,47 @@ def test_a_long_timeline_is_thinned_and_says_so() -> None:
 def test_rounds_are_not_joined_in_the_timeline(whole: Analysis) -> None:
     panel = draw(whole, "timeline").axes[0]
     assert len(panel.lines) == 2 * 8  # stacks × rounds
+
+
+def test_a_line_of_the_timeline_is_dashed_as_its_legend_says() -> None:
+    analysis = analyses.analysis(scenarios=["weather"])
+    looks = palette.looks(analysis)
+    dashed = {look.colour for look in looks.values() if look.dashes}
+    (panel,) = draw(analysis, "timeline").axes
+    drawn = {line.get_color() for line in panel.lines if line.get_linestyle() == "--"}
+    assert len(dashed) == 2
+    assert drawn == dashed
+
+
+def test_whiskers_of_stacks_stand_beside_each_other(whole: Analysis) -> None:
+    for axes in draw(whole, "latency").axes:
+        places = [
+            line.get_xdata()[0]
+            for line in axes.lines
+            if len(line.get_xdata()) == 2 and len(set(line.get_xdata())) == 1
+        ]
+        assert len(places) > 2
+        assert len(set(places)) == len(places)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG defines it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_colour_stands_out_from_light_and_from_dark_ground() -> None:
+    for made in palette.variables():
+        assert contrast(made.light, palette.PAPER) >= 3, made
+        assert contrast(made.dark, "#1c2128") >= 3, made  # --card of the dark page
 
 
 def test_looks_are_distinct_and_keep_to_their_family() -> None:

@@ -24,7 +24,14 @@ def test_numbers_have_three_digits(value: float, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(2.3442, "2.34 ×"), (1, "1.00 ×"), (12.34, "12.3 ×"), (0.2214, "0.221 ×"), (0.5, "0.50 ×")],
+    [
+        (2.3442, "2.34 ×"),
+        (1, "1.00 ×"),
+        (12.34, "12.3 ×"),
+        (0.2081, "0.21 ×"),
+        (0.5, "0.50 ×"),
+        (0.0334, "0.033 ×"),
+    ],
 )
 def test_ratios_have_the_digits_that_matter(value: float, words: str) -> None:
     assert formats.ratio(value).replace(formats.NBSP, " ") == words
@@ -32,7 +39,7 @@ def test_ratios_have_the_digits_that_matter(value: float, words: str) -> None:
 
 def test_a_limit_far_from_its_ratio_has_decimals_of_its_own() -> None:
     interval = formats.ratio_interval(0.61, 0.002764, 134.78).replace(formats.NBSP, " ")
-    assert interval == "[0.00276, 135]"
+    assert interval == "[0.0028, 135]"
 
 
 def test_limits_have_the_decimals_of_their_ratio() -> None:
@@ -47,3 +54,10 @@ def test_limits_have_the_decimals_of_their_ratio() -> None:
 )
 def test_durations_read_as_spoken(seconds: float, words: str) -> None:
     assert formats.duration(seconds).replace(formats.NBSP, " ") == words
+
+
+def test_a_percent_sign_stands_apart_from_its_figure_and_urls_stay_as_they_are() -> None:
+    assert formats.clean("95% of 1.5%, /S%C3%A3o") == (
+        f"95{formats.NBSP}% of 1.5{formats.NBSP}%, /S%C3%A3o"
+    )
+    assert formats.clean("/a1%2F") == "/a1%2F"

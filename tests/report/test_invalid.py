@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 
 from harness.models import Analysis, Verdict
+from harness.report.view import View
+from harness.report.words.answers import answers
 from tests import analyses
-from tests.report.reading import USUAL, WINNER, Page, caption, findings, folded, rows, shown
+from tests.report.reading import USUAL, WINNER, Page, caption, folded, rows, shown
 
 pytestmark = pytest.mark.busy
 
@@ -26,8 +28,9 @@ def test_an_invalid_cell_is_never_ranked(invalid: tuple[Analysis, Path]) -> None
     analysis, folder = invalid
     about = [
         finding
-        for finding in findings(analysis)
-        if "weather" in finding.text and "fastapi-uvicorn" in finding.text
+        for card in answers(View(analysis))
+        for finding in card.findings
+        if card.name == "weather" and "fastapi-uvicorn" in finding.text
     ]
     assert [finding.verdict for finding in about] == [Verdict.INVALID]
     assert not WINNER.search(about[0].text)
@@ -38,7 +41,7 @@ def test_an_invalid_cell_is_never_ranked(invalid: tuple[Analysis, Path]) -> None
         == ("weather", "fastapi-uvicorn")
     )
     *_, reason = row.values()
-    assert reason.text == f"fastapi-uvicorn: {analyses.BROKEN.reason}"
+    assert reason.text == "fastapi-uvicorn failed: errors"
     assert reason.verdict is Verdict.INVALID
     assert reason.value is None
     for line in (folder / "summary.md").read_text().splitlines():
@@ -52,11 +55,11 @@ def test_an_invalid_cell_is_never_ranked(invalid: tuple[Analysis, Path]) -> None
 
 def test_an_invalid_baseline_leaves_no_winner_in_its_scenario() -> None:
     analysis = analyses.analysis(invalid={("weather", "flask-gthread"): analyses.BROKEN})
-    about = [finding for finding in findings(analysis) if "In weather" in finding.text]
+    (about,) = (card.findings for card in answers(View(analysis)) if card.name == "weather")
     assert len(about) == 3
     for finding in about:
         assert not WINNER.search(finding.text)
-        assert f"flask-gthread: {analyses.BROKEN.reason}" in finding.text
+        assert "flask-gthread failed: errors" in finding.text
 
 
 def test_what_to_try_is_said_where_a_gate_failed_and_not_in_its_bound() -> None:

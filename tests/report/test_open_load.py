@@ -10,6 +10,7 @@ from harness.models import Analysis, Settling, Verdict
 from harness.report import formats, palette
 from harness.report.metrics import PERCENTILES, THROUGHPUT
 from harness.report.view import View
+from harness.report.words.answers import answers
 from harness.report.words.limits import limits
 from harness.report.words.method import CLOSED_HIDES, OPEN_SHOWS, method
 from harness.report.words.notes import SCHEDULE_NOTE
@@ -103,8 +104,9 @@ def test_an_invalid_cell_of_open_load_is_never_ranked(opened: tuple[Analysis, Pa
     analysis, folder = opened
     about = [
         finding
-        for finding in findings(analysis)
-        if "weather" in finding.text and "fastapi-uvicorn" in finding.text
+        for card in answers(View(analysis))
+        for finding in card.findings
+        if card.name == "weather" and "fastapi-uvicorn" in finding.text
     ]
     assert [finding.verdict for finding in about] == [Verdict.INVALID]
     assert not WINNER.search(about[0].text)

@@ -66,7 +66,7 @@ def test_every_gate_is_listed_with_its_bound_and_how_many_passed() -> None:
     (bound,) = {
         gate.bound for cell in analysis.cells for gate in cell.gates if gate.gate == "schedule lag"
     }
-    assert opened["schedule lag"]["Bound"].text == bound
+    assert opened["schedule lag"]["Bound"].text == formats.clean(bound)
     assert "Little's law" not in opened
 
 

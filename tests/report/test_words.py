@@ -8,9 +8,10 @@ from harness.models import Analysis, Placement, SliceSource, Verdict
 from harness.report import formats
 from harness.report.content import Output
 from harness.report.view import View
-from harness.report.words.answers import names_note
+from harness.report.words.answers import answers, names_note
 from harness.report.words.limits import limits
 from harness.report.words.method import method
+from harness.report.words.pairs import BEST
 from harness.report.words.ratios import why_inconclusive
 from harness.report.words.surprises import surprises
 from tests import analyses
@@ -32,8 +33,8 @@ def test_a_winner_is_named_with_ratio_interval_and_verdict() -> None:
     )
     (finding,) = findings(analysis)
     assert finding.text.replace(formats.NBSP, " ") == (
-        "In hello (framework cost), FastAPI served 2.34 × as many requests per second as Flask "
-        "(2.27 to 2.42)."
+        "FastAPI served 2.34 × as many requests per second as Flask (2.27 to 2.42): 4,080 against "
+        "1,740."
     )
 
 
@@ -59,17 +60,21 @@ def test_many_candidates_without_a_verdict_name_no_winner(verdict: Verdict) -> N
     analysis = analyses.many_stacks(6)
     undecided = tuple(replace(made, verdict=verdict) for made in analysis.comparisons)
     found = list(findings(replace(analysis, comparisons=undecided)))
-    assert len(found) == 2  # one for each scenario
+    best = [finding for finding in found if finding.labels]
+    grouped = [finding for finding in found if not finding.labels]
+    assert len(grouped) == 2  # one for each scenario
     for finding in found:
         assert not WINNER.search(finding.text)
-        assert finding.text.count("×") == 5
+    assert sum(finding.text.count("×") for finding in found) == 2 * 5
+    assert all(finding.labels == (BEST,) for finding in best)
 
 
 def test_many_candidates_are_grouped_by_verdict_and_none_is_lost() -> None:
     analysis = analyses.many_stacks(12)
-    text = " ".join(finding.text for finding in findings(analysis) if "In hello" in finding.text)
-    for cell in analysis.cells:
-        assert cell.stack in text
+    for card in answers(View(analysis)):
+        text = " ".join(finding.text for finding in card.findings)
+        for cell in analysis.cells:
+            assert cell.scenario != card.name or cell.stack in text
 
 
 def test_inconclusive_says_what_would_help() -> None:
@@ -99,7 +104,7 @@ def test_opposite_verdicts_within_a_twin_show_that_the_variant_decides(whole: An
     words = surprise.replace(formats.NBSP, " ")
     assert words == (
         "In weather, the HTTP client matters more than the framework: FastAPI is slower than Flask "
-        "with httpx (0.221 ×), but faster with httpx2 (1.47 ×) and aiohttp (1.55 ×)."
+        "with httpx (0.22 ×), but faster with httpx2 (1.47 ×) and aiohttp (1.55 ×)."
     )
 
 
@@ -112,7 +117,7 @@ def test_stacks_that_differ_in_several_things_are_called_variants(whole: Analysi
     (surprise,) = surprises(View(replace(whole, run=run)))
     words = folded(surprise)
     assert "In weather, the variant matters more than the framework: compared with Flask," in words
-    assert "fastapi-uvicorn (0.221 ×) is slower" in words
+    assert "fastapi-uvicorn (0.22 ×) is slower" in words
     assert "fastapi-httpx2 (1.47 ×) and fastapi-aiohttp (1.55 ×) are faster" in words
     assert "number of workers (the default, n)" in words
     assert "HTTP client (httpx, httpx2, aiohttp)" in words

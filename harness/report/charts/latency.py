@@ -30,6 +30,7 @@ from harness.report.words.method import CLOSED_HIDES, OPEN_SHOWS
 _PANEL_IN = 2.3
 _END = 0.9991  # of the axis, just beyond p99.9
 _ROUNDING = 1e-9
+_ASIDE = 0.035  # between the whiskers of neighbouring stacks
 _BEYOND = 10  # times the curves' own range: how far an interval may stretch the axis
 
 # ------------------------------------------------------------------------- caption
@@ -92,9 +93,10 @@ def draw(view: View, caption: Caption) -> Sheet:
     sheet, panels = drawn
     for part, axes in panels:
         cells = _drawn(part.cells)
-        for cell in cells:
-            _line(axes, cell, view.looks[cell.stack])
-        axes.set_xlim(_rarity(0.5) - 0.08, 3.12)
+        for place, cell in enumerate(cells):
+            aside = _ASIDE * (place - (len(cells) - 1) / 2)
+            _line(axes, cell, view.looks[cell.stack], aside)
+        axes.set_xlim(_rarity(0.5) - 0.2, 3.2)
         places = [_rarity(percentile.quantile) for percentile in PERCENTILES.values()]
         axes.xaxis.set_major_locator(FixedLocator(places))
         axes.xaxis.set_major_formatter(
@@ -114,7 +116,8 @@ def _rarity(quantile: float) -> float:
     return -math.log10(1 - quantile)
 
 
-def _line(axes: Axes, cell: CellSummary, look: Look) -> None:
+def _line(axes: Axes, cell: CellSummary, look: Look, aside: float) -> None:
+    """A curve with its percentiles, whose whiskers stand `aside` so that none hides another."""
     curve = _shown_curve(cell)
     colour = look.colour if cell.valid else INVALID
     (line,) = axes.plot(
@@ -130,7 +133,7 @@ def _line(axes: Axes, cell: CellSummary, look: Look) -> None:
     for key, estimate in _supported(cell, cell.latency_ms).items():
         if not (math.isfinite(estimate.value) and estimate.value > 0):
             continue
-        x = _rarity(PERCENTILES[key].quantile)
+        x = _rarity(PERCENTILES[key].quantile) + aside
         axes.plot(
             [x],
             [estimate.value],

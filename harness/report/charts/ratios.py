@@ -31,6 +31,7 @@ from harness.report.charts.sheet import (
 )
 from harness.report.metrics import HEADLINES, MEDIAN, START, THROUGHPUT, Metric
 from harness.report.palette import BAND, PAPER, QUIET, Look
+from harness.report.verdicts import verdict_words
 from harness.report.view import (
     KINDS,
     TWINS,
@@ -124,14 +125,16 @@ def _facts(parts: Iterable[Part]) -> Iterator[str]:
             why = f" ({why_inconclusive(comparison, part.round_s)})" if undecided else ""
             limits = formats.ratio_interval(comparison.ratio, comparison.ci_low, comparison.ci_high)
             yield (
-                f"{names} {formats.ratio(comparison.ratio)} {limits}{of}, {comparison.verdict}{why}"
+                f"{names} {formats.ratio(comparison.ratio)} {limits}{of}, {verdict_words(comparison)}{why}"
             )
 
 
 # ------------------------------------------------------------------------- drawing
 
 
-class _Row(NamedTuple):
+class RatioRow(NamedTuple):
+    """A line of the chart."""
+
     part: Part
     pair: Pair
     comparison: Comparison
@@ -140,7 +143,7 @@ class _Row(NamedTuple):
 @styled
 def draw(view: View, caption: Caption) -> Sheet:
     """Rows grouped by what the scenarios spend their time on."""
-    groups = _groups(view)
+    groups = grouped(view)
     lines = sum(1 + len(rows) for _, rows in groups)
     if not lines:
         return empty(caption, "There is nothing to compare yet.")
@@ -150,7 +153,7 @@ def draw(view: View, caption: Caption) -> Sheet:
 
     rows = [row for _, group in groups for row in group]
     scenario_in = min(2.6, max(text_in(row.part.title, weight="bold") for row in rows) + 0.2)
-    pair_in = min(3.6, max(text_in(_pair_words(view, row.pair)) for row in rows) + 0.25)
+    pair_in = min(3.6, max(text_in(pair_words(view, row.pair)) for row in rows) + 0.25)
     figure_in = max(text_in(ratio_words(row.comparison)) for row in rows) + 0.2
     plot_left = MARGIN_IN + scenario_in + pair_in
     plot_in = CONTENT_IN - scenario_in - pair_in - figure_in - _VERDICT_IN - 0.2
@@ -177,7 +180,7 @@ def draw(view: View, caption: Caption) -> Sheet:
                 words = shorten(part.title, scenario_in - 0.1, TEXT_PT, "bold")
                 sheet.write(MARGIN_IN, y, words, weight="bold")
             named = part.title
-            words = shorten(_pair_words(view, pair), pair_in - 0.15)
+            words = shorten(pair_words(view, pair), pair_in - 0.15)
             sheet.write(MARGIN_IN + scenario_in, y, words)
             if has_ratio(comparison):
                 _mark(axes, line + 0.5, comparison, view.looks[pair.candidate])
@@ -185,33 +188,34 @@ def draw(view: View, caption: Caption) -> Sheet:
             else:
                 reason = shorten(part.why_not_compared(pair), plot_in + figure_in + 0.2)
                 sheet.write(plot_left, y, reason, style="italic", bbox=PATCH)
-            write_verdict(sheet, comparison, str(comparison.verdict), y)
+            write_verdict(sheet, comparison, verdict_words(comparison), y)
             line += 1
     return sheet
 
 
-def _groups(view: View) -> list[tuple[str, list[_Row]]]:
+def grouped(view: View) -> list[tuple[str, list[RatioRow]]]:
     """Rows by kind; by metric too, if not the same one decides everywhere."""
     mixed = len(view.headlines) > 1
-    grouped: dict[str, list[_Row]] = {}
+    found: dict[str, list[RatioRow]] = {}
     for kind in KINDS.values():
         for metric in HEADLINES if mixed else (None,):
             rows = [
-                _Row(part, *compared)
+                RatioRow(part, *compared)
                 for part in view.parts
                 if part.kind == kind and metric in (part.headline, None)
                 for compared in part.compared
             ]
-            grouped[f"{kind} · {metric.heading}" if metric else kind] = rows
-    return [(heading, rows) for heading, rows in grouped.items() if rows]
+            found[f"{kind} · {metric.heading}" if metric else kind] = rows
+    return [(heading, rows) for heading, rows in found.items() if rows]
 
 
-def _pair_words(view: View, pair: Pair) -> str:
+def pair_words(view: View, pair: Pair) -> str:
     """The pair, or the candidate alone where the note above names the only baseline."""
     return pair.candidate if view.only_baseline else f"{pair.candidate} ÷ {pair.baseline}"
 
 
-def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
+def reach(comparisons: Sequence[Comparison]) -> tuple[float, float]:
+    """Both ends of an axis that holds every ratio with its interval, and the band around 1."""
     widest = max(comparison.same_within for comparison in comparisons)
     shown = [1 / (1 + 2 * widest), 1 + 2 * widest]
     for comparison in comparisons:
@@ -219,7 +223,11 @@ def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
             shown += [comparison.ratio, comparison.ci_low, comparison.ci_high]
     shown = [value for value in shown if math.isfinite(value) and value > 0]
     margin = max(1.01, (max(shown) / min(shown)) ** 0.06)
-    low, high = min(shown) / margin, max(shown) * margin
+    return min(shown) / margin, max(shown) * margin
+
+
+def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
+    low, high = reach(comparisons)
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     ticks = ratio_ticks(low, high)
@@ -230,7 +238,7 @@ def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
     axes.axvline(1, color=QUIET, lw=1, zorder=1)
 
 
-def _bands(axes: Axes, first_line: int, rows: Sequence[_Row]) -> None:
+def _bands(axes: Axes, first_line: int, rows: Sequence[RatioRow]) -> None:
     """The band of each row's own metric; the first reaches over the group's heading."""
     for place, row in enumerate(rows):
         edge = 1 + row.comparison.same_within
@@ -249,6 +257,7 @@ def ratio_ticks(low: float, high: float) -> list[float]:
         [0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 2.5, 3, 4, 5],
         [0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8],
         [10.0**decade * digit for decade in decades for digit in (1, 2, 5)],
+        [10.0**decade * digit for decade in decades for digit in (1, 3)],
         [10.0**decade for decade in decades],
     )
     ticks: list[float] = []
@@ -261,7 +270,7 @@ def ratio_ticks(low: float, high: float) -> list[float]:
 
 
 def _legend_above(
-    sheet: Sheet, axes: Axes, left_in: float, width_in: float, rows: Sequence[_Row]
+    sheet: Sheet, axes: Axes, left_in: float, width_in: float, rows: Sequence[RatioRow]
 ) -> None:
     """Names the band, and what left and right of it mean where there is room to say."""
     low, high = axes.get_xlim()

@@ -114,7 +114,7 @@ def _round_line(
     axes: Axes, points: Sequence[tuple[float, float]], cell: CellSummary, look: Look
 ) -> None:
     lone = len(points) == 1
-    axes.plot(
+    (line,) = axes.plot(
         [elapsed for elapsed, _ in points],
         [rate for _, rate in points],
         color=look.colour if cell.valid else INVALID,
@@ -126,6 +126,8 @@ def _round_line(
         markeredgewidth=0.4,
         zorder=3,
     )
+    if look.dashes:
+        line.set_dashes(look.dashes)
 
 
 def _round_bands(axes: Axes, spans: Mapping[int, tuple[float, float]]) -> None:

@@ -41,13 +41,12 @@ from harness.report.charts.sheet import (
 )
 from harness.report.metrics import HEADLINES, MEDIAN, THROUGHPUT, Metric
 from harness.report.palette import INK, PAPER, QUIET, Look
-from harness.report.verdicts import MARKS
+from harness.report.verdicts import MARKS, step_words, verdict_words
 from harness.report.view import Fall, Part, View, has_interval, has_ratio
 from harness.report.words.ratios import figure_words
 
 _LOWEST = "start"
 _VERDICT_IN = 1.3
-_VERDICTS: Mapping[Verdict, str] = {Verdict.SAME: "same"}
 _MOST_BESIDE = 2  # how far intervals of too few rounds may push the bars together
 _LEAST_SPAN = 1.6  # of the axis: a step of a few percent is to look like one
 
@@ -89,7 +88,7 @@ def _facts(parts: Sequence[Part]) -> Iterator[str]:
             comparison = climb.pair.comparisons[part.headline.key]
             name = f"{part.title}: {climb.words}"
             if has_ratio(comparison):
-                yield f"{name} {figure_words(comparison)}, {MARKS[comparison.verdict].step}"
+                yield f"{name} {figure_words(comparison)}, {step_words(comparison)}"
             else:
                 yield f"{name} {comparison.verdict} ({part.why_not_compared(climb.pair)})"
 
@@ -230,8 +229,7 @@ def _row_words(sheet: Sheet, part: Part, row: _Row, y_in: float, columns: _Colum
     else:
         reason = shorten(part.why_not_compared(fall.pair), columns.plot_in + columns.figure_in)
         sheet.write(columns.plot, y_in, reason, style="italic", bbox=PATCH)
-    verdict = _VERDICTS.get(comparison.verdict, str(comparison.verdict))
-    write_verdict(sheet, comparison, verdict, y_in)
+    write_verdict(sheet, comparison, verdict_words(comparison), y_in)
 
 
 def _ends(part: Part, row: _Row) -> tuple[float, Estimate]:

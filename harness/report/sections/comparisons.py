@@ -22,6 +22,7 @@ from harness.report.content import (
 )
 from harness.report.sections import figures
 from harness.report.sections.overview import INTERVALS
+from harness.report.sections.ratios import ratios
 from harness.report.view import Fall, Pair, Part, View
 from harness.report.words.attribution import LADDER_NOTE, attribution
 from harness.report.words.limited import limited_note
@@ -31,6 +32,8 @@ def comparisons(view: View) -> Section:
     """Every ordinary comparison, a row for each scenario, load and pair."""
     rows = tuple(_pair_row(view, part, pair) for part in view.parts for pair in part.pairs)
     blocks: tuple[Block, ...] = (Drawing("ratios"),)
+    if any(part.compared for part in view.parts):
+        blocks = (Drawing("ratios", outputs=MARKDOWN), ratios(view))
     if rows:
         table = Table("comparisons", _pair_columns(view), rows)
         explained = note(
@@ -117,7 +120,7 @@ def _step_row(view: View, part: Part, fall: Fall) -> Row:
             ),
             Cell(f"{pair.candidate} ÷ {pair.baseline}"),
             Cell(headline.text, headline.value, detail=headline.detail),
-            Cell("", verdict=headline.verdict),
+            Cell("", verdict=headline.verdict, not_judged=headline.not_judged),
             *figures.ratios(view, part, pair),
         ),
     )

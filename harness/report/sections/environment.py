@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.report import formats
 from harness.report.content import (
+    DOCUMENTS,
     PAGE,
     Block,
     Bullets,
@@ -31,8 +32,8 @@ def environment(view: View) -> Section:
     ]
     if packages:
         listed = Bullets(packages, are_short=True)
-        blocks.append(Details(f"{len(packages)} packages", (listed,)))
-    return Section("environment", "Environment", tuple(blocks), "Environment", PAGE)
+        blocks.append(Details(f"{len(packages)} packages", (listed,), outputs=PAGE))
+    return Section("environment", "Environment", tuple(blocks), "Environment", DOCUMENTS)
 
 
 def repeat(view: View) -> Section:
@@ -89,7 +90,23 @@ def _facts(environment: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Everything known of the machine but the packages: name and value."""
     for name, value in environment.items():
         if name != "packages":
-            yield _spoken(name), _value(value)
+            yield _named(name, value)
+
+
+def _named(name: str, value: object) -> tuple[str, str]:
+    """A fact in words; bytes as a reader counts them."""
+    if name.endswith("_bytes"):
+        said = _memory(value) if isinstance(value, int) else _value(value)
+        return _spoken(name.removesuffix("_bytes")), said
+    return _spoken(name), _value(value)
+
+
+def _memory(size: int) -> str:
+    """As in `23.5 GiB`."""
+    gib = size / (1 << 30)
+    if gib >= 1:
+        return f"{formats.number(gib)}{formats.NBSP}GiB"
+    return f"{formats.number(size / (1 << 20))}{formats.NBSP}MiB"
 
 
 def _spoken(name: str) -> str:
@@ -108,7 +125,10 @@ def _value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.6g}"
     if isinstance(value, Mapping):
-        return "; ".join(f"{_spoken(str(k)).lower()}: {_value(v)}" for k, v in value.items())
+        named = (_named(str(key), inner) for key, inner in value.items())
+        return "; ".join(
+            f"{name if name.isupper() else name.lower()}: {said}" for name, said in named
+        )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_value(item) for item in value)
     return formats.clean(str(value))

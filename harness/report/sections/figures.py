@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from harness.models import CellSummary, Comparison, Estimate, Verdict
 from harness.report import formats
 from harness.report.content import Cell, Row
 from harness.report.metrics import Metric
+from harness.report.verdicts import not_judged
 from harness.report.view import Pair, Part, View, has_ratio, overload_words
 
 NOTHING = Cell(formats.NOTHING)
@@ -13,6 +16,8 @@ NOTHING = Cell(formats.NOTHING)
 
 def estimate(value: Estimate) -> Cell:
     """A figure with its interval."""
+    if not math.isfinite(value.value):
+        return NOTHING
     return Cell(
         formats.number(value.value), value.value, detail=formats.interval(value.low, value.high)
     )
@@ -34,11 +39,13 @@ def ratio(comparison: Comparison | None) -> Cell:
         return NOTHING
     if not has_ratio(comparison):
         return Cell("", verdict=comparison.verdict)
+    short = not_judged(comparison)
     return Cell(
         formats.ratio(comparison.ratio),
         comparison.ratio,
         detail=formats.ratio_interval(comparison.ratio, comparison.ci_low, comparison.ci_high),
         verdict=comparison.verdict,
+        not_judged=short,
     )
 
 
@@ -51,7 +58,7 @@ def ratio_estimate(value: Estimate) -> Cell:
 def ratios(view: View, part: Part, pair: Pair) -> tuple[Cell, ...]:
     """A pair's ratio in each metric of the run; a reason over all of them if it is invalid."""
     if is_invalid(pair):
-        reason = part.why_not_compared(pair)
+        reason = part.why_not_compared_in_short(pair)
         return (Cell(reason, verdict=Verdict.INVALID, span=len(view.metrics)),)
     return tuple(ratio(pair.comparisons.get(metric.key)) for metric in view.metrics)
 

@@ -83,7 +83,13 @@ def _summary(name: str, results: Sequence[GateResult]) -> Row:
     count = Cell(counts, passed)
     if passed < len(results):
         count = Cell("", passed, verdict=Verdict.INVALID, verdict_text=counts)
-    return Row((Cell(name, is_strong=True), Cell(_bounds([gate.bound for gate in results])), count))
+    return Row(
+        (
+            Cell(name, is_strong=True),
+            Cell(formats.clean(_bounds([gate.bound for gate in results]))),
+            count,
+        )
+    )
 
 
 def _figure(name: str, part: Part, cell: CellSummary, gate: GateResult) -> Row:

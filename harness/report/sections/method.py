@@ -46,7 +46,7 @@ def method(view: View) -> Section:
         ]
     if view.stacks:
         blocks += [
-            Subheading("The stacks", outputs=PAGE),
+            Subheading("The stacks"),
             Table(
                 "stacks",
                 (
@@ -73,7 +73,6 @@ def method(view: View) -> Section:
                     for stack in view.stacks.values()
                 ),
                 is_dense=False,
-                outputs=PAGE,
             ),
         ]
     return Section("method", "How it was measured", tuple(blocks), "Method", DOCUMENTS)

@@ -20,6 +20,7 @@ from harness.report.content import (
 )
 from harness.report.metrics import CPU, MEDIAN, P99, START, THROUGHPUT
 from harness.report.sections import figures
+from harness.report.verdicts import not_judged
 from harness.report.view import Part, View, has_ratio, overload_words
 from harness.report.words.disturbed import disturbed
 from harness.report.words.limited import limited_note
@@ -94,7 +95,7 @@ def _verdict(part: Part, cell: CellSummary) -> tuple[Cell, Cell]:
     ratio = figures.ratio(comparison)
     return (
         Cell(ratio.text, ratio.value, detail=ratio.detail),
-        Cell("", verdict=comparison.verdict),
+        Cell("", verdict=comparison.verdict, not_judged=not_judged(comparison)),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.models import Comparison, Verdict
 from harness.report import formats
 from harness.report.content import Card, Finding
-from harness.report.verdicts import MARKS
+from harness.report.verdicts import step_words
 from harness.report.view import Climb, Part, View, has_ratio, is_decided
 from harness.report.words.ratios import compared, figure_words
 
@@ -52,7 +52,7 @@ def _attributed(part: Part) -> Iterator[Finding]:
         if phrases:
             yield Finding(f"{words}: {'; '.join(phrases)}.", verdict)
     beyond = [
-        f"{_named(climb)} {figure_words(comparison)}, {MARKS[comparison.verdict].step}"
+        f"{_named(climb)} {figure_words(comparison)}, {step_words(comparison)}"
         if has_ratio(comparison)
         else f"{_named(climb)} {comparison.verdict} ({part.why_not_compared(climb.pair)})"
         for climb in part.climbs

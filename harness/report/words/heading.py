@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ class Heading:
     title: str
     run_id: str
     summary: tuple[Piece, ...]
+    facts: tuple[tuple[str, str], ...] = ()  # at a glance: name and value
 
 
 def heading(view: View) -> Heading:
@@ -32,7 +34,45 @@ def heading(view: View) -> Heading:
             Code(run.run_id),
             f", {when(run.started, run.ended)}.",
         ),
+        tuple(_facts(view)),
     )
+
+
+def _facts(view: View) -> Iterator[tuple[str, str]]:
+    """What the figures belong to, and how far they can be trusted."""
+    known = view.run.environment
+    if cpu := known.get("cpu"):
+        yield "Processor", formats.clean(f"{cpu}{_cores(known.get('usable_cores'))}")
+    if python := known.get("python"):
+        yield "Python", formats.clean(str(python))
+    if versions := tuple(_versions(view)):
+        yield "Versions", ", ".join(versions)
+    valid = [cell.valid for cell in view.analysis.cells]
+    valid += [found.valid for found in view.analysis.capacities]
+    if valid:
+        yield "Valid", f"{sum(valid):,} of {formats.plural(len(valid), 'measurement')}"
+    made = view.run.calibration
+    yield "Calibrated", f"yes, {day(made.made)}" if made else "no"
+
+
+def _cores(usable: object) -> str:
+    if not isinstance(usable, Sequence):
+        return ""
+    return f", {formats.plural(len(usable), 'usable core')}"
+
+
+def _versions(view: View) -> Iterator[str]:
+    """The packages that the stacks are made of: frameworks and servers."""
+    packages = view.run.environment.get("packages")
+    if not isinstance(packages, Mapping):
+        return
+    versions = {str(name).lower(): str(version) for name, version in packages.items()}
+    stacks = view.stacks.values()
+    for name in dict.fromkeys(
+        (*(stack.twin for stack in stacks), *(stack.server for stack in stacks))
+    ):
+        if name in versions:
+            yield f"{name} {formats.clean(versions[name])}"
 
 
 def title(view: View) -> str:
@@ -45,6 +85,15 @@ def title(view: View) -> str:
     if len(labels) <= 3:
         return f"{formats.listing(labels)}, {'side by side' if len(labels) > 1 else 'measured'}"
     return f"{formats.plural(len(labels), 'stack')}, side by side"
+
+
+def day(moment: str) -> str:
+    """As in `12 March 2026`; as recorded if it can't be read."""
+    try:
+        made = datetime.fromisoformat(moment).astimezone(UTC)
+    except ValueError:
+        return formats.clean(moment)
+    return f"{made.day} {made:%B %Y}"
 
 
 def when(started: str, ended: str | None) -> str:

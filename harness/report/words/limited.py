@@ -9,7 +9,7 @@ from harness.models import CellSummary, Comparison
 from harness.report import formats
 from harness.report.metrics import CPU, THROUGHPUT
 from harness.report.view import Pair, Part, View, has_ratio
-from harness.report.words.ratios import compared, figure_words
+from harness.report.words.ratios import absolutes, compared, figure_words
 
 
 def leading(part: Part, pair: Pair) -> Comparison | None:
@@ -39,8 +39,10 @@ def compared_by_cpu(part: Part, pair: Pair, cpu: Comparison) -> str:
     else:
         bound = "a lower" if cells[0].stack == pair.candidate else "an upper"
         meaning = f"is {bound} bound, and moves with the machine"
+    figures = absolutes(THROUGHPUT, pair, part)
+    served = f"Requests per second: {figures}. Their ratio" if figures else "The ratio of them"
     return (
-        f"{compared(part, pair, cpu, CPU)} {_causes(part, cells)} The ratio of requests per second, "
+        f"{compared(part, pair, cpu, CPU)} {_causes(part, cells)} {served}, "
         f"{figure_words(pair.comparisons[THROUGHPUT.key])}, {meaning}."
     )
 

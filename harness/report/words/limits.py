@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
@@ -17,6 +16,7 @@ from harness.models import (
 from harness.report import formats
 from harness.report.metrics import COMPARED
 from harness.report.view import ROUNDS_FOR_AN_INTERVAL, View
+from harness.report.words.heading import day
 from harness.report.words.method import services_brought, services_started
 from harness.report.words.pauses import short_slices
 from harness.report.words.workers import sharing_cores
@@ -168,7 +168,7 @@ def _noise(calibration: Calibration | None) -> str:
         if key in calibration.noise_floor
     ]
     return (
-        f"twinbench calibrate measured a stack against itself on {_day(calibration.made)} in "
+        f"twinbench calibrate measured a stack against itself on {day(calibration.made)} in "
         f"{formats.plural(calibration.rounds, 'round')}, and found it equal to itself within "
         f"{formats.listing(floors)}."
     )
@@ -201,15 +201,6 @@ def _unsettled(view: View) -> Iterator[str]:
             f"Each slice begins with an empty queue, and this one had no time to settle: "
             f"{formats.listing(cells)}. Its latency is a lower bound, p99 above all."
         )
-
-
-def _day(moment: str) -> str:
-    """As in `1 April 2026`; as recorded if it can't be read."""
-    try:
-        day = datetime.fromisoformat(moment).astimezone(UTC)
-    except ValueError:
-        return formats.clean(moment)
-    return f"{day.day} {day:%B %Y}"
 
 
 def _too_few_cores(environment: Mapping[str, object]) -> Iterator[str]:

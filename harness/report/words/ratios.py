@@ -6,7 +6,7 @@ import math
 
 from harness.models import ROUNDS_FOR_A_VERDICT, Comparison, Verdict
 from harness.report import formats
-from harness.report.metrics import Metric
+from harness.report.metrics import THROUGHPUT, Metric
 from harness.report.view import Pair, Part, has_interval, overload_words
 
 MOST_ROUNDS_WORTH_ASKING_FOR = 200
@@ -29,6 +29,19 @@ def ratio_clause(metric: Metric, pair: Pair, comparison: Comparison, part: Part)
     return f"{candidate} {did} as {baseline} ({interval_words(comparison)})"
 
 
+def absolutes(metric: Metric, pair: Pair, part: Part) -> str:
+    """Both figures, the candidate's first: `3,980 against 1,570` or `8.1 against 39 ms`.
+
+    Empty where one of them is not known.
+    """
+    cells = [part.cell(pair.candidate), part.cell(pair.baseline)]
+    values = [metric.of(cell).value for cell in cells if cell is not None]
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return ""
+    unit = "" if metric.key == THROUGHPUT.key else f"{formats.NBSP}{metric.unit}"
+    return f"{' against '.join(map(formats.number, values))}{unit}"
+
+
 def compared(part: Part, pair: Pair, comparison: Comparison, metric: Metric | None = None) -> str:
     """What came out of a comparison; a sentence without its capital.
 
@@ -40,19 +53,21 @@ def compared(part: Part, pair: Pair, comparison: Comparison, metric: Metric | No
     """
     metric = metric or part.headline
     candidate, baseline = part.names[pair.candidate], part.names[pair.baseline]
+    figures = absolutes(metric, pair, part)
+    told = f": {figures}" if figures else ""
     match comparison.verdict:
         case Verdict.FASTER | Verdict.SLOWER:
-            return f"{ratio_clause(metric, pair, comparison, part)}."
+            return f"{ratio_clause(metric, pair, comparison, part)}{told}."
         case Verdict.SAME:
             within = formats.percent(comparison.same_within)
             return (
                 f"{candidate} and {baseline} {metric.same}: {figure_words(comparison)} lies within "
-                f"±{within}, which is too small a difference to matter."
+                f"±{within}, which is too small a difference to matter{told}."
             )
         case Verdict.INCONCLUSIVE:
             unclear = "no verdict yet" if _is_short(comparison) else "no clear difference"
             return (
-                f"{unclear}: {ratio_clause(metric, pair, comparison, part)}. "
+                f"{unclear}: {ratio_clause(metric, pair, comparison, part)}{told}. "
                 f"{sentence(why_inconclusive(comparison, part.round_s))}"
             )
         case Verdict.OVERLOADED:
@@ -63,7 +78,7 @@ def compared(part: Part, pair: Pair, comparison: Comparison, metric: Metric | No
         case Verdict.INVALID:
             return (
                 f"{candidate} can't be compared with {baseline}, because a measurement is invalid "
-                f"({part.why_not_compared(pair)})."
+                f"({part.why_not_compared_in_short(pair)})."
             )
 
 
