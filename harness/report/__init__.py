@@ -20,6 +20,7 @@ from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.markdown import markdown
 from harness.report.page import page
+from harness.report.profile import profile_terminal, render_profile
 from harness.report.sections import sections
 from harness.report.sections.cost import asked
 from harness.report.terminal import Terminal
@@ -31,9 +32,11 @@ __all__ = [
     "between_terminal",
     "connections_terminal",
     "cost_terminal",
+    "profile_terminal",
     "render",
     "render_between",
     "render_connections",
+    "render_profile",
     "terminal",
 ]
 

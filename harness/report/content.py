@@ -126,6 +126,17 @@ class Drawing(Block):
 
 
 @dataclass(frozen=True)
+class Graphic(Block):
+    """A drawing that is text itself: SVG on the page, and a file in charts/."""
+
+    name: str
+    title: str
+    reading: str  # how it is read
+    svg: str  # an element for the page, escaped where it was made
+    outputs: frozenset[Output] = field(default=DOCUMENTS, kw_only=True)
+
+
+@dataclass(frozen=True)
 class Facts(Block):
     """Names and values."""
 

@@ -15,6 +15,7 @@ from harness.report.content import (
     Column,
     Drawing,
     Finding,
+    Graphic,
     Link,
     Output,
     Paragraph,
@@ -61,6 +62,8 @@ def _lines(
                 case Drawing():
                     title = _text(pictures[block.name].caption.title)
                     yield f"![{title}](charts/{block.name}.svg)"
+                case Graphic():
+                    yield f"![{_text(block.title)}](charts/{block.name}.svg)"
                 case Table():
                     yield from _table(block)
                 case _:
