@@ -69,6 +69,7 @@ def write_and_print_report(
 def _write_report(folder: Path, same_within: float | None) -> Analysis:
     from harness import report, store
     from harness.analysis.analyse import analyse
+    from harness.planning.twins import twin_code
 
     record = store.read_run(folder)
     if same_within is not None:
@@ -77,7 +78,8 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     store.write_tables(folder, analysis)
-    store.write_report(folder / "report", report.render(analysis))
+    endpoints = [each for block in record.blocks for each in block.scenario.endpoints]
+    store.write_report(folder / "report", report.render(analysis, twin_code(endpoints)))
     return analysis
 
 

@@ -27,6 +27,7 @@ from harness.models.between import (
     RunName,
     RunsCompared,
 )
+from harness.models.code import CodePart, SourceFile
 from harness.models.connections import (
     ConnectionsAnalysis,
     ConnectionsPlan,
@@ -172,6 +173,7 @@ __all__ = [
     "CellRound",
     "CellSummary",
     "Change",
+    "CodePart",
     "Comparison",
     "ConnectionsAnalysis",
     "ConnectionsPlan",
@@ -246,6 +248,7 @@ __all__ = [
     "Slice",
     "SliceSource",
     "Slo",
+    "SourceFile",
     "Spectrum",
     "SpeedWindow",
     "Stack",

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 
-from harness.models import Advice, Analysis, Costing
+from harness.models import Advice, Analysis, CodePart, Costing
 from harness.planning.advice import Suggestion
 from harness.report.advice import advice_section
 from harness.report.between import between_terminal, render_between
@@ -41,17 +41,21 @@ __all__ = [
 ]
 
 
-def render(analysis: Analysis) -> dict[str, bytes]:
+def render(analysis: Analysis, twins: Sequence[CodePart] = ()) -> dict[str, bytes]:
     """The files of a report: index.html, summary.md, and the charts as SVG and PNG.
 
     The same analysis gives the same bytes.
+
+    Args:
+        analysis: What was measured and what follows from it.
+        twins: The code that was measured, to be read side by side.
 
     Returns:
         Path within the report's folder -> content, index.html first.
     """
     view = View(analysis)
     drawn = pictures(view)
-    head, declared = heading(view), sections(view)
+    head, declared = heading(view), sections(view, twins)
     files = {
         "index.html": page(head, declared, drawn).encode(),
         "summary.md": markdown(head, declared, drawn).encode(),

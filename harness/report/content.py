@@ -136,6 +136,22 @@ class Graphic(Block):
     outputs: frozenset[Output] = field(default=DOCUMENTS, kw_only=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A file of code."""
+
+    title: str
+    html: str  # coloured, escaped where it was made
+
+
+@dataclass(frozen=True)
+class Listings(Block):
+    """Files of code: columns beside each other where there is room."""
+
+    columns: tuple[tuple[Listing, ...], ...]
+    outputs: frozenset[Output] = field(default=PAGE, kw_only=True)
+
+
 @dataclass(frozen=True)
 class Facts(Block):
     """Names and values."""

@@ -5,10 +5,14 @@ Each section is declared once; `page`, `markdown` and `terminal` render it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from harness.models import CodePart
 from harness.report.content import Section
 from harness.report.sections import (
     answers,
     capacity,
+    code,
     comparisons,
     cost,
     curves,
@@ -23,8 +27,13 @@ from harness.report.sections import (
 from harness.report.view import View
 
 
-def sections(view: View) -> tuple[Section, ...]:
-    """The sections that a run has something for."""
+def sections(view: View, twins: Sequence[CodePart] = ()) -> tuple[Section, ...]:
+    """The sections that a run has something for.
+
+    Args:
+        view: What everything but the code is made from.
+        twins: The twins' code, for a run that measures both.
+    """
     if view.only_searches:
         return _present(
             capacity.capacity(view),
@@ -59,6 +68,7 @@ def sections(view: View) -> tuple[Section, ...]:
         measurements.charts(view),
         measurements.measurements(view),
         resources.resources(view),
+        code.side_by_side(view, twins),
         gates.gates(view),
         method.method(view),
         method.limits(view),
