@@ -477,6 +477,20 @@ def test_tables_have_a_row_for_each_group_and_each_stack(tmp_path: Path) -> None
     assert stacks[0]["voluntary_switches_per_request"] == "2"
 
 
+def test_a_profile_is_listed_with_its_largest_share(tmp_path: Path) -> None:
+    folder = tmp_path / "profiles" / "20260101-000000-hello-smoke"
+    folder.mkdir(parents=True)
+    store.write_profile(folder, record(*BOTH))
+    store.write_profile_tables(folder, analyse_profile(record(*BOTH), stacks_of))
+    (listed,) = store.runs_at_a_glance(tmp_path)
+    assert (listed.name, listed.kind) == (f"profiles/{folder.name}", "profile")
+    assert (listed.scenarios, listed.rounds, listed.problem) == (("hello",), 2, "")
+    assert listed.headline == "fastapi-uvicorn: 60 % framework"
+    (folder / "profile.json").write_text("{}")
+    (listed,) = store.runs_at_a_glance(tmp_path)
+    assert listed.problem == "can't be read: 'plan' is missing"
+
+
 def test_a_record_survives_its_file(tmp_path: Path) -> None:
     made = record(*BOTH)
     store.write_profile(tmp_path, made)
