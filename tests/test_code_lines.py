@@ -74,7 +74,7 @@ def test_every_scenario_finds_a_file_of_each_twin_for_each_of_its_endpoints() ->
 
 def test_what_features_share_is_there_where_it_is_needed() -> None:
     assert [part.name for part in twin_code(["GET /hello"])] == [
-        *("hello", "application", "validation")
+        *("hello", "validation", "OpenAPI document", "application")
     ]
     assert {"database", "upstream"} <= {part.name for part in twin_code(["GET /dashboard/{city}"])}
     (users,) = (p for p in twin_code(["GET /users/{id}", "POST /users/validate"]) if p.endpoints)

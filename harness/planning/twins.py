@@ -11,17 +11,17 @@ from harness.planning.files import PROJECT
 
 #: Twin -> its folder, within the project.
 TWINS: Mapping[str, str] = {"flask": "apps/flask_twin", "fastapi": "apps/fastapi_twin"}
-VALIDATION = "validation"
 #: What features share -> the files of both twins, without `.py`; and what an endpoint must need for that.
 _SHARED: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "validation": (("validation",), ""),
+    "OpenAPI document": (("openapi",), ""),
     "application": (("app", "handlers", "problems", "request_body"), ""),
-    VALIDATION: (("validation",), ""),
     "database": (("database",), "database"),
     "upstream": (("upstream_client",), "upstream"),
 }
 #: Files that one twin has elsewhere. Flask's stack imports the model only where a setting asks for it.
 _ELSEWHERE: Mapping[tuple[str, str], str] = {
-    (VALIDATION, "fastapi"): "apps/domain/new_user.py",
+    ("validation", "fastapi"): "apps/domain/new_user.py",
 }
 
 

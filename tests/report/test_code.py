@@ -30,15 +30,22 @@ PARTS = (
 VIEW = View(analyses.analysis())
 
 
-def test_lines_are_counted_for_each_part_with_validation_apart() -> None:
-    section = side_by_side(VIEW, PARTS)
+def rows(parts: tuple[CodePart, ...]) -> list[list[str]]:
+    section = side_by_side(VIEW, parts)
     assert section is not None
     (table,) = (block for block in section.blocks if isinstance(block, Table))
-    assert [[cell.text for cell in row.cells] for row in table.rows] == [
+    return [[cell.text for cell in row.cells] for row in table.rows]
+
+
+def test_lines_are_counted_for_each_part_and_shared_ones_are_in_no_sum() -> None:
+    shared = ["validation", "shared", "1", "0"]
+    assert rows(PARTS) == [["hello", "GET /hello", "1", "2"], shared]
+    twice = dataclasses.replace(PARTS[0], name="again", endpoints=("GET /a", "GET /b"))
+    assert rows((PARTS[0], twice, PARTS[1])) == [
         ["hello", "GET /hello", "1", "2"],
-        ["validation", "shared", "1", "0"],
-        ["without validation", "", "1", "2"],
-        ["all", "", "2", "2"],
+        ["again", "GET /a, GET /b", "1", "2"],
+        ["together", "", "2", "4"],
+        shared,
     ]
 
 

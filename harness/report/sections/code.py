@@ -10,7 +10,6 @@ from pygments.lexers import PythonLexer
 
 from harness.analysis.code_lines import code_lines
 from harness.models import CodePart, SourceFile
-from harness.planning.twins import VALIDATION
 from harness.report import formats
 from harness.report.content import (
     DOCUMENTS,
@@ -41,10 +40,11 @@ def side_by_side(view: View, parts: Sequence[CodePart]) -> Section | None:
     blocks: list[Block] = [
         _table(parts, twins),
         note(
-            "Lines of code: without comments, blank lines and docstrings. Validation stands apart: one twin "
-            "leaves to a library what the other does by hand. Files that are shared hold the variants of all "
+            "Lines of code: without comments, blank lines and docstrings. Shared files have no sum: they "
+            "serve all endpoints, those that this run did not request too, and hold the variants of all "
             "stacks (HTTP clients, drivers, kinds of handler), more than an application needs that has "
-            "chosen one of each. The code is that of the twinbench that wrote this page."
+            "chosen one of each. FastAPI describes its endpoints where they are, Flask in the file of its "
+            "OpenAPI document. The code is that of the twinbench that wrote this page."
         ),
     ]
     blocks += [
@@ -59,11 +59,11 @@ def side_by_side(view: View, parts: Sequence[CodePart]) -> Section | None:
 
 
 def _table(parts: Sequence[CodePart], twins: Sequence[str]) -> Table:
-    rows = [_row(part.name, ", ".join(part.endpoints) or "shared", [part], twins) for part in parts]
-    apart = [part for part in parts if part.name != VALIDATION]
-    if len(apart) < len(parts):
-        rows.append(_row("without validation", "", apart, twins, is_sum=True))
-    rows.append(_row("all", "", parts, twins, is_sum=True))
+    features = [part for part in parts if part.endpoints]
+    rows = [_row(part.name, ", ".join(part.endpoints), [part], twins) for part in features]
+    if len(features) > 1:
+        rows.append(_row("together", "", features, twins, is_sum=True))
+    rows += [_row(part.name, "shared", [part], twins) for part in parts if not part.endpoints]
     return Table(
         "lines of code",
         (
