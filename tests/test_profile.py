@@ -32,7 +32,10 @@ from harness.planning.profile import PROFILES, profile_plan, stack_order
 from harness.processes import sampler
 from harness.processes.meter import SwitchMeter
 from harness.report.charts import flame as flames
+from harness.report.page import page
 from harness.report.palette import INK
+from harness.report.profile import drawings, flame_files, within_run
+from harness.report.words.heading import Heading
 
 CATALOGUE = load_catalogue()
 PROJECT = Path("/home/somebody/twinbench")
@@ -166,28 +169,36 @@ def test_another_failure_of_the_sampler_is_shown(tmp_path: Path) -> None:
         sampler.refuse_if_forbidden(os.getpid(), program=str(tmp_path / "none"))
 
 
-def test_a_sampler_that_can_not_sample_native_functions_samples_the_others(tmp_path: Path) -> None:
+def test_a_sampler_is_told_to_end_and_then_read(tmp_path: Path) -> None:
     # Says what py-spy says; writes its file when it is told to end.
     script = """
-case "$*" in *--native*) echo "--native is not supported on your platform" >&2; exit 1;; esac
 while [ "$1" != --output ]; do shift; done
 trap 'echo "f (<string>:1) 3" > "'$2'"; exit 0' INT
 echo "py-spy> Sampling process 97 times a second."
 while :; do sleep 0.05; done
 """
-    logs = tmp_path / "logs"
-    logs.mkdir()
     with sampler.sampling(
         os.getpid(),
         rate_hz=97,
         cores=(),
-        logs=logs,
+        logs=tmp_path,
         project=PROJECT,
         program=program(tmp_path, script),
     ) as sampling:
         pass  # fmt: skip
-    assert not sampling.has_native
     assert sampling.samples() == {("f (python/<string>)",): 3}
+
+
+def test_a_sampler_that_ends_at_once_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+    broken = program(tmp_path, "echo 'No python process found' >&2; exit 1")
+    with (
+        pytest.raises(EnvironmentFailed, match="can't sample") as caught,
+        sampler.sampling(
+            os.getpid(), rate_hz=97, cores=(), logs=tmp_path, project=PROJECT, program=broken
+        ),
+    ):
+        pytest.fail("nothing samples")
+    assert caught.value.detail == "No python process found"
 
 
 # ------------------------------------------------------------------------- the rule
@@ -257,7 +268,6 @@ def sampled_round(number: int, stack: str = "flask-gthread", **changes: object) 
     base = ProfileRound(
         round=number, stack=stack, samples_file=f"samples/{stack}.r{number:02}.txt",
         counted=served(), sampled=Served(800, 2.0, 1.0, Switches(9_000, 9_000)), errors=0,
-        has_native=True,
     )  # fmt: skip
     return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
 
@@ -374,6 +384,16 @@ def test_time_that_could_not_be_sampled_is_said() -> None:
     assert b"threads that run no Python" in report.render_profile(found)["summary.md"]
 
 
+def test_samples_of_threads_that_waited_are_said() -> None:
+    busy = [
+        dataclasses.replace(each, sampled=Served(800, 2.0, 0.3, Switches(1, 1))) for each in BOTH
+    ]
+    assert (
+        b"threads that waited"
+        in report.render_profile(analyse_profile(record(*busy), stacks_of))["summary.md"]
+    )
+
+
 # ---------------------------------------------------------------------------- flame
 
 
@@ -446,15 +466,15 @@ def test_the_report_shows_every_group_in_page_summary_and_terminal() -> None:
     files = report.render_profile(found)
     page, summary = files["index.html"].decode(), files["summary.md"].decode()
     assert set(files) == {
-        "index.html", "summary.md", "charts/libraries.svg", "charts/libraries.png",
-        "charts/flame-flask-gthread.svg", "charts/flame-fastapi-uvicorn.svg",
+        "index.html", "summary.md", "charts/libraries-hello.svg", "charts/libraries-hello.png",
+        "charts/flame-hello-flask-gthread.svg", "charts/flame-hello-fastapi-uvicorn.svg",
     }  # fmt: skip
     for text in (page, summary):
         assert "not a measurement of speed" in text
         for word in ("framework", "serialisation", "Waits per request"):
             assert word in text
     assert page.count('<svg xmlns="http://www.w3.org/2000/svg"') >= 2
-    assert "(charts/flame-flask-gthread.svg)" in summary
+    assert "(charts/flame-hello-flask-gthread.svg)" in summary
     assert "://" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)
     assert len(files["index.html"]) < 3_000_000
     printed = io.StringIO()
@@ -463,6 +483,29 @@ def test_the_report_shows_every_group_in_page_summary_and_terminal() -> None:
     Console(file=printed, width=110).print(report.profile_terminal(found))
     assert "framework" in printed.getvalue()
     assert "<svg" not in printed.getvalue()
+
+
+def test_a_run_shows_the_profiles_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / store.PROFILES_FOLDER
+    for name, seed in (("a", 1), ("b", 2)):
+        (folder / name).mkdir(parents=True)
+        made = record(*BOTH)
+        run = dataclasses.replace(made.plan.run, seed=seed)
+        made = dataclasses.replace(made, plan=dataclasses.replace(made.plan, run=run))
+        store.write_profile(folder / name, made)
+    (folder / "empty").mkdir()
+    assert store.profiles_within(tmp_path) == [folder / "b"]  # the newest of its scenario
+    found = analyse_profile(store.read_profile(folder / "b"), stacks_of)
+    section = within_run([found])
+    assert section is not None
+    shown = page(Heading("a run", "x", ("",)), [section], drawings([found]))
+    for word in ("not a measurement of speed", "serialisation", "Waits per request", "<details>"):
+        assert word in shown
+    assert 'href="charts/flame-hello-flask-gthread.svg"' in shown
+    assert flame_files([found]).keys() == {
+        "charts/flame-hello-flask-gthread.svg", "charts/flame-hello-fastapi-uvicorn.svg",
+    }  # fmt: skip
+    assert within_run([]) is None
 
 
 def test_tables_have_a_row_for_each_group_and_each_stack(tmp_path: Path) -> None:

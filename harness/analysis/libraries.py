@@ -1,7 +1,7 @@
 """Which group a sample of the CPU is put down to: the one table of libraries, and the rule.
 
 The rule: a sample belongs to the innermost frame whose code has a group. Code without one works for
-its caller: the standard library, C code, libraries that nobody listed. So does what stands in for the
+its caller: the standard library, and libraries that nobody listed. So does what stands in for the
 standard library (an event loop, greenlets): it has a group only where nobody called it who has one.
 """
 

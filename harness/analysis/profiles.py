@@ -27,10 +27,13 @@ from harness.models import (
 LEAST_WIDTH = 0.004
 #: The outermost frames that at least this share of the samples has in common are not drawn.
 _FOLDED_SHARE = 0.98
+#: Student's t over two rounds is 13 times as wide as their spread, and says nothing.
+_LEAST_ROUNDS = 3
 #: Of the normal distribution, for 95 %.
 _Z = 1.959964
-#: In which less than this share of the CPU time was sampled, another part of the code did the rest.
-LEAST_SEEN = 0.7
+#: Where samples cover less than this share of the CPU time, or more than that, they are no fair
+#: picture of it: some code could not be sampled, or threads that waited were.
+LEAST_SEEN, MOST_SEEN = 0.7, 1.5
 
 
 def analyse_profile(
@@ -102,7 +105,6 @@ def _profile(
         involuntary_per_request=per_request(lambda each: each.counted.switches.involuntary),
         speed_under_sampler=stats.log_mean(slowed).value,
         seen=samples / record.plan.rate_hz / cpu_s if cpu_s else math.nan,
-        has_native=all(each.has_native for each in rounds),
     )
 
 
@@ -137,7 +139,7 @@ def _share(
         [each.get(group, 0) / total for each, total in zip(rounds, totals, strict=True) if total]
     )
     between = Estimate(share, max(0.0, share - half), min(1.0, share + half))
-    if math.isnan(half):
+    if math.isnan(half) or len(rounds) < _LEAST_ROUNDS:
         between = Estimate(share, math.nan, math.nan)
     wider = between if _width(between) > _width(by_chance) else by_chance
     return GroupShare(

@@ -69,6 +69,7 @@ def write_and_print_report(
 def _write_report(folder: Path, same_within: float | None) -> Analysis:
     from harness import report, store
     from harness.analysis.analyse import analyse
+    from harness.analysis.profiles import analyse_profile
     from harness.planning.twins import twin_code
 
     record = store.read_run(folder)
@@ -79,7 +80,14 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     store.write_tables(folder, analysis)
     endpoints = [each for block in record.blocks for each in block.scenario.endpoints]
-    store.write_report(folder / "report", report.render(analysis, twin_code(endpoints)))
+    profiles = [
+        analyse_profile(
+            store.read_profile(within), lambda sampled, at=within: store.read_stacks(at, sampled)
+        )
+        for within in store.profiles_within(folder)
+    ]
+    files = report.render(analysis, twin_code(endpoints), profiles)
+    store.write_report(folder / "report", files)
     return analysis
 
 

@@ -21,8 +21,6 @@ from harness.cli.output import print_json, print_tables, progress_console
 from harness.errors import EXIT_INVALID, BadInput
 from harness.planning.profile import PROFILES, profile_plan
 
-_FOLDER = "profiles"
-
 
 @click.command(cls=Command)
 @click.argument("scenario")
@@ -61,7 +59,8 @@ def command(
 
     Loads each stack as a run does, samples its processes from outside, and says which share of the
     CPU time is the server's, the framework's, the validation's, and so on, with a flame graph of
-    each stack and its context switches per request. Nothing of this is a measurement of speed: the
+    each stack and its context switches per request. With the folder of a run as --out, 'twinbench
+    report' of that run shows it too. Nothing of this is a measurement of speed: the
     sampler slows the servers down.
 
     \b
@@ -74,6 +73,7 @@ def command(
       twinbench profile hello
       twinbench profile weather --stack fastapi-uvicorn --stack fastapi-aiohttp
       twinbench profile users-validate --profile smoke --seconds 3 --json
+      twinbench profile hello --out results/20260101-120000-quick
     """
     from datetime import UTC, datetime
 
@@ -90,7 +90,9 @@ def command(
         seconds=seconds,
         rounds=rounds,
     )
-    folder = store.create_run(out / _FOLDER, f"{scenario}-{profile}", datetime.now(UTC))
+    folder = store.create_run(
+        out / store.PROFILES_FOLDER, f"{scenario}-{profile}", datetime.now(UTC)
+    )
     _say(f"sampling {plan.block.key}, seed {seed} → {folder}")
     with _keeping(folder):
         by_profile.measure(plan, folder, _say)

@@ -167,7 +167,6 @@ def _sampled(record: ProfileRecord, loaded: LoadedBlocks, folder: Path, label: s
         counted=counted,
         sampled=sampled,
         errors=0,
-        has_native=sampling.has_native,
         died=died(target, before),
     )
 

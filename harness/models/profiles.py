@@ -67,7 +67,6 @@ class ProfileRound:
     counted: Served  # without the sampler
     sampled: Served  # under it
     errors: int  # of the requests of both
-    has_native: bool  # whether frames of C, C++ and Rust are among the samples
     error_example: str = ""
     died: str = ""  # which process of the stack ended meanwhile
 
@@ -88,8 +87,8 @@ class ProfileRecord:
 
 
 #: Collapsed stacks: frames from the outermost to the innermost -> number of samples. A frame is
-#: `function (place)`; places of libraries begin with `site-packages/`, of Python with `python/`, of
-#: code without a Python file with `native/`, and others are paths within the project.
+#: `function (place)`; places of libraries begin with `site-packages/`, of the standard library with
+#: `python/`, of code without a Python file with `native/`; others are paths within the project.
 Stacks = Mapping[tuple[str, ...], int]
 
 
@@ -102,7 +101,7 @@ class GroupShare:
     samples: int
     share: Estimate  # with the wider of the two intervals below
     by_chance: Estimate  # what so many samples leave open (Wilson)
-    between_rounds: Estimate  # Student's t over rounds; NaN limits for fewer than two
+    between_rounds: Estimate  # Student's t over rounds; NaN limits for fewer than three
     cpu_us_per_request: float  # the share × the CPU time per request without the sampler
 
 
@@ -142,8 +141,7 @@ class StackProfile:
     voluntary_per_request: Estimate
     involuntary_per_request: Estimate
     speed_under_sampler: float  # requests per second under the sampler ÷ without it
-    seen: float  # samples ÷ rate ÷ CPU time under the sampler: the share that could be sampled
-    has_native: bool
+    seen: float  # samples ÷ rate ÷ CPU time under the sampler: near 1 if samples stand for CPU time
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 
-from harness.models import Estimate, ProfileAnalysis
+from harness.models import Estimate, Flame, ProfileAnalysis
 from harness.report import formats
+from harness.report.charts import Picture, picture
 from harness.report.charts import flame as flames
 from harness.report.charts import libraries as chart
-from harness.report.charts import picture
 from harness.report.content import (
     DOCUMENTS,
+    PAGE,
     Block,
     Bullets,
     Cell,
     Code,
     Column,
+    Details,
     Drawing,
     Graphic,
     Paragraph,
@@ -33,13 +35,21 @@ from harness.report.terminal import Terminal
 from harness.report.words import profile as words
 from harness.report.words.heading import Heading, when
 
-_NAME = "libraries"
+_HOW_SURE = (
+    "In brackets: 95 % intervals, of what so many samples leave open, or over rounds if that is wider. "
+    "µs per request: the share × the CPU time per request while nobody sampled; a rough figure, to "
+    "compare stacks that need different amounts."
+)
+_SWITCHES = (
+    "Context switches were counted while nobody sampled. Waits: voluntary ones, where a thread gave up its "
+    "core to wait for a socket, a lock or the GIL. Preempted: involuntary ones, where the system gave "
+    "the core to another thread."
+)
 
 
 def render_profile(analysis: ProfileAnalysis) -> dict[str, bytes]:
     """The files of the report: index.html, summary.md, and the charts as SVG and PNG."""
-    said = chart.caption(analysis)
-    drawn = {_NAME: picture(_NAME, said, chart.draw(analysis, said))} if analysis.shares else {}
+    drawn = drawings([analysis])
     head, declared = _heading(analysis), _sections(analysis)
     files = {
         "index.html": page(head, declared, drawn).encode(),
@@ -48,10 +58,51 @@ def render_profile(analysis: ProfileAnalysis) -> dict[str, bytes]:
     for name, made in drawn.items():
         files[f"charts/{name}.svg"] = made.svg.encode()
         files[f"charts/{name}.png"] = made.png
-    for flame in analysis.flames:
-        whole = flames.svg(flame, words.flame_alt(flame), heading=words.flame_title(flame))
-        files[f"charts/{_flame_name(flame.stack)}.svg"] = whole.encode()
-    return files
+    return files | flame_files([analysis])
+
+
+def drawings(profiles: Sequence[ProfileAnalysis]) -> dict[str, Picture]:
+    """The charts of some profiles, each of another scenario."""
+    found = {}
+    for analysis in profiles:
+        if analysis.shares:
+            said = chart.caption(analysis)
+            name = _chart_name(analysis)
+            found[name] = picture(name, said, chart.draw(analysis, said))
+    return found
+
+
+def flame_files(profiles: Sequence[ProfileAnalysis]) -> dict[str, bytes]:
+    """The flame graphs of some profiles, each a document of its own."""
+    return {
+        f"charts/{_flame_name(analysis, flame.stack)}.svg": flames.svg(
+            flame, words.flame_alt(flame), heading=words.flame_title(flame)
+        ).encode()
+        for analysis in profiles
+        for flame in analysis.flames
+    }
+
+
+def within_run(profiles: Sequence[ProfileAnalysis]) -> Section | None:
+    """Where the CPU time goes, as a section of a run's report."""
+    blocks: list[Block] = []
+    for analysis in profiles:
+        if not analysis.shares:
+            continue
+        blocks += [Drawing(_chart_name(analysis)), _share_table(analysis)]
+        blocks += [note(problem) for problem in analysis.problems]
+        blocks += [note(caution) for caution in words.cautions(analysis)]
+        blocks.append(_switch_table(analysis))
+        blocks += [
+            Details(words.flame_title(flame), (_graphic(analysis, flame),), outputs=PAGE)
+            for flame in analysis.flames
+        ]
+    if not blocks:
+        return None
+    blocks.append(note(f"{words.NOT_A_MEASUREMENT} {_HOW_SURE} {_SWITCHES}"))
+    return Section(
+        "time", "Where the CPU time goes", tuple(blocks), "CPU time by library", DOCUMENTS
+    )
 
 
 def profile_terminal(analysis: ProfileAnalysis) -> RenderableType:
@@ -59,9 +110,23 @@ def profile_terminal(analysis: ProfileAnalysis) -> RenderableType:
     return Terminal(_sections(analysis))
 
 
-def _flame_name(stack: str) -> str:
+def _chart_name(analysis: ProfileAnalysis) -> str:
+    return f"libraries-{analysis.record.plan.block.scenario.name}"
+
+
+def _flame_name(analysis: ProfileAnalysis, stack: str) -> str:
     """A name for files and anchors: labels may contain `#` and `@`."""
-    return f"flame-{re.sub(r'[^A-Za-z0-9_.-]', '-', stack)}"
+    label = re.sub(r"[^A-Za-z0-9_.-]", "-", stack)
+    return f"flame-{analysis.record.plan.block.scenario.name}-{label}"
+
+
+def _graphic(analysis: ProfileAnalysis, flame: Flame) -> Graphic:
+    return Graphic(
+        _flame_name(analysis, flame.stack),
+        words.flame_title(flame),
+        words.flame_reading(flame),
+        flames.svg(flame, words.flame_alt(flame)),
+    )
 
 
 def _heading(analysis: ProfileAnalysis) -> Heading:
@@ -103,9 +168,15 @@ def _sections(analysis: ProfileAnalysis) -> tuple[Section, ...]:
 def _shares(analysis: ProfileAnalysis) -> tuple[Section, ...]:
     if not analysis.shares:
         return ()
+    blocks: list[Block] = [Drawing(_chart_name(analysis)), _share_table(analysis), note(_HOW_SURE)]
+    blocks += [note(caution) for caution in words.cautions(analysis)]
+    return (Section("groups", "CPU time by library", tuple(blocks), "By library"),)
+
+
+def _share_table(analysis: ProfileAnalysis) -> Table:
     stacks = [profile.stack for profile in analysis.stacks if profile.samples]
     shares = {(share.stack, share.group): share for share in analysis.shares}
-    table = Table(
+    return Table(
         "CPU time by group",
         (
             Column("Group"),
@@ -134,17 +205,6 @@ def _shares(analysis: ProfileAnalysis) -> tuple[Section, ...]:
             for group in chart.groups(analysis)
         ),
     )
-    blocks: list[Block] = [
-        Drawing(_NAME, outputs=DOCUMENTS),
-        table,
-        note(
-            "In brackets: 95 % intervals, the wider of two: what so many samples leave open, and Student's t "
-            "over rounds. µs per request: the share × the CPU time per request while nobody "
-            "sampled; a rough figure, to compare stacks that need different amounts."
-        ),
-    ]
-    blocks += [note(caution) for caution in words.cautions(analysis)]
-    return (Section("groups", "CPU time by library", tuple(blocks), "By library"),)
 
 
 def _percent(share: Estimate) -> Cell:
@@ -159,20 +219,17 @@ def _percent(share: Estimate) -> Cell:
 def _flames(analysis: ProfileAnalysis) -> tuple[Section, ...]:
     if not analysis.flames:
         return ()
-    graphics = tuple(
-        Graphic(
-            _flame_name(flame.stack),
-            words.flame_title(flame),
-            words.flame_reading(flame),
-            flames.svg(flame, words.flame_alt(flame)),
-        )
-        for flame in analysis.flames
-    )
+    graphics = tuple(_graphic(analysis, flame) for flame in analysis.flames)
     return (Section("flames", "Which function takes it", graphics, "Flame graphs", DOCUMENTS),)
 
 
 def _counted(analysis: ProfileAnalysis) -> Section:
-    table = Table(
+    blocks = (_switch_table(analysis), note(_SWITCHES))
+    return Section("switches", "Context switches", blocks, "Context switches")
+
+
+def _switch_table(analysis: ProfileAnalysis) -> Table:
+    return Table(
         "context switches",
         (
             Column("Stack"),
@@ -201,12 +258,6 @@ def _counted(analysis: ProfileAnalysis) -> Section:
         ),
         is_dense=False,
     )
-    explained = note(
-        "Counted while nobody sampled. Waits: voluntary context switches, where a thread gave up its core to "
-        "wait for a socket, a lock or the GIL. Preempted: involuntary ones, where the system gave the core "
-        "to another thread."
-    )
-    return Section("switches", "Context switches", (table, explained), "Context switches")
 
 
 def _figure(estimate: Estimate) -> Cell:

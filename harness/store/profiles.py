@@ -22,6 +22,8 @@ from harness.store.tables import as_csv, known
 
 PROFILE_SCHEMA = 1
 _FILE = "profile.json"
+#: Where `twinbench profile` keeps profiles, in the folder of all runs or in that of one.
+PROFILES_FOLDER = "profiles"
 _SEPARATOR = ";"
 #: Stands for a separator within a frame, as in `[u8; 4]`.
 _STAND_IN = ","
@@ -36,7 +38,7 @@ PROFILE_STACK_COLUMNS = (
     "voluntary_switches_per_request", "voluntary_switches_per_request_low",
     "voluntary_switches_per_request_high", "involuntary_switches_per_request",
     "involuntary_switches_per_request_low", "involuntary_switches_per_request_high",
-    "speed_under_sampler", "seen_share", "has_native_frames",
+    "speed_under_sampler", "seen_share",
 )  # fmt: skip
 
 
@@ -53,6 +55,15 @@ def write_profile(folder: Path, record: ProfileRecord) -> None:
 def has_profile(folder: Path) -> bool:
     """Whether a round was sampled to its end."""
     return (folder / _FILE).is_file()
+
+
+def profiles_within(run: Path) -> list[Path]:
+    """Folders of the profiles in a run's folder, the newest of each scenario."""
+    found: dict[str, Path] = {}
+    for folder in sorted((run / PROFILES_FOLDER).glob("*")):
+        if has_profile(folder):
+            found[read_profile(folder).plan.block.scenario.name] = folder
+    return list(found.values())
 
 
 def read_profile(folder: Path) -> ProfileRecord:
@@ -153,7 +164,6 @@ def profile_stack_rows(analysis: ProfileAnalysis) -> list[dict[str, Any]]:
             **_limits("involuntary_switches_per_request", each.involuntary_per_request),
             "speed_under_sampler": each.speed_under_sampler,
             "seen_share": each.seen,
-            "has_native_frames": each.has_native,
         }
         rows.append({column: known(values[column]) for column in PROFILE_STACK_COLUMNS})
     return rows

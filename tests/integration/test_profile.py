@@ -44,7 +44,7 @@ def test_a_profile_says_which_library_takes_the_cpu_time(
     folder = Path(said["run"])
     assert store.read_profile(folder).ended
     for stack in rows:
-        drawn = (folder / "report" / "charts" / f"flame-{stack}.svg").read_text()
+        drawn = (folder / "report" / "charts" / f"flame-users-validate-{stack}.svg").read_text()
         titles = [
             title.text for title in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}title")
         ]

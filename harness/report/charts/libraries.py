@@ -39,7 +39,7 @@ def caption(analysis: ProfileAnalysis) -> Caption:
         ),
         reading=(
             "Each sample is put down to the innermost function that belongs to a group; the standard "
-            "library and C code work for their caller. Shares say how a stack spends its CPU time, not "
+            "library works for its caller. Shares say how a stack spends its CPU time, not "
             "how much it needs: half of little can be less than a third of much."
         ),
         alt=as_alt(_facts(analysis)),

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.models import CodePart
+from harness.models import CodePart, ProfileAnalysis
 from harness.report.content import Section
+from harness.report.profile import within_run
 from harness.report.sections import (
     answers,
     capacity,
@@ -27,12 +28,15 @@ from harness.report.sections import (
 from harness.report.view import View
 
 
-def sections(view: View, twins: Sequence[CodePart] = ()) -> tuple[Section, ...]:
+def sections(
+    view: View, twins: Sequence[CodePart] = (), profiles: Sequence[ProfileAnalysis] = ()
+) -> tuple[Section, ...]:
     """The sections that a run has something for.
 
     Args:
         view: What everything but the code is made from.
         twins: The twins' code, for a run that measures both.
+        profiles: Where the CPU time goes in some of its scenarios.
     """
     if view.only_searches:
         return _present(
@@ -68,6 +72,7 @@ def sections(view: View, twins: Sequence[CodePart] = ()) -> tuple[Section, ...]:
         measurements.charts(view),
         measurements.measurements(view),
         resources.resources(view),
+        within_run(profiles),
         code.side_by_side(view, twins),
         gates.gates(view),
         method.method(view),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.analysis.libraries import name_of, short_place
-from harness.analysis.profiles import LEAST_SEEN
+from harness.analysis.profiles import LEAST_SEEN, MOST_SEEN
 from harness.models import Flame, Group, ProfileAnalysis, StackProfile
 from harness.report import formats
 
 #: Group -> what belongs to it, for those who read the table.
 CONTENTS: Mapping[Group, str] = {
-    Group.SERVER: "gunicorn, uvicorn, granian, httptools; event loops and greenlets on their own",
+    Group.SERVER: "gunicorn, uvicorn, granian; event loops, greenlets, and compiled code that they call",
     Group.FRAMEWORK: "flask, werkzeug, jinja2; fastapi, starlette",
     Group.VALIDATION: "pydantic, email-validator; the twins' own checks of input",
     Group.SERIALISATION: "JSON in and out, by whichever library",
@@ -19,7 +19,7 @@ CONTENTS: Mapping[Group, str] = {
     Group.DATABASE: "sqlalchemy, psycopg, asyncpg",
     Group.OWN: "the twins' handlers",
     Group.STDLIB: "where no library called it, such as idle threads that are woken",
-    Group.REST: "threads without a Python function",
+    Group.REST: "libraries that the table does not name, without a caller that it does",
 }
 NOT_A_MEASUREMENT = (
     "A profile is not a measurement of speed: the sampler stops a server at every sample. Compare speeds "
@@ -78,10 +78,10 @@ def cautions(analysis: ProfileAnalysis) -> Iterator[str]:
                 f"{profile.stack}: the samples cover about {formats.percent(profile.seen)} of its CPU "
                 "time. The rest was used where the sampler can't look: in threads that run no Python."
             )
-        if not profile.has_native:
+        if profile.seen > MOST_SEEN:
             yield (
-                f"{profile.stack}: without functions of C and Rust, which can't be sampled on this "
-                "system; their time counts for the Python function that called them."
+                f"{profile.stack}: there are {formats.number(profile.seen, 2)} times as many samples as its "
+                "CPU time explains, so threads that waited are among them. Its shares are unsure."
             )
 
 
