@@ -1,9 +1,17 @@
 """Lines of code are those that a program needs to run."""
 
+import ast
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.analysis.code_lines import code_lines, lines_by_feature, lines_of
 from harness.planning.claims import read_sources
+from harness.planning.files import PROJECT
+
+SOURCES = sorted((PROJECT / "apps").rglob("*.py"))
 
 SOURCE = '''"""What the module does,
 in two lines."""
@@ -72,3 +80,45 @@ def test_the_twins_themselves_can_be_counted() -> None:
     features = {each.feature: each for each in lines_by_feature(read_sources())}
     assert features["weather"].flask > 0
     assert features["weather"].fastapi > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", 0),
+        ("\n\n# only a comment\n", 0),
+        ('"""A module."""\n', 0),
+        ('"""A module.\n\nOver several lines.\n"""\nx = 1\n', 1),
+        ("x = 1", 1),  # no end of line
+        ("x = 1  # why\n", 1),
+        ("x = 1; y = 2\n", 1),
+        ("x = [\n    1,\n\n    # two\n    2,\n]\n", 4),  # neither the blank line nor the comment
+        ('class A:\n    """Doc."""\n\n    x = 1\n', 2),
+        ('def f():\n    """Doc."""\n', 1),
+        ('async def f():\n    """Doc\n    more."""\n    return 1\n', 2),
+        ('def f(): """Doc."""\n', 1),
+        ('x = """a\nb"""\n', 2),  # a text, not a docstring
+        ('x = 1\n"""no docstring"""\n', 2),
+        ('f"""a{1}\nb"""\n', 2),
+        ("@decorated\ndef f(\n    a: int,\n) -> None: ...\n", 4),
+        ("x = 1 + \\\n    2\n", 2),
+        ('"""Doc."""; x = 1\n', 1),
+    ],
+)
+def test_lines_with_code_are_counted_and_no_others(text: str, lines: int) -> None:
+    assert code_lines(text) == lines
+
+
+def test_what_is_no_python_is_refused() -> None:
+    with pytest.raises(SyntaxError):
+        code_lines("def f(:\n")
+
+
+@given(st.sampled_from(SOURCES), st.data())
+def test_comments_and_blank_lines_change_nothing(path: Path, data: st.DataObject) -> None:
+    text = path.read_text()
+    ends = {node.end_lineno for node in ast.parse(text).body}
+    after = data.draw(st.sampled_from(sorted(ends)) if ends else st.just(0))
+    lines = text.splitlines(keepends=True)
+    changed = "".join([*lines[:after], "\n# a comment\n\n", *lines[after:]])
+    assert code_lines(changed) == code_lines(text)

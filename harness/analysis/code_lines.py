@@ -37,7 +37,7 @@ def code_lines(source: str, names: Collection[str] | None = None) -> int:
         SyntaxError: It is not Python.
     """
     module = ast.parse(source)
-    lines = _code(source) - _docstrings(module)
+    lines = _code(source, _docstrings(module))
     if names is None:
         return len(lines)
     spans = {name: _span(node) for node in module.body for name in _defined(node)}
@@ -88,22 +88,24 @@ def _of_files(texts: Mapping[str, str], paths: Sequence[str]) -> int:
     return sum(code_lines(texts[path]) for path in paths if path in texts)
 
 
-def _code(source: str) -> set[int]:
+def _code(source: str, docstrings: Collection[tuple[int, int]]) -> set[int]:
+    """The lines that hold a token, but for what begins at one of these lines and columns."""
     lines = (f"{line}\n" for line in source.split("\n"))
     return {
         line
         for token in tokenize.generate_tokens(lines.__next__)
-        if token.type not in _NO_CODE
+        if token.type not in _NO_CODE and token.start not in docstrings
         for line in range(token.start[0], token.end[0] + 1)
     }
 
 
-def _docstrings(module: ast.Module) -> set[int]:
-    lines: set[int] = set()
-    for node in ast.walk(module):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            lines |= _span(node.body[0])
-    return lines
+def _docstrings(module: ast.Module) -> set[tuple[int, int]]:
+    """Where the docstrings of a module, its classes and its functions begin: line and column."""
+    return {
+        (node.body[0].lineno, node.body[0].col_offset)
+        for node in ast.walk(module)
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None
+    }
 
 
 def _span(node: ast.stmt) -> set[int]:

@@ -31,6 +31,7 @@ COMMANDS = (
     "calibrate",
     "doctor",
     "connections",
+    "profile",
 )
 
 

@@ -70,9 +70,11 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     from harness import report, store
     from harness.analysis.analyse import analyse
     from harness.analysis.claims import Evidence, judge
+    from harness.analysis.profiles import analyse_profile
     from harness.analysis.published import beside
     from harness.planning.claims import load_claims
     from harness.planning.published import load_published
+    from harness.planning.twins import twin_code
 
     record = store.read_run(folder)
     if same_within is not None:
@@ -86,7 +88,15 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
         published=beside(load_published(), analysis),
     )
     store.write_tables(folder, analysis)
-    store.write_report(folder / "report", report.render(analysis))
+    endpoints = [each for block in record.blocks for each in block.scenario.endpoints]
+    profiles = [
+        analyse_profile(
+            store.read_profile(within), lambda sampled, at=within: store.read_stacks(at, sampled)
+        )
+        for within in store.profiles_within(folder)
+    ]
+    files = report.render(analysis, twin_code(endpoints), profiles)
+    store.write_report(folder / "report", files)
     return analysis
 
 

@@ -68,18 +68,8 @@ class LoadedBlocks:
 
     def measure(self, block: BlockPlan) -> tuple[list[CellRound], BlockUsage]:
         """Measure a block: parity, warm-up, turns, parity."""
-        before = self._spot_check(block, "before")
-        self.crew.seat(
-            Order(
-                scenario_file=str(PROJECT / block.scenario.file),
-                contenders=tuple(
-                    Contender(cell, _load(block), self.targets[cell.stack].url)
-                    for cell in block.cells
-                ),
-                timeout_s=TIMEOUT_S,
-                seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
-            )
-        )
+        before = self.spot_check(block, "before")
+        self.seat(block)
         rates_rps: Mapping[str, float] = {}
         searching = None
         if block.search is not None:
@@ -112,17 +102,31 @@ class LoadedBlocks:
                 # A schedule counts what is due in a time.
                 {} if block.load.is_open else rates_rps,
             )
-        after = self._spot_check(block, "after")
+        after = self.spot_check(block, "after")
         return [
             dataclasses.replace(
                 cell,
-                died=_died(self.targets[cell.stack], trees),
+                died=died(self.targets[cell.stack], trees.get(cell.stack, ())),
                 parity=before[cell.stack] + after[cell.stack],
             )
             for cell in measured
         ], dataclasses.replace(usage, settling=found)
 
-    def _spot_check(self, block: BlockPlan, when: str) -> dict[str, tuple[str, ...]]:
+    def seat(self, block: BlockPlan) -> None:
+        """Give every cell of a block its users."""
+        self.crew.seat(
+            Order(
+                scenario_file=str(PROJECT / block.scenario.file),
+                contenders=tuple(
+                    Contender(cell, _load(block), self.targets[cell.stack].url)
+                    for cell in block.cells
+                ),
+                timeout_s=TIMEOUT_S,
+                seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
+            )
+        )
+
+    def spot_check(self, block: BlockPlan, when: str) -> dict[str, tuple[str, ...]]:
         """Compare replies with the contract: stack -> differences."""
         seed = f"{self.bench.plan.seed} parity {self.number} {block.key} {when}"
         urls = {label: self.targets[label].url for label in block.stacks}
@@ -144,13 +148,12 @@ def _load(block: BlockPlan) -> Load:
     return dataclasses.replace(block.load, rate_rps=1.0, slo=None)
 
 
-def _died(target: Target, trees: Mapping[str, list[int]]) -> str:
-    """Say which of a target's processes ended since `trees` were read; their CPU time is lost."""
+def died(target: Target, before: Sequence[int]) -> str:
+    """Say which of a target's processes ended since `before` was read; their CPU time is lost."""
     child = target.child
     if child is None:
         return ""
     if child.exit_code() is not None:
         return f"the server ended with exit code {child.exit_code()}"
-    before = set(trees[target.label])
-    gone = before - set(child.tree())
+    gone = set(before) - set(child.tree())
     return f"{len(gone)} of the server's {len(before)} processes ended" if gone else ""

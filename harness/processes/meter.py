@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.models import Usage
+from harness.models import Switches, Usage
 
 #: The kernel derives the id of a process's CPU clock from its pid (linux/posix-timers.h,
 #: CPUCLOCK_SCHED). The clock counts nanoseconds; /proc/PID/stat counts hundredths of a second.
@@ -59,9 +59,7 @@ class Meter:
                 cpu_s=last_cpu_s[role] - self._first_cpu_s[role],
                 pss_bytes=pss_bytes,
                 threads=threads,
-                context_switches=sum(
-                    count - first.get(thread, 0) for thread, count in switches.items()
-                ),
+                context_switches=_total(_since(first, switches)),
                 uss_bytes=uss_bytes,
             )
         return result
@@ -71,7 +69,19 @@ def lifetime(pids: Sequence[int]) -> Usage:
     """What these processes have used since they began, and what they hold now."""
     cpu_s = sum(map(cpu_seconds, pids))  # first, because reading the rest takes CPU time itself
     pss_bytes, uss_bytes, threads = _memory_and_threads(pids)
-    return Usage(cpu_s, pss_bytes, threads, sum(_context_switches(pids).values()), uss_bytes)
+    return Usage(cpu_s, pss_bytes, threads, _total(_sum(_context_switches(pids))), uss_bytes)
+
+
+class SwitchMeter:
+    """Counts context switches of processes by their kind, from the moment it is made."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        self._pids = pids
+        self._first = _context_switches(pids)
+
+    def switches(self) -> Switches:
+        """Context switches since then, without those of threads that have ended."""
+        return _since(self._first, _context_switches(self._pids))
 
 
 def _memory_and_threads(pids: Iterable[int]) -> tuple[int, int | None, int]:
@@ -89,8 +99,8 @@ def _memory_and_threads(pids: Iterable[int]) -> tuple[int, int | None, int]:
     return pss_bytes, uss_bytes, threads
 
 
-def _context_switches(pids: Iterable[int]) -> dict[int, int]:
-    """Thread -> its context switches, voluntary or not; without /proc, process -> the same."""
+def _context_switches(pids: Iterable[int]) -> dict[int, Switches]:
+    """Thread -> its context switches; without /proc, process -> the same."""
     switches = {}
     for pid in pids:
         if sys.platform == "linux":
@@ -101,12 +111,41 @@ def _context_switches(pids: Iterable[int]) -> dict[int, int]:
                     )
         else:
             with contextlib.suppress(psutil.Error):
-                switches[pid] = sum(psutil.Process(pid).num_ctx_switches())
+                counted = psutil.Process(pid).num_ctx_switches()
+                switches[pid] = Switches(counted.voluntary, counted.involuntary)
     return switches
 
 
-def _thread_switches(status: Path) -> int:
+def _thread_switches(status: Path) -> Switches:
+    counts = {"voluntary_ctxt_switches": 0, "nonvoluntary_ctxt_switches": 0}
     with contextlib.suppress(OSError):  # the thread ended
-        lines = status.read_text().splitlines()
-        return sum(int(line.split()[1]) for line in lines if "ctxt_switches" in line)
-    return 0
+        for line in status.read_text().splitlines():
+            name, _, count = line.partition(":")
+            if name in counts:
+                counts[name] = int(count)
+    return Switches(*counts.values())
+
+
+def _since(first: Mapping[int, Switches], last: Mapping[int, Switches]) -> Switches:
+    """What all threads added; a thread that began meanwhile began with none."""
+    none = Switches(0, 0)
+    return _sum(
+        {
+            thread: Switches(
+                switches.voluntary - first.get(thread, none).voluntary,
+                switches.involuntary - first.get(thread, none).involuntary,
+            )
+            for thread, switches in last.items()
+        }
+    )
+
+
+def _sum(switches: Mapping[int, Switches]) -> Switches:
+    return Switches(
+        sum(each.voluntary for each in switches.values()),
+        sum(each.involuntary for each in switches.values()),
+    )
+
+
+def _total(switches: Switches) -> int:
+    return switches.voluntary + switches.involuntary

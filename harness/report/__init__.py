@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 
-from harness.models import Advice, Analysis, Costing
+from harness.models import Advice, Analysis, CodePart, Costing, ProfileAnalysis
 from harness.planning.advice import Suggestion
 from harness.report.advice import advice_section
 from harness.report.between import between_terminal, render_between
@@ -20,6 +20,7 @@ from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.markdown import markdown
 from harness.report.page import page
+from harness.report.profile import drawings, flame_files, profile_terminal, render_profile
 from harness.report.sections import sections
 from harness.report.sections.cost import asked
 from harness.report.terminal import Terminal
@@ -33,24 +34,35 @@ __all__ = [
     "claims_lines",
     "connections_terminal",
     "cost_terminal",
+    "profile_terminal",
     "render",
     "render_between",
     "render_connections",
+    "render_profile",
     "terminal",
 ]
 
 
-def render(analysis: Analysis) -> dict[str, bytes]:
+def render(
+    analysis: Analysis,
+    twins: Sequence[CodePart] = (),
+    profiles: Sequence[ProfileAnalysis] = (),
+) -> dict[str, bytes]:
     """The files of a report: index.html, summary.md, and the charts as SVG and PNG.
 
     The same analysis gives the same bytes.
+
+    Args:
+        analysis: What was measured and what follows from it.
+        twins: The code that was measured, to be read side by side.
+        profiles: Where the CPU time goes, each in another scenario.
 
     Returns:
         Path within the report's folder -> content, index.html first.
     """
     view = View(analysis)
-    drawn = pictures(view)
-    head, declared = heading(view), sections(view)
+    drawn = pictures(view) | drawings(profiles)
+    head, declared = heading(view), sections(view, twins, profiles)
     files = {
         "index.html": page(head, declared, drawn).encode(),
         "summary.md": markdown(head, declared, drawn).encode(),
@@ -58,7 +70,7 @@ def render(analysis: Analysis) -> dict[str, bytes]:
     for name, picture in drawn.items():
         files[f"charts/{name}.svg"] = picture.svg.encode()
         files[f"charts/{name}.png"] = picture.png
-    return files
+    return files | flame_files(profiles)
 
 
 def terminal(analysis: Analysis) -> RenderableType:

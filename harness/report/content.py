@@ -166,6 +166,33 @@ class Ratios(Block):
 
 
 @dataclass(frozen=True)
+class Graphic(Block):
+    """A drawing that is text itself: SVG on the page, and a file in charts/."""
+
+    name: str
+    title: str
+    reading: str  # how it is read
+    svg: str  # an element for the page, escaped where it was made
+    outputs: frozenset[Output] = field(default=DOCUMENTS, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A file of code."""
+
+    title: str
+    html: str  # coloured, escaped where it was made
+
+
+@dataclass(frozen=True)
+class Listings(Block):
+    """Files of code: columns beside each other where there is room."""
+
+    columns: tuple[tuple[Listing, ...], ...]
+    outputs: frozenset[Output] = field(default=PAGE, kw_only=True)
+
+
+@dataclass(frozen=True)
 class Facts(Block):
     """Names and values."""
 

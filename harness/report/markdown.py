@@ -16,6 +16,7 @@ from harness.report.content import (
     Drawing,
     Facts,
     Finding,
+    Graphic,
     Link,
     Output,
     Paragraph,
@@ -69,6 +70,8 @@ def _lines(
                     yield f"![{title}](charts/{block.name}.svg)"
                 case Facts():
                     yield from _facts(block.facts)
+                case Graphic():
+                    yield f"![{_text(block.title)}](charts/{block.name}.svg)"
                 case Table():
                     yield from _table(block)
                 case _:

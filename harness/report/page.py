@@ -61,6 +61,7 @@ def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, P
         kind=_kind,
         blocks_of=lambda blocks: shown(blocks, Output.PAGE),
         layout=_layout,
+        markup=Markup,  # for what was escaped where it was made
         drawing=lambda name: Markup(themed(pictures[name].inline_svg)),  # escaped where it was made
     )
 

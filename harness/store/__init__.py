@@ -22,6 +22,21 @@ from harness.store.connections import (
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
 from harness.store.overview import glance_rows, newest_of_each, runs_at_a_glance
+from harness.store.profiles import (
+    PROFILE_COLUMNS,
+    PROFILE_SCHEMA,
+    PROFILE_STACK_COLUMNS,
+    PROFILES_FOLDER,
+    has_profile,
+    profile_rows,
+    profile_stack_rows,
+    profiles_within,
+    read_profile,
+    read_stacks,
+    write_profile,
+    write_profile_tables,
+    write_stacks,
+)
 from harness.store.recovery import recover
 from harness.store.reports import write_report
 from harness.store.run_file import SCHEMA, read_run, schema_of, write_run
@@ -64,6 +79,10 @@ __all__ = [
     "CURVE_COLUMNS",
     "KNEE_COLUMNS",
     "MAP_COLUMNS",
+    "PROFILES_FOLDER",
+    "PROFILE_COLUMNS",
+    "PROFILE_SCHEMA",
+    "PROFILE_STACK_COLUMNS",
     "SAMPLE_COLUMNS",
     "SCHEMA",
     "SUMMARY_COLUMNS",
@@ -82,15 +101,21 @@ __all__ = [
     "find_run",
     "glance_rows",
     "has_connections",
+    "has_profile",
     "has_samples",
     "knee_rows",
     "list_runs",
     "map_rows",
     "newest_of_each",
+    "profile_rows",
+    "profile_stack_rows",
+    "profiles_within",
     "read_calibration",
     "read_connections",
+    "read_profile",
     "read_run",
     "read_samples",
+    "read_stacks",
     "recover",
     "remove_run",
     "replacing",
@@ -100,9 +125,12 @@ __all__ = [
     "write_calibration",
     "write_connection_table",
     "write_connections",
+    "write_profile",
+    "write_profile_tables",
     "write_report",
     "write_run",
     "write_samples",
+    "write_stacks",
     "write_tables",
     "writing",
 ]

@@ -12,17 +12,20 @@ from harness.models import ROUNDS_FOR_A_VERDICT, RunAtAGlance
 from harness.store.folders import list_runs
 
 _CONNECTIONS = "connections"
+_PROFILES = "profiles"
 
 
 def runs_at_a_glance(out: Path) -> list[RunAtAGlance]:
-    """Runs below `out`, oldest first, then what `twinbench connections` left there.
+    """Runs below `out`, oldest first, then what `twinbench connections` and `profile` left there.
 
     A run that can't be read is listed with the reason. No raw data is read, so a hundred runs take
     less than a second.
     """
     runs = [_run(out / name, name) for name in list_runs(out)]
     held = sorted((out / _CONNECTIONS).glob("*/connections.json"))
-    return runs + [_held(path.parent, f"{_CONNECTIONS}/{path.parent.name}") for path in held]
+    runs += [_held(path.parent, f"{_CONNECTIONS}/{path.parent.name}") for path in held]
+    profiled = sorted((out / _PROFILES).glob("*/profile.json"))
+    return runs + [_profiled(path.parent, f"{_PROFILES}/{path.parent.name}") for path in profiled]
 
 
 def newest_of_each(out: Path) -> list[Path]:
@@ -122,6 +125,33 @@ def _held(folder: Path, name: str) -> RunAtAGlance:
             f"{known[0]['held']}: {known[0]['stack']} "
             f"{float(known[0]['kib_per_connection']):.3g} KiB per connection"
             if known
+            else ""
+        ),
+        problem="" if ended else "cut off",
+    )
+
+
+def _profiled(folder: Path, name: str) -> RunAtAGlance:
+    try:
+        record = _object(folder / "profile.json")
+        plan, started, ended = record["plan"]["run"], str(record["started"]), record.get("ended")
+        profile, rounds = str(plan["profile"]), int(plan["rounds"])
+        scenarios = tuple(str(block["scenario"]["name"]) for block in plan["blocks"])
+        rows = [row for row in _rows(folder / "profile.csv") if row["share"]]
+        largest = max(rows, key=lambda row: float(row["share"]), default=None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        return RunAtAGlance(name, kind="profile", problem=f"can't be read: {_reason(error)}")
+    return RunAtAGlance(
+        name,
+        kind="profile",
+        profile=profile,
+        started=started,
+        ended=ended,
+        scenarios=scenarios,
+        rounds=rounds,
+        headline=(
+            f"{largest['stack']}: {100 * float(largest['share']):.0f} % {largest['group']}"
+            if largest
             else ""
         ),
         problem="" if ended else "cut off",

@@ -5,11 +5,16 @@ Each section is declared once; `page`, `markdown` and `terminal` render it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from harness.models import CodePart, ProfileAnalysis
 from harness.report.content import Section
+from harness.report.profile import within_run
 from harness.report.sections import (
     answers,
     capacity,
     claims,
+    code,
     comparisons,
     cost,
     curves,
@@ -25,8 +30,16 @@ from harness.report.sections import (
 from harness.report.view import View
 
 
-def sections(view: View) -> tuple[Section, ...]:
-    """The sections that a run has something for."""
+def sections(
+    view: View, twins: Sequence[CodePart] = (), profiles: Sequence[ProfileAnalysis] = ()
+) -> tuple[Section, ...]:
+    """The sections that a run has something for.
+
+    Args:
+        view: What everything but the code is made from.
+        twins: The twins' code, for a run that measures both.
+        profiles: Where the CPU time goes in some of its scenarios.
+    """
     if view.only_searches:
         return _present(
             capacity.capacity(view),
@@ -64,6 +77,8 @@ def sections(view: View) -> tuple[Section, ...]:
         measurements.charts(view),
         measurements.measurements(view),
         resources.resources(view),
+        within_run(profiles),
+        code.side_by_side(view, twins),
         gates.gates(view),
         method.method(view),
         method.limits(view),

@@ -1,0 +1,230 @@
+"""What follows from sampled stacks: the share of each group of code, and the flame graph."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.analysis import gates, stats
+from harness.analysis.libraries import group_of
+from harness.models import (
+    Estimate,
+    Flame,
+    FlameFrame,
+    Group,
+    GroupShare,
+    ProfileAnalysis,
+    ProfileRecord,
+    ProfileRound,
+    Stack,
+    StackProfile,
+    Stacks,
+)
+
+#: Frames with a smaller share of the samples can't be seen in a flame graph, or hardly.
+LEAST_WIDTH = 0.004
+#: The outermost frames that at least this share of the samples has in common are not drawn.
+_FOLDED_SHARE = 0.98
+#: Student's t over two rounds is 13 times as wide as their spread, and says nothing.
+_LEAST_ROUNDS = 3
+#: Of the normal distribution, for 95 %.
+_Z = 1.959964
+#: Where samples cover less than this share of the CPU time, or more than that, they are no fair
+#: picture of it: some code could not be sampled, or threads that waited were.
+LEAST_SEEN, MOST_SEEN = 0.7, 1.5
+
+
+def analyse_profile(
+    record: ProfileRecord, stacks_of: Callable[[ProfileRound], Stacks]
+) -> ProfileAnalysis:
+    """Derive everything that tables, charts and page say.
+
+    Args:
+        record: What was sampled.
+        stacks_of: Reads the collapsed stacks of one stack in one round.
+    """
+    profiles: list[StackProfile] = []
+    flames: list[Flame] = []
+    by_round: dict[str, list[Counter[Group]]] = {}
+    problems: list[str] = []
+    for stack in record.plan.run.stacks:
+        rounds = [each for each in record.rounds if each.stack == stack.label]
+        if not rounds:
+            continue
+        sampled = [stacks_of(each) for each in rounds]
+        by_round[stack.label] = [_by_group(stacks) for stacks in sampled]
+        merged = sum((Counter(stacks) for stacks in sampled), Counter())
+        profiles.append(_profile(record, stack, rounds, merged.total()))
+        problems += _problems(record, stack.label, rounds, merged.total())
+        if merged:
+            flames.append(flame(stack.label, merged))
+    seen = [group for group in Group if any(n[group] for each in by_round.values() for n in each)]
+    shares = [
+        _share(profile, group, by_round[profile.stack])
+        for profile in profiles
+        if profile.samples
+        for group in seen
+    ]
+    return ProfileAnalysis(record, tuple(profiles), tuple(shares), tuple(flames), tuple(problems))
+
+
+def _by_group(stacks: Stacks) -> Counter[Group]:
+    """Group -> samples."""
+    found: Counter[Group] = Counter()
+    for stack, count in stacks.items():
+        found[group_of(stack)] += count
+    return found
+
+
+def _profile(
+    record: ProfileRecord, stack: Stack, rounds: Sequence[ProfileRound], samples: int
+) -> StackProfile:
+    def per_request(figure: Callable[[ProfileRound], float]) -> Estimate:
+        return _mean(
+            [figure(each) / each.counted.requests for each in rounds if each.counted.requests]
+        )
+
+    cpu_s = sum(each.sampled.cpu_s for each in rounds)
+    slowed = [
+        (each.sampled.requests / each.sampled.seconds)
+        / (each.counted.requests / each.counted.seconds)
+        for each in rounds
+        if each.counted.requests
+    ]
+    return StackProfile(
+        stack=stack.label,
+        twin=stack.twin,
+        rounds=len(rounds),
+        samples=samples,
+        requests=sum(each.counted.requests for each in rounds),
+        errors=sum(each.errors for each in rounds),
+        cpu_us_per_request=per_request(lambda each: 1e6 * each.counted.cpu_s),
+        voluntary_per_request=per_request(lambda each: each.counted.switches.voluntary),
+        involuntary_per_request=per_request(lambda each: each.counted.switches.involuntary),
+        speed_under_sampler=stats.log_mean(slowed).value,
+        seen=samples / record.plan.rate_hz / cpu_s if cpu_s else math.nan,
+    )
+
+
+def _problems(
+    record: ProfileRecord, stack: str, rounds: Sequence[ProfileRound], samples: int
+) -> Iterator[str]:
+    """What makes the figures of a stack unusable."""
+    requests = sum(each.counted.requests + each.sampled.requests for each in rounds)
+    example = next((each.error_example for each in rounds if each.error_example), "")
+    errors = sum(each.errors for each in rounds)
+    judged = gates.errors(requests, errors, record.plan.block.scenario.kind, example)
+    if not judged.passed:
+        yield f"{stack}: {judged.reason}"
+    for each in rounds:
+        if each.died:
+            yield f"{stack}, round {each.round}: {each.died}"
+    if not samples:
+        yield f"{stack}: no sample was taken; sample for longer (--seconds)"
+
+
+# ------------------------------------------------------------------------------ shares
+
+
+def _share(
+    profile: StackProfile, group: Group, rounds: Sequence[Mapping[Group, int]]
+) -> GroupShare:
+    samples = sum(each.get(group, 0) for each in rounds)
+    share = samples / profile.samples
+    by_chance = Estimate(share, *wilson(samples, profile.samples))
+    totals = [sum(each.values()) for each in rounds]
+    half = stats.half_width(
+        [each.get(group, 0) / total for each, total in zip(rounds, totals, strict=True) if total]
+    )
+    between = Estimate(share, max(0.0, share - half), min(1.0, share + half))
+    if math.isnan(half) or len(rounds) < _LEAST_ROUNDS:
+        between = Estimate(share, math.nan, math.nan)
+    wider = between if _width(between) > _width(by_chance) else by_chance
+    return GroupShare(
+        stack=profile.stack,
+        group=group,
+        samples=samples,
+        share=wider,
+        by_chance=by_chance,
+        between_rounds=between,
+        cpu_us_per_request=share * profile.cpu_us_per_request.value,
+    )
+
+
+def wilson(hits: int, samples: int) -> tuple[float, float]:
+    """The 95 % interval of a share: E. B. Wilson, "Probable inference, the law of succession" (1927).
+
+    Args:
+        hits: samples that were so.
+        samples: all of them, at least one.
+    """
+    share, spread = hits / samples, _Z**2 / samples
+    middle = (share + spread / 2) / (1 + spread)
+    half = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _width(estimate: Estimate) -> float:
+    """How wide the interval is; an unknown one is narrower than any."""
+    width = estimate.high - estimate.low
+    return width if math.isfinite(width) else -1.0
+
+
+def _mean(values: Sequence[float]) -> Estimate:
+    """The mean over rounds, with Student's t interval; nothing counted is less than none."""
+    if not values:
+        return Estimate(math.nan, math.nan, math.nan)
+    mean, half = sum(values) / len(values), stats.half_width(values)
+    return Estimate(mean, max(0.0, mean - half) if math.isfinite(half) else half, mean + half)
+
+
+# ------------------------------------------------------------------------------- flame
+
+
+@dataclass(slots=True)
+class _Node:
+    """A frame and those that it called."""
+
+    samples: int = 0
+    own: int = 0
+    calls: dict[str, _Node] = field(default_factory=dict)
+
+
+def flame(stack: str, stacks: Stacks) -> Flame:
+    """The flame graph of sampled stacks: what was called most stands on the left."""
+    root = _Node()
+    for frames, count in stacks.items():
+        root.samples += count
+        node = root
+        for frame in frames:
+            node = node.calls.setdefault(frame, _Node())
+            node.samples += count
+        node.own += count
+    folded: list[str] = []
+    node = root
+    while True:
+        called = max(node.calls.items(), key=lambda call: call[1].samples, default=None)
+        if called is None or called[1].samples < _FOLDED_SHARE * root.samples:
+            break
+        if not called[1].calls:
+            break  # something has to be left to draw
+        folded.append(called[0])
+        node = called[1]
+    least = LEAST_WIDTH * root.samples
+    frames = tuple(_frames(node, tuple(folded), 0, 0, least))
+    return Flame(stack, root.samples, tuple(folded), frames)
+
+
+def _frames(
+    node: _Node, above: tuple[str, ...], depth: int, start: int, least: float
+) -> Iterator[FlameFrame]:
+    """The frames below a node, from the outermost on; `start` is where the first of them begins."""
+    for name, called in sorted(node.calls.items(), key=lambda call: (-call[1].samples, call[0])):
+        if called.samples < least:
+            continue
+        stack = (*above, name)
+        yield FlameFrame(name, group_of(stack), depth, start, called.samples, called.own)
+        yield from _frames(called, stack, depth + 1, start, least)
+        start += called.samples

@@ -1,0 +1,184 @@
+"""Samples where the CPU time of servers goes, in blocks of its own that measure nothing.
+
+Servers, services and load are those of a run. Each stack of a round is loaded twice: first without
+the sampler, for what the sampler would change (context switches, CPU time per request), and then
+under it. While one stack has its turn, the others wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import store
+from harness.channel.messages import Turn
+from harness.machine import environment, open_files, placement
+from harness.measuring.blocks import Bench, Listener, warm_up
+from harness.measuring.by_load import ByLoad, LoadedBlocks, died
+from harness.measuring.crew import crew
+from harness.models import (
+    BlockPlan,
+    ProfilePlan,
+    ProfileRecord,
+    ProfileRound,
+    Served,
+)
+from harness.planning.files import PROJECT
+from harness.planning.profile import stack_order
+from harness.processes import children, sampler
+from harness.processes.meter import SwitchMeter, cpu_seconds
+from harness.serving import services
+
+
+class _Said:
+    """Hears of a run what those want to know who wait for it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def preparing(self, what: str) -> None:
+        """A slow preparation begins."""
+        self._say(what)
+
+    def round_started(self, number: int) -> None:
+        """A round begins."""
+
+    def block_started(self, block: BlockPlan) -> None:
+        """The warm-up of a block begins."""
+
+    def slice_done(self, stack: str, rps: float, seconds: float) -> None:
+        """A stack had a turn."""
+
+    def round_ended(self, number: int) -> None:
+        """A round is whole."""
+
+
+def measure(plan: ProfilePlan, folder: Path, say: Callable[[str], None]) -> ProfileRecord:
+    """Sample what a plan says; what was sampled is in the folder after every round.
+
+    Args:
+        plan: What to sample.
+        folder: Where to keep it.
+        say: Is told what begins.
+
+    Raises:
+        EnvironmentFailed: A server or a service does not start, or nobody may read its stacks.
+        Interrupted: By the user.
+    """
+    record = ProfileRecord(
+        run_id=folder.name,
+        schema=store.PROFILE_SCHEMA,
+        plan=plan,
+        environment=environment.describe(PROJECT),
+        placement=placement.place_here(plan.run.generators),
+        command=environment.command_line(),
+        started=_now(),
+        ended=None,
+    )
+    open_files.check(plan.run)
+    with store.writing(folder):
+        return _measure(record, folder, _Said(say), say)
+
+
+def _measure(
+    record: ProfileRecord, folder: Path, listener: Listener, say: Callable[[str], None]
+) -> ProfileRecord:
+    plan, where = record.plan, record.placement
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(children.kept_to(sorted({*where.load, *where.services})))
+        logs = stack.enter_context(children.scratch_folder("logs"))
+        needs = plan.block.scenario.needs
+        listener.preparing(services.starting(needs))
+        load = stack.enter_context(
+            crew(size=plan.run.generators, cores=where.load, logs=logs, folder=PROJECT)
+        )
+        around = stack.enter_context(
+            services.running(
+                needs=needs,
+                upstream_latency=plan.run.upstream_latency,
+                seed=plan.run.seed,
+                cores=where.services,
+                logs=logs,
+                folder=PROJECT,
+            )
+        )
+        way = ByLoad(Bench(plan.run, where, folder, logs, around, listener), load)
+        for number in range(1, plan.run.rounds + 1):
+            with way.round(number, plan.run.blocks) as loaded:
+                measured = _round(record, loaded, folder, say)
+            record = dataclasses.replace(record, rounds=(*record.rounds, *measured))
+            store.write_profile(folder, record)
+    record = dataclasses.replace(record, ended=_now())
+    store.write_profile(folder, record)
+    return record
+
+
+def _round(
+    record: ProfileRecord, loaded: LoadedBlocks, folder: Path, say: Callable[[str], None]
+) -> list[ProfileRound]:
+    """All stacks, one after the other, while all are up."""
+    plan, number, block = record.plan, loaded.number, record.plan.block
+    for target in loaded.targets.values():
+        if target.child is not None:
+            sampler.refuse_if_forbidden(target.child.pid)
+    wrong = loaded.spot_check(block, "before")
+    loaded.seat(block)
+    warm_up(loaded.crew, plan.run, block, number)
+    loaded.crew.measure()
+    found: dict[str, ProfileRound] = {}
+    for label in stack_order(plan, number):
+        say(f"round {number} of {plan.run.rounds}: {label}, {plan.seconds:g} s under the sampler")
+        found[label] = _sampled(record, loaded, folder, label)
+    for cell in loaded.crew.finish().cells:
+        played, label = cell.played, cell.played.cell.stack
+        found[label] = dataclasses.replace(
+            found[label],
+            errors=played.errors + len(wrong[label]),
+            error_example=next(iter((*wrong[label], *played.examples)), ""),
+        )
+    loaded.bench.services.check()
+    return [found[label] for label in block.stacks]
+
+
+def _sampled(record: ProfileRecord, loaded: LoadedBlocks, folder: Path, label: str) -> ProfileRound:
+    """One stack: loaded without the sampler, then under it."""
+    plan, target = record.plan, loaded.targets[label]
+    assert target.child is not None  # ByLoad started it
+    cell, before = plan.block.cell(label), target.tree()
+    where = record.placement
+    counted = _served(loaded, Turn(cell, 0, plan.counted_s), before)
+    with sampler.sampling(
+        target.child.pid,
+        rate_hz=plan.rate_hz,
+        cores=sorted({*where.load, *where.services}),
+        logs=loaded.bench.logs,
+        project=PROJECT,
+    ) as sampling:
+        sampled = _served(loaded, Turn(cell, 1, plan.seconds), before)
+    file = f"samples/{label}.r{loaded.number:02}.txt"
+    store.write_stacks(folder / file, sampling.samples())
+    return ProfileRound(
+        round=loaded.number,
+        stack=label,
+        samples_file=file,
+        counted=counted,
+        sampled=sampled,
+        errors=0,
+        died=died(target, before),
+    )
+
+
+def _served(loaded: LoadedBlocks, turn: Turn, pids: list[int]) -> Served:
+    """Play a turn, and read what the processes of its stack did meanwhile."""
+    switches, cpu_s = SwitchMeter(pids), sum(map(cpu_seconds, pids))
+    played = loaded.crew.play(turn)
+    used_s = sum(map(cpu_seconds, pids)) - cpu_s
+    seconds = (played.slice.end_ns - played.slice.begin_ns) / 1e9
+    return Served(played.samples, seconds, used_s, switches.switches())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
