@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from harness.models import Analysis, Estimate
-from harness.report import palette
+from harness.report import dark, palette
 from harness.report.charts import CHARTS
 from harness.report.view import View
 from tests import analyses
@@ -89,6 +89,16 @@ def test_looks_are_distinct_and_keep_to_their_family() -> None:
     warm = {look.colour for label, look in looks.items() if label.startswith("flask")}
     cold = {look.colour for label, look in looks.items() if label.startswith("fastapi")}
     assert not warm & cold
+
+
+def test_every_colour_of_a_stack_is_seen_on_dark_paper_and_stays_its_own() -> None:
+    looks = palette.looks(analyses.many_stacks(12)).values()
+    shown = {look.colour: dark.on_dark(look.colour) for look in looks}
+    paper = dark.on_dark(palette.PAPER)
+    assert all(dark.contrast(colour, paper) >= 3 for colour in shown.values())
+    assert len(set(shown.values())) == len(shown)
+    assert dark.contrast(dark.on_dark(palette.INK), paper) > 7
+    assert dark.contrast(dark.on_dark(palette.QUIET), paper) > 4.5
 
 
 def test_an_interval_of_many_decades_does_not_flatten_the_latency_chart() -> None:
