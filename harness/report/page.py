@@ -49,6 +49,7 @@ def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, P
             entry for section, blocks in shown_sections for entry in _contents(section, blocks)
         ],
         sections=shown_sections,
+        section_ids={section.id for section, _ in shown_sections},
         pictures=pictures,
         marks={str(verdict): mark for verdict, mark in MARKS.items()},
         kind=_kind,
