@@ -20,6 +20,7 @@ from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.markdown import markdown
 from harness.report.page import page
+from harness.report.pull_request import pull_request
 from harness.report.sections import sections
 from harness.report.sections.cost import asked
 from harness.report.terminal import Terminal
@@ -31,6 +32,7 @@ __all__ = [
     "between_terminal",
     "connections_terminal",
     "cost_terminal",
+    "pull_request",
     "render",
     "render_between",
     "render_connections",
