@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNL
 from harness.models import Curve, CurvePoint, Estimate
 from harness.report import formats
 from harness.report.charts.caption import Caption, as_alt, joined, whiskers
-from harness.report.charts.panels import GAP_IN, TICKS_IN, grid, grid_in, hint, round_ticks
+from harness.report.charts.panels import GAP_IN, TICKS_IN, figure_words, grid, grid_in, round_ticks
 from harness.report.charts.sheet import (
     CONTENT_IN,
     MARGIN_IN,
@@ -22,6 +22,7 @@ from harness.report.charts.sheet import (
     TEXT_PT,
     WIDTH_IN,
     Sheet,
+    hint,
     shorten,
     styled,
     text_in,
@@ -135,7 +136,7 @@ def _panel(
     value_scale(axes, metric, [estimate_of(metric, point) for point in shown])
     for curve in of.curves:
         line = _curve(axes, metric, curve, view.look(curve), is_log=axes.get_yscale() == "log")
-        sheet.hint(line, _hints(metric, of, curve))
+        hint(line, _hints(metric, of, curve))
     _name_lines(sheet, axes, metric, of, view, labels_in)
 
 
@@ -209,7 +210,9 @@ def value_scale(axes: Axes, metric: Metric, trusted: Sequence[Estimate]) -> None
 def _hints(metric: Metric, of: CurveSet, curve: Curve) -> list[str]:
     """What a browser shows over each mark of a curve."""
     return [
-        hint(f"{curve.line}, {of.axis.words(point.value)}", estimate_of(metric, point), metric.unit)
+        figure_words(
+            f"{curve.line}, {of.axis.words(point.value)}", estimate_of(metric, point), metric.unit
+        )
         for point in curve.points
         if is_trusted(metric, point)
     ]

@@ -20,8 +20,8 @@ from harness.report.charts.caption import (
     of_headlines,
     whiskers,
 )
-from harness.report.charts.panels import empty, hint, line_panels, round_ticks
-from harness.report.charts.sheet import Sheet, styled
+from harness.report.charts.panels import empty, figure_words, line_panels, round_ticks
+from harness.report.charts.sheet import Sheet, hint, styled
 from harness.report.metrics import MEDIAN, PERCENTILES, THROUGHPUT, Metric
 from harness.report.palette import INVALID, PAPER, Look
 from harness.report.view import View
@@ -93,7 +93,7 @@ def draw(view: View, caption: Caption) -> Sheet:
     for part, axes in panels:
         cells = _drawn(part.cells)
         for cell in cells:
-            _line(sheet, axes, cell, view.looks[cell.stack])
+            _line(axes, cell, view.looks[cell.stack])
         axes.set_xlim(_rarity(0.5) - 0.08, 3.12)
         places = [_rarity(percentile.quantile) for percentile in PERCENTILES.values()]
         axes.xaxis.set_major_locator(FixedLocator(places))
@@ -114,7 +114,7 @@ def _rarity(quantile: float) -> float:
     return -math.log10(1 - quantile)
 
 
-def _line(sheet: Sheet, axes: Axes, cell: CellSummary, look: Look) -> None:
+def _line(axes: Axes, cell: CellSummary, look: Look) -> None:
     curve = _shown_curve(cell)
     colour = look.colour if cell.valid else INVALID
     (line,) = axes.plot(
@@ -141,7 +141,7 @@ def _line(sheet: Sheet, axes: Axes, cell: CellSummary, look: Look) -> None:
             markeredgewidth=0.6,
             zorder=5,
         )
-        sheet.hint(mark, [hint(f"{cell.stack}, {PERCENTILES[key].words}", estimate, "ms")])
+        hint(mark, [figure_words(f"{cell.stack}, {PERCENTILES[key].words}", estimate, "ms")])
         if cell.valid and math.isfinite(estimate.high) and estimate.low > 0:
             axes.plot([x, x], [estimate.low, estimate.high], color=colour, lw=1.2, zorder=4)
 

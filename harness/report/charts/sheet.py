@@ -154,12 +154,6 @@ class Sheet(Figure):
             )
         )
 
-    def hint(self, line: Line2D, words: Sequence[str]) -> None:
-        """Have a browser show a text over each mark of a line."""
-        name = f"hint-{len(self.hints)}"
-        line.set_gid(name)
-        self.hints[name] = tuple(words)
-
     def _sample(self, x_in: float, y_in: float, look: Look) -> None:
         y = 1 - y_in / self.height_in
         line = Line2D(
@@ -175,6 +169,15 @@ class Sheet(Figure):
         if look.dashes:
             line.set_dashes(look.dashes)
         self.add_artist(line)
+
+
+def hint(line: Line2D, words: Sequence[str]) -> None:
+    """Have a browser show a text over each mark of a line."""
+    sheet = line.get_figure(root=True)
+    assert isinstance(sheet, Sheet)
+    name = f"hint-{len(sheet.hints)}"
+    line.set_gid(name)
+    sheet.hints[name] = tuple(words)
 
 
 def _flow(legend: Mapping[str, Look]) -> list[list[tuple[float, str, Look]]]:
