@@ -13,7 +13,7 @@ _ON_DARK: Mapping[str, str] = {
     QUIET: "#a3adb8",
     FAINT: "#37404a",
     PAPER: "#1c2128",
-    BAND: "#2b323b",
+    BAND: "#2a323b",
 }
 _LEAST_CONTRAST = 3.0  # WCAG 2.2, 1.4.11: what is needed to understand a graphic
 
