@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Some containers set it. The tests start some hundred Pythons, each of which would compile the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install bench bench-generator bench-collector bench-report compose test test-all test-compose check report clean
+.PHONY: install bench bench-generator bench-collector bench-report compose test test-all test-compose test-browser check report clean
 
 install: .venv/installed  ## install everything into .venv, from the lock file
 
@@ -32,16 +32,19 @@ compose:  ## do what `make bench` does, in containers; needs Docker, but no Pyth
 # for themselves run one after the other, so that they don't disturb each other.
 test: install  ## test units, parity of the twins, a smoke run and an interrupt (at most 5 minutes on 2 cores)
 	$(BIN)/pytest -m "busy and not thorough"
-	$(BIN)/pytest -m "not busy and not alone and not compose and not thorough" -n 3
+	$(BIN)/pytest -m "not busy and not alone and not compose and not browser and not thorough" -n 3
 	$(BIN)/pytest -m "alone and not thorough" -n 0 tests/integration
 
 test-all: test  ## test the rest as well: every scenario and stack, simulations, more interrupts
 	$(BIN)/pytest -m "busy and thorough"
-	$(BIN)/pytest -m "not busy and not alone and not compose and thorough" -n 3
+	$(BIN)/pytest -m "not busy and not alone and not compose and not browser and thorough" -n 3
 	$(BIN)/pytest -m "alone and thorough" -n 0 tests/integration
 
 test-compose: install  ## test the containers: build, run, interrupt, take everything down
 	$(BIN)/pytest -m compose -n 0 tests/compose
+
+test-browser: install  ## test the page in a real browser, which must be installed: Chromium (less than a minute)
+	$(BIN)/pytest -m browser -n 0 tests/browser
 
 check: install  ## check format, lint and types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -44,13 +44,14 @@ def keeping(folder: Path, *, remove_empty: bool = True, resumable: bool = True) 
 
 
 def write_and_print_report(
-    folder: Path, *, as_json: bool, same_within: float | None = None
+    folder: Path, *, as_json: bool, as_markdown: bool = False, same_within: float | None = None
 ) -> None:
     """Make tables, charts and page from a run's raw data; exit with 1 if a cell is invalid.
 
     Args:
         folder: The run's.
         as_json: Whether to print JSON rather than tables.
+        as_markdown: Whether to print a short text for a pull request.
         same_within: What is too small a difference to matter; None: as the run was begun with.
     """
     from harness import report, store
@@ -59,6 +60,8 @@ def write_and_print_report(
     page = folder / "report" / "index.html"
     if as_json:
         print_json({"run": str(folder), "report": str(page), **store.analysis_as_json(analysis)})
+    elif as_markdown:
+        click.echo(report.pull_request(analysis), nl=False)
     else:
         print_tables(report.terminal(analysis))
         click.echo(f"\nReport: {page}")

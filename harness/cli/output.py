@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,19 @@ def progress_console() -> Console:
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
-    """The answer of `--json`: one object on one line."""
-    print(json.dumps(answer))
+    """The answer of `--json`: one object on one line, as docs/schema/ describes it."""
+    print(json.dumps(_finite(answer), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """The same with None for numbers that JSON has no form for: an interval without an end."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return value
 
 
 def print_tables(tables: RenderableType, *, crop: bool = True) -> None:

@@ -10,6 +10,7 @@ from harness.cli.connections import report_connections
 from harness.cli.measured import write_and_print_report
 from harness.cli.options import Command, json_option, out_option, same_option
 from harness.cli.profile import report_profile
+from harness.errors import BadInput
 
 
 @click.command(cls=Command)
@@ -17,7 +18,15 @@ from harness.cli.profile import report_profile
 @same_option(None, "default: as the run was begun with")
 @out_option
 @json_option
-def command(run_name: str | None, same_within: float | None, out: Path, as_json: bool) -> None:
+@click.option(
+    "--markdown",
+    "as_markdown",
+    is_flag=True,
+    help="Print a short text for a pull request, as Markdown, rather than tables.",
+)
+def command(
+    run_name: str | None, same_within: float | None, out: Path, as_json: bool, as_markdown: bool
+) -> None:
     """Write the report of a run again, from its raw data.
 
     RUN is a folder, or the name of a run below --out (default: the newest run). A folder of
@@ -31,17 +40,26 @@ def command(run_name: str | None, same_within: float | None, out: Path, as_json:
     Example:
       twinbench report results/20260101-120000-quick
       twinbench report --same 1%
+      twinbench report --markdown | gh pr comment --body-file -
     """
     from harness import store
     from harness.planning.options import RunOptions
 
     if same_within is not None:
         RunOptions(same_within=same_within)  # refuses what makes no sense
+    if as_markdown and as_json:
+        raise BadInput("--json and --markdown can't be given together: one of them is printed")
     if run_name is not None and store.has_connections(Path(run_name)):
+        if as_markdown:
+            raise BadInput(
+                f"{run_name} has held connections, which --markdown has no text for: leave it out"
+            )
         report_connections(Path(run_name), as_json=as_json)
         return
     if run_name is not None and store.has_profile(Path(run_name)):
         report_profile(Path(run_name), as_json=as_json)
         return
     folder = store.find_run(out, run_name)
-    write_and_print_report(folder, as_json=as_json, same_within=same_within)
+    write_and_print_report(
+        folder, as_json=as_json, as_markdown=as_markdown, same_within=same_within
+    )

@@ -21,6 +21,7 @@ from harness.report.connections import connections_terminal, render_connections
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.profile import drawings, flame_files, profile_terminal, render_profile
+from harness.report.pull_request import pull_request
 from harness.report.sections import sections
 from harness.report.sections.cost import asked
 from harness.report.terminal import Terminal
@@ -35,6 +36,7 @@ __all__ = [
     "connections_terminal",
     "cost_terminal",
     "profile_terminal",
+    "pull_request",
     "render",
     "render_between",
     "render_connections",

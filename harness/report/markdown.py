@@ -35,6 +35,28 @@ def markdown(heading: Heading, sections: Sequence[Section], pictures: Mapping[st
     return "\n".join(_lines(heading, sections, pictures)) + "\n"
 
 
+def excerpt(
+    title: str, table: Table | None, findings: Sequence[Finding], folded: Sequence[Table]
+) -> str:
+    """A text that needs no file beside it, and is short until the reader unfolds it.
+
+    Args:
+        title: its heading.
+        table: what is shown at once; None: there is nothing.
+        findings: what is said below it.
+        folded: what is shown on demand.
+    """
+    lines = [f"### {_text(title)}", ""]
+    lines += ["Nothing to show."] if table is None else _table(table)
+    lines += ["", *(f"- {_finding(finding)}" for finding in findings)]
+    if folded:
+        lines += ["", "<details><summary>All measurements</summary>"]
+        for each in folded:
+            lines += ["", *_table(each)]
+        lines += ["", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
 def _lines(
     heading: Heading, sections: Sequence[Section], pictures: Mapping[str, Picture]
 ) -> Iterator[str]:

@@ -28,7 +28,7 @@ from harness.report.content import (
     Table,
     shown,
 )
-from harness.report.palette import themed, variables
+from harness.report.palette import variables
 from harness.report.verdicts import MARKS, NOT_JUDGED
 from harness.report.words.heading import Heading
 
@@ -54,6 +54,7 @@ def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, P
             entry for section, blocks in shown_sections for entry in _contents(section, blocks)
         ],
         sections=shown_sections,
+        section_ids={section.id for section, _ in shown_sections},
         pictures=pictures,
         marks={**{str(verdict): mark for verdict, mark in MARKS.items()}, _NOT_JUDGED: NOT_JUDGED},
         not_judged=_NOT_JUDGED,
@@ -62,7 +63,7 @@ def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, P
         blocks_of=lambda blocks: shown(blocks, Output.PAGE),
         layout=_layout,
         markup=Markup,  # for what was escaped where it was made
-        drawing=lambda name: Markup(themed(pictures[name].inline_svg)),  # escaped where it was made
+        drawing=lambda name: Markup(pictures[name].inline_svg),  # escaped where it was made
     )
 
 

@@ -7,7 +7,6 @@ marker, the hatch and the dash say which variant it is.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -87,16 +86,6 @@ def variable(colour: str) -> str:
     """A colour of charts as CSS writes it; itself if it is the same on any ground."""
     name = _variable_names().get(colour)
     return f"var({name})" if name else colour
-
-
-def themed(svg: str) -> str:
-    """A drawing whose colours follow the page around it."""
-    svg = _HATCHED.sub(r'style="fill: \1"', svg)  # an attribute can't name a variable
-    return _COLOUR.sub(lambda found: variable(found[0]), svg)
-
-
-_HATCHED = re.compile(r'\bfill="(#[0-9a-f]{6})"')
-_COLOUR = re.compile(r"(?<=: )#[0-9a-f]{6}\b")
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from harness.models import Analysis, Estimate
-from harness.report import palette
+from harness.report import dark, palette
 from harness.report.charts import CHARTS
 from harness.report.view import View
 from tests import analyses
@@ -104,24 +104,10 @@ def test_whiskers_of_stacks_stand_beside_each_other(whole: Analysis) -> None:
         assert len(set(places)) == len(places)
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance as WCAG defines it."""
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    low, high = sorted(map(luminance, (one, other)))
-    return (high + 0.05) / (low + 0.05)
-
-
 def test_every_colour_stands_out_from_light_and_from_dark_ground() -> None:
     for made in palette.variables():
-        assert contrast(made.light, palette.PAPER) >= 3, made
-        assert contrast(made.dark, "#1c2128") >= 3, made  # --card of the dark page
+        assert dark.contrast(made.light, palette.PAPER) >= 3, made
+        assert dark.contrast(made.dark, "#1c2128") >= 3, made  # --card of the dark page
 
 
 def test_looks_are_distinct_and_keep_to_their_family() -> None:
@@ -130,6 +116,16 @@ def test_looks_are_distinct_and_keep_to_their_family() -> None:
     warm = {look.colour for label, look in looks.items() if label.startswith("flask")}
     cold = {look.colour for label, look in looks.items() if label.startswith("fastapi")}
     assert not warm & cold
+
+
+def test_every_colour_of_a_stack_is_seen_on_dark_paper_and_stays_its_own() -> None:
+    looks = palette.looks(analyses.many_stacks(12)).values()
+    shown = {look.colour: dark.on_dark(look.colour) for look in looks}
+    paper = dark.on_dark(palette.PAPER)
+    assert all(dark.contrast(colour, paper) >= 3 for colour in shown.values())
+    assert len(set(shown.values())) == len(shown)
+    assert dark.contrast(dark.on_dark(palette.INK), paper) > 7
+    assert dark.contrast(dark.on_dark(palette.QUIET), paper) > 4.5
 
 
 def test_an_interval_of_many_decades_does_not_flatten_the_latency_chart() -> None:

@@ -1,3 +1,4 @@
+import re
 import struct
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from harness import report, store
 from harness.errors import ResultsUnwritable
 from harness.models import Analysis
+from harness.report import dark, formats
 from tests.report.reading import (
     USUAL,
     draw,
@@ -75,7 +77,35 @@ def test_svg_is_well_formed_and_says_what_it_shows(folder: Path, name: str) -> N
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert root.get("role") == "img"
     assert "fastapi-uvicorn" in root.get("aria-label", "")
-    assert not list(root.iter("{http://www.w3.org/2000/svg}text")), "texts must be paths"
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_texts_of_a_drawing_can_be_searched_and_copied(folder: Path, name: str) -> None:
+    root = ET.parse(folder / "charts" / f"{name}.svg").getroot()
+    words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert any("fastapi-uvicorn" in (text or "") for text in words)
+    assert "DejaVu Sans" in root.get("font-family", "")
+
+
+def test_a_drawing_has_a_colour_for_dark_paper_wherever_its_own_would_vanish(folder: Path) -> None:
+    for path in (folder / "charts").glob("*.svg"):
+        text = path.read_text()
+        root = ET.fromstring(text)
+        assert not [element for element in root.iter() if element.get("style")]
+        for key in ("fill", "stroke"):
+            for colour in {element.get(key, "") for element in root.iter()}:
+                if re.fullmatch("#[0-9a-f]{6}", colour):
+                    rule = f'[{key}="{colour}"]{{{key}:{dark.on_dark(colour)}}}'
+                    assert rule in text or dark.on_dark(colour) == colour
+
+
+def test_a_mark_without_a_figure_beside_it_says_its_own(whole: Analysis, folder: Path) -> None:
+    root = ET.parse(folder / "charts" / "latency.svg").getroot()
+    hints = {element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}title")}
+    cell = whole.cells[0]
+    p99 = cell.latency_ms["p99"]
+    limits = formats.interval(p99.low, p99.high)
+    assert f"{cell.stack}, p99: {formats.number(p99.value)}{formats.NBSP}ms {limits}" in hints
 
 
 def test_drawing_leaves_matplotlibs_settings_alone(whole: Analysis) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from harness.models import Analysis, GateResult
-from harness.report import formats, palette
+from harness.report import formats
 from harness.report.content import Facts
-from harness.report.palette import variables
 from harness.report.verdicts import MARKS
 from tests import analyses
 from tests.report.reading import (
@@ -147,19 +146,6 @@ def test_the_page_begins_with_a_way_past_its_head(page: Page) -> None:
     skip = next(attributes for tag, attributes in page.elements if tag == "a")
     assert skip["class"] == "skip"
     assert (skip["href"] or "").removeprefix("#") in ids
-
-
-def test_drawings_take_their_colours_from_the_page(folder: Path) -> None:
-    html = (folder / "index.html").read_text()
-    drawings = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
-    names = {variable.name for variable in variables()}
-    declared = set(re.findall(r"(--[\w-]+):", html))
-    for drawing in drawings:
-        used = set(re.findall(r"var\((--[\w-]+)\)", drawing))
-        assert used & names
-        assert used <= declared
-        assert palette.PAPER not in drawing
-        assert palette.INK not in drawing
 
 
 def test_memory_is_told_in_the_units_of_a_reader(whole: Analysis) -> None:

@@ -22,7 +22,8 @@ from harness.report.charts import (
     workers,
 )
 from harness.report.charts.caption import Caption
-from harness.report.charts.sheet import Sheet, png, svgs
+from harness.report.charts.sheet import Sheet, png
+from harness.report.charts.svg import svgs
 from harness.report.view import View
 
 

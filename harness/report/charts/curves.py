@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNL
 from harness.models import Curve, CurvePoint, Estimate
 from harness.report import formats
 from harness.report.charts.caption import Caption, as_alt, joined, whiskers
-from harness.report.charts.panels import GAP_IN, TICKS_IN, grid, grid_in, round_ticks
+from harness.report.charts.panels import GAP_IN, TICKS_IN, figure_words, grid, grid_in, round_ticks
 from harness.report.charts.sheet import (
     CONTENT_IN,
     MARGIN_IN,
@@ -22,6 +22,7 @@ from harness.report.charts.sheet import (
     TEXT_PT,
     WIDTH_IN,
     Sheet,
+    hint,
     shorten,
     styled,
     text_in,
@@ -134,7 +135,8 @@ def _panel(
         return
     value_scale(axes, metric, [estimate_of(metric, point) for point in shown])
     for curve in of.curves:
-        _curve(axes, metric, curve, view.look(curve), is_log=axes.get_yscale() == "log")
+        line = _curve(axes, metric, curve, view.look(curve), is_log=axes.get_yscale() == "log")
+        hint(line, _hints(metric, of, curve))
     _name_lines(sheet, axes, metric, of, view, labels_in)
 
 
@@ -205,7 +207,19 @@ def value_scale(axes: Axes, metric: Metric, trusted: Sequence[Estimate]) -> None
     axes.grid(axis="y")
 
 
-def _curve(axes: Axes, metric: Metric, curve: Curve, look: Look, *, is_log: bool) -> None:
+def _hints(metric: Metric, of: CurveSet, curve: Curve) -> list[str]:
+    """What a browser shows over each mark of a curve."""
+    return [
+        figure_words(
+            f"{curve.line}, {of.axis.words(point.value)}", estimate_of(metric, point), metric.unit
+        )
+        for point in curve.points
+        if is_trusted(metric, point)
+    ]
+
+
+def _curve(axes: Axes, metric: Metric, curve: Curve, look: Look, *, is_log: bool) -> Line2D:
+    """The curve with its band and knee; the line that its trusted points are on."""
     trusted = [point for point in curve.points if is_trusted(metric, point)]
     x = [point.value for point in trusted]
     estimates = [estimate_of(metric, point) for point in trusted]
@@ -259,6 +273,7 @@ def _curve(axes: Axes, metric: Metric, curve: Curve, look: Look, *, is_log: bool
             linestyle=(0, (1, 1.8)),
             zorder=2.5,
         )
+    return line
 
 
 def _doubtful(axes: Axes, metric: Metric, curve: Curve, look: Look) -> None:

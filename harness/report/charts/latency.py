@@ -20,8 +20,8 @@ from harness.report.charts.caption import (
     of_headlines,
     whiskers,
 )
-from harness.report.charts.panels import empty, line_panels, round_ticks
-from harness.report.charts.sheet import Sheet, styled
+from harness.report.charts.panels import empty, figure_words, line_panels, round_ticks
+from harness.report.charts.sheet import Sheet, hint, styled
 from harness.report.metrics import MEDIAN, PERCENTILES, THROUGHPUT, Metric
 from harness.report.palette import INVALID, PAPER, Look
 from harness.report.view import View
@@ -134,7 +134,7 @@ def _line(axes: Axes, cell: CellSummary, look: Look, aside: float) -> None:
         if not (math.isfinite(estimate.value) and estimate.value > 0):
             continue
         x = _rarity(PERCENTILES[key].quantile) + aside
-        axes.plot(
+        (mark,) = axes.plot(
             [x],
             [estimate.value],
             marker=look.marker,
@@ -144,6 +144,7 @@ def _line(axes: Axes, cell: CellSummary, look: Look, aside: float) -> None:
             markeredgewidth=0.6,
             zorder=5,
         )
+        hint(mark, [figure_words(f"{cell.stack}, {PERCENTILES[key].words}", estimate, "ms")])
         if cell.valid and math.isfinite(estimate.high) and estimate.low > 0:
             axes.plot([x, x], [estimate.low, estimate.high], color=colour, lw=1.2, zorder=4)
 

@@ -35,6 +35,12 @@ _FIGURE_IN = 0.65  # room for the figure beside the longest bar
 _TICK_IN = 0.62  # left of the axes of a line chart
 
 
+def figure_words(of: str, estimate: Estimate, unit: str) -> str:
+    """What a browser shows over a mark, as in `flask-gthread, p99: 38.7 ms [36.1, 41.2]`."""
+    limits = formats.interval(estimate.low, estimate.high)
+    return f"{formats.clean(of)}: {formats.number(estimate.value)}{formats.NBSP}{unit} {limits}"
+
+
 # ------------------------------------------------------------------------- panels
 
 

@@ -24,6 +24,7 @@ from harness.report.charts.sheet import (
     CONTENT_IN,
     MARGIN_IN,
     TEXT_PT,
+    WIDTH_IN,
     Sheet,
     shorten,
     styled,
@@ -232,7 +233,7 @@ def _ratio_axis(axes: Axes, comparisons: Sequence[Comparison]) -> None:
     axes.set_xlim(low, high)
     ticks = ratio_ticks(low, high)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(FixedFormatter([f"{value:g}{formats.NBSP}×" for value in ticks]))
+    axes.xaxis.set_major_formatter(FixedFormatter(_named(axes, ticks)))
     axes.xaxis.set_minor_locator(FixedLocator([]))
     axes.grid(axis="x")
     axes.axvline(1, color=QUIET, lw=1, zorder=1)
@@ -304,3 +305,19 @@ def _mark(axes: Axes, y: float, comparison: Comparison, look: Look) -> None:
         markerfacecolor=look.colour if is_decided(comparison) else PAPER,
         zorder=4,
     )
+
+
+def _named(axes: Axes, ticks: Sequence[float]) -> list[str]:
+    """The words of ticks, empty for those that have no room beside others; nearest to 1 come first."""
+    low, high = axes.get_xlim()
+    per_log_in = axes.get_position().width * WIDTH_IN / math.log(high / low)
+    words = {value: f"{value:g}{formats.NBSP}×" for value in ticks}
+    taken: list[tuple[float, float]] = []
+    for value in sorted(ticks, key=lambda value: abs(math.log(value))):
+        half = text_in(words[value]) / 2 + 0.05
+        left, right = (math.log(value) * per_log_in + side for side in (-half, half))
+        if any(left < end and begin < right for begin, end in taken):
+            words[value] = ""
+        else:
+            taken.append((left, right))
+    return list(words.values())

@@ -2,15 +2,15 @@
 
 Widths of texts are taken from the font's own outlines, so the layout is the same wherever the
 report is made and nothing depends on what a renderer measures. The font is the one that
-matplotlib brings along, and SVG holds it as paths.
+matplotlib brings along.
 """
 
 from __future__ import annotations
 
 import functools
 import io
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
 from matplotlib import style
@@ -37,15 +37,15 @@ _LINE_IN = 0.19  # of small text
 _LEGEND_ROW_IN = 0.24
 _PNG_DPI = 160
 _FONT = "DejaVu Sans"
-_OVERHANG_IN = 0.2  # how far a tick's label may stand out to the right of its axes
 _HINTED = 0.96  # a renderer of pixels may widen a long text a little
-_HEADING = "heading"
+HEADING = "heading"  # how the ids of title and note begin
 
 _STYLE: dict[str | RcKeyType, Any] = {
     "font.family": _FONT,
     "font.size": TEXT_PT,
     "text.color": INK,
     "text.parse_math": False,  # a "$" in a reason is a dollar
+    "axes.facecolor": "none",
     "axes.edgecolor": FAINT,
     "axes.labelcolor": QUIET,
     "axes.labelsize": TEXT_PT,
@@ -67,9 +67,16 @@ _STYLE: dict[str | RcKeyType, Any] = {
     "legend.frameon": False,
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "path.simplify": False,
 }
+
+
+def drawn_alike(
+    more: Mapping[str | RcKeyType, Any] | None = None,
+) -> AbstractContextManager[None]:
+    """Within it, matplotlib's settings are the report's, and these."""
+    return style.context(["default", _STYLE, dict(more or {})])
 
 
 P = ParamSpec("P")
@@ -81,7 +88,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with style.context(["default", _STYLE]):
+        with drawn_alike():
             return draw(*args, **kwargs)
 
     return wrapped
@@ -94,6 +101,7 @@ class Sheet(Figure):
         height_in: its height.
         heading_in: height of title and note, which a page may show as its own text instead.
         body_in: where the body begins, from the top.
+        hints: what a browser shows over marks; id of their artist -> a text for each of its marks.
     """
 
     def __init__(
@@ -105,12 +113,13 @@ class Sheet(Figure):
         self.body_in = self.heading_in + _LEGEND_ROW_IN * len(rows) + (0.12 if rows else 0.05)
         self.height_in = self.body_in + body_in + MARGIN_IN
         super().__init__(figsize=(WIDTH_IN, self.height_in))
+        self.hints: dict[str, tuple[str, ...]] = {}
         words = shorten(caption.title, CONTENT_IN, TITLE_PT, "bold")
         title = self.write(MARGIN_IN, MARGIN_IN + 0.12, words, size=TITLE_PT, weight="bold")
-        title.set_gid(_HEADING)
+        title.set_gid(HEADING)
         for row, line in enumerate(note):
             text = self.write(MARGIN_IN, MARGIN_IN + 0.43 + _LINE_IN * row, line, color=QUIET)
-            text.set_gid(f"{_HEADING}-{row}")
+            text.set_gid(f"{HEADING}-{row}")
         for row, entries in enumerate(rows):
             y = self.heading_in + _LEGEND_ROW_IN * (row + 0.5)
             for x, label, look in entries:
@@ -160,6 +169,15 @@ class Sheet(Figure):
         if look.dashes:
             line.set_dashes(look.dashes)
         self.add_artist(line)
+
+
+def hint(line: Line2D, words: Sequence[str]) -> None:
+    """Have a browser show a text over each mark of a line."""
+    sheet = line.get_figure(root=True)
+    assert isinstance(sheet, Sheet)
+    name = f"hint-{len(sheet.hints)}"
+    line.set_gid(name)
+    sheet.hints[name] = tuple(words)
 
 
 def _flow(legend: Mapping[str, Look]) -> list[list[tuple[float, str, Look]]]:
@@ -223,62 +241,10 @@ def wrap(words: str, width_in: float, size_pt: float = TEXT_PT) -> list[str]:
 
 # --------------------------------------------------------------------------- files
 
-_SVG = "http://www.w3.org/2000/svg"
-_XLINK = "http://www.w3.org/1999/xlink"
-
 
 def png(sheet: Sheet) -> bytes:
     """The sheet as PNG."""
     buffer = io.BytesIO()
-    with style.context(["default", _STYLE]):
+    with drawn_alike():
         sheet.savefig(buffer, format="png", dpi=_PNG_DPI, metadata={"Software": None})
     return buffer.getvalue()
-
-
-def svgs(sheet: Sheet, name: str, alt: str) -> tuple[str, str]:
-    """The sheet as an SVG element: whole, and without heading for a page that shows its own.
-
-    Args:
-        sheet: what to write.
-        name: stands before every id, so that several charts can share a page.
-        alt: the chart in words, for those who can't see it.
-    """
-    buffer = io.BytesIO()
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with style.context(["default", _STYLE, {"svg.hashsalt": name}]):
-        sheet.savefig(buffer, format="svg", metadata=nothing)
-    ET.register_namespace("", _SVG)
-    ET.register_namespace("xlink", _XLINK)
-    root = ET.fromstring(buffer.getvalue())  # drops comments and the document type
-    for element in root.iter():
-        element.tail = None
-        if element.text and not element.text.strip():
-            element.text = None
-        _prefix_ids(element, f"{name}-")
-    root.set("role", "img")
-    root.set("aria-label", alt)
-    whole = ET.tostring(root, encoding="unicode")
-    _cut_heading(root, sheet, f"{name}-{_HEADING}")
-    return whole, ET.tostring(root, encoding="unicode")
-
-
-def _cut_heading(root: ET.Element, sheet: Sheet, prefix: str) -> None:
-    for group in root.iter(f"{{{_SVG}}}g"):
-        if group.get("id", "").startswith(prefix):
-            group[:] = list(group.iter(f"{{{_SVG}}}defs"))  # outlines that later texts use too
-    left, top = MARGIN_IN, sheet.heading_in
-    width = WIDTH_IN - 2 * MARGIN_IN + _OVERHANG_IN
-    height = sheet.height_in - top - MARGIN_IN + 0.05
-    root.set("viewBox", " ".join(f"{72 * edge:g}" for edge in (left, top, width, height)))
-    root.set("width", f"{72 * width:g}pt")
-    root.set("height", f"{72 * height:g}pt")
-
-
-def _prefix_ids(element: ET.Element, prefix: str) -> None:
-    for key, value in element.attrib.items():
-        if key == "id":
-            element.set(key, prefix + value)
-        elif key == f"{{{_XLINK}}}href" and value.startswith("#"):
-            element.set(key, f"#{prefix}{value[1:]}")
-        elif "url(#" in value:
-            element.set(key, value.replace("url(#", f"url(#{prefix}"))

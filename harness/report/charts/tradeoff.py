@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Bbox
 
 from harness.models import Curve, CurvePoint
 from harness.report import formats
@@ -21,7 +22,7 @@ from harness.report.charts.sheet import (
     text_in,
 )
 from harness.report.metrics import MEDIAN, P99, THROUGHPUT, Metric
-from harness.report.palette import PAPER, QUIET, Look
+from harness.report.palette import INK, PAPER, QUIET, Look
 from harness.report.view import CurveSet, View
 
 _METRICS = (MEDIAN, P99)
@@ -109,11 +110,12 @@ def _panel(
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: formats.tick(value)))
     axes.grid(axis="x")
+    taken: list[Bbox] = []
     for place, curve in enumerate(of.curves):
         _line(axes, metric, curve, view.look(curve))
         if len(of.curves) <= _MOST_FIGURED:
             # Above and below by turns, because stacks often have the same knee.
-            _figures(axes, metric, curve, view.look(curve), (6, -10 if place % 2 else 5))
+            _figures(axes, metric, curve, (6, -10 if place % 2 else 5), taken)
 
 
 def _line(axes: Axes, metric: Metric, curve: Curve, look: Look) -> None:
@@ -134,19 +136,31 @@ def _line(axes: Axes, metric: Metric, curve: Curve, look: Look) -> None:
 
 
 def _figures(
-    axes: Axes, metric: Metric, curve: Curve, look: Look, beside_pt: tuple[float, float]
+    axes: Axes,
+    metric: Metric,
+    curve: Curve,
+    beside_pt: tuple[float, float],
+    taken: list[Bbox],
 ) -> None:
-    """The load at the knee and at the end of a line."""
+    """The load at the knee and at the end of a line, unless another line's stands there already."""
+    per_pt = axes.figure.dpi / 72
     points = _drawn(metric, curve)
     knee = curve.knee.value if curve.knee and curve.knee.reached else None
     for point in points:
         if point is points[-1] or point.value == knee:
+            words = formats.tick(point.value)
+            at = (point.throughput_rps.value, estimate_of(metric, point).value)
+            x, y = (axes.transData.transform(at) / per_pt) + beside_pt
+            box = Bbox.from_bounds(x, y, 72 * text_in(words, TEXT_PT - 1), TEXT_PT)
+            if box.count_overlaps(taken):
+                continue
+            taken.append(box)
             axes.annotate(
-                formats.tick(point.value),
-                (point.throughput_rps.value, estimate_of(metric, point).value),
+                words,
+                at,
                 xytext=beside_pt,
                 textcoords="offset points",
-                color=look.colour,
+                color=INK,
                 size=TEXT_PT - 1,
                 zorder=4,
             )
