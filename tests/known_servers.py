@@ -17,7 +17,8 @@ import json
 import random
 import sys
 import time
-from typing import cast
+from collections import deque
+from typing import ClassVar, cast
 
 from tests.socket_server import reply
 
@@ -26,6 +27,7 @@ HUMPS_S, FIRST_HUMP = (0.2, 0.8), 0.75
 STALL_END_S = 10.0
 STALL_S = 1.0
 PAUSING_SERVICE_S, PAUSE_EVERY, PAUSE_S = 0.001, 101, 0.05
+GATHER_S = 0.005
 
 
 class TwoHumped(asyncio.Protocol):
@@ -62,21 +64,39 @@ class Stalling(TwoHumped):
 
 
 class Pausing(TwoHumped):
-    """Serves one request at a time; a pause is part of the request after which it comes."""
+    """Serves one request at a time, in turn; a pause is part of the request after which it comes.
+
+    Where all users begin at once, it waits until all have come. Otherwise those who came first would
+    have their second requests before the others' first: epoll names them first. How long a slice is
+    would then depend on how many came first, and pauses would not come evenly at all its places.
+    """
 
     served = 0
+    waiting: ClassVar[deque[Pausing]] = deque()
+    is_serving = False
 
     def data_received(self, data: bytes) -> None:
         if data.startswith(b"GET /log "):
             self._transport.write(reply(json.dumps(self.took_s).encode()))
             return
+        Pausing.waiting.append(self)
+        if not Pausing.is_serving:
+            Pausing.is_serving = True
+            asyncio.get_running_loop().call_later(GATHER_S, Pausing.serve_next)
+
+    @staticmethod
+    def serve_next() -> None:
+        user = Pausing.waiting.popleft()
         Pausing.served += 1
         began_at = time.perf_counter()
         time.sleep(PAUSING_SERVICE_S)
         if Pausing.served % PAUSE_EVERY == 0:
             time.sleep(PAUSE_S)
-        self._transport.write(reply())
-        self.took_s += [began_at, time.perf_counter()]
+        user._transport.write(reply())
+        user.took_s += [began_at, time.perf_counter()]
+        Pausing.is_serving = bool(Pausing.waiting)
+        if Pausing.is_serving:
+            asyncio.get_running_loop().call_soon(Pausing.serve_next)
 
 
 async def main(kind: str) -> None:

@@ -1,5 +1,6 @@
 """Pauses in which all users wait at once, found in the samples of servers with known answers."""
 
+import heapq
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -55,11 +56,10 @@ class Queue:
         starts, ends, index = [], [], []
         begin = 0.0
         for number in range(slices):
-            ready = [begin] * self.users  # when each user sends next
+            ready = [begin] * self.users  # when each user sends next, as a heap
             free = begin  # when the worker has time
             while ready:
-                start = min(ready)
-                ready.remove(start)
+                start = heapq.heappop(ready)
                 if start >= begin + slice_ms:
                     continue
                 free = max(free, start + self.upstream_ms) + float(
@@ -68,12 +68,12 @@ class Queue:
                 self.served += 1
                 pausing = self._pauses()
                 free += self.pause_ms * pausing
-                if self.users == 1 or any(other < begin + slice_ms for other in ready):
+                if self.users == 1 or (ready and ready[0] < begin + slice_ms):
                     self.seen.append(pausing)
                 starts.append(start)
                 ends.append(free)
                 index.append(number)
-                ready.append(free)
+                heapq.heappush(ready, free)
             begin = free + 10.0
         return samples_of(index, starts, ends)
 

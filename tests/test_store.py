@@ -138,25 +138,30 @@ def test_a_torn_last_line_is_left_out_with_a_note(folder: Path, run: FakeRun) ->
     assert record.rounds[1].cells == run.record.rounds[1].cells
 
 
-@given(st.integers(min_value=0))
-def test_wherever_the_journal_is_cut_whole_lines_are_kept(cut: int) -> None:
-    import tempfile
-
+@pytest.fixture(scope="module")
+def of_two_rounds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """A run's folder, and its whole journal."""
     whole = FakeRun(hello_plan(rounds=2), {"flask-gthread": [900.0] * 2})
-    with tempfile.TemporaryDirectory() as place:
-        folder = store.create_run(Path(place), "quick", NOW)
-        store.write_run(folder, whole.record)
-        journal = store.Journal(folder)
-        for one in whole.record.rounds:
-            journal.block(one.number, one.cells, one.blocks[0])
-        journal.close()
-        data = (folder / "journal.jsonl").read_bytes()
-        kept = data[: cut % (len(data) + 1)]
-        (folder / "journal.jsonl").write_bytes(kept)
-        record = store.read_run(folder)
-        complete = len(kept.rstrip(b"\n").split(b"\n")) if kept else 0
-        assert len(record.rounds) in {complete, complete - 1}
-        assert len(record.rounds) >= kept.count(b"\n")
+    folder = store.create_run(tmp_path_factory.mktemp("results"), "quick", NOW)
+    store.write_run(folder, whole.record)
+    journal = store.Journal(folder)
+    for one in whole.record.rounds:
+        journal.block(one.number, one.cells, one.blocks[0])
+    journal.close()
+    return folder, (folder / "journal.jsonl").read_bytes()
+
+
+@given(st.integers(min_value=0))
+def test_wherever_the_journal_is_cut_whole_lines_are_kept(
+    of_two_rounds: tuple[Path, bytes], cut: int
+) -> None:
+    folder, data = of_two_rounds
+    kept = data[: cut % (len(data) + 1)]
+    (folder / "journal.jsonl").write_bytes(kept)
+    record = store.read_run(folder)
+    complete = len(kept.rstrip(b"\n").split(b"\n")) if kept else 0
+    assert len(record.rounds) in {complete, complete - 1}
+    assert len(record.rounds) >= kept.count(b"\n")
 
 
 def test_damage_in_the_middle_of_the_journal_is_not_passed_over(folder: Path) -> None:

@@ -17,13 +17,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
 from harness.models import Plan, RunRecord
 from harness.store import journal
 from harness.store.atomic import replacing
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SCHEMA = 4
 #: Of a run that searches for a capacity.
@@ -48,13 +52,21 @@ def write_run(run: Path, record: RunRecord) -> None:
         file.write((json.dumps(value, indent=2) + "\n").encode())
 
 
+@cache
+def _validator() -> TypeAdapter[RunRecord]:
+    """Made once, since that takes longer than all else of reading a run."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunRecord)
+
+
 def read_run(run: Path) -> RunRecord:
     """Read run.json and the journal; a last line that was cut off is left out, with a note.
 
     Raises:
         BadInput: run.json is missing, damaged or of a schema that can't be read.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     path = run / "run.json"
     try:
@@ -72,7 +84,7 @@ def read_run(run: Path) -> RunRecord:
             _upgrade_plan(value)
         lines = journal.read(run, _loads_of_scenarios(value) if schema == 2 else None)
         notes = [*value.get("notes", []), *([lines.note] if lines.note else [])]
-        record = TypeAdapter(RunRecord).validate_python(
+        record = _validator().validate_python(
             {**value, "rounds": lines.rounds, "decisions": lines.decisions, "notes": notes}
         )
     except ValidationError as error:

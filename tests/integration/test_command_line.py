@@ -68,7 +68,7 @@ def test_several_numbers_of_users_are_several_loads_of_the_scenario(
 
 
 def test_a_report_judges_a_finished_run_by_what_its_reader_calls_the_same(
-    here: Callable[..., Ended], without_pixels: None, tmp_path: Path
+    here: Callable[..., Ended], without_drawings: None, tmp_path: Path
 ) -> None:
     run = tmp_path / "finished"
     shutil.copytree(PROJECT / "results" / "reference", run)

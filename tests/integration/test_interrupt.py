@@ -26,7 +26,7 @@ def long_run(twinbench: Callable[..., Command], out: Path) -> Command:
 def test_in_the_middle_of_a_run_all_is_gone_and_the_rounds_are_kept(
     twinbench: Callable[..., Command],
     here: Callable[..., Ended],
-    without_pixels: None,
+    without_drawings: None,
     tmp_path: Path,
     number: signal.Signals,
 ) -> None:
@@ -94,7 +94,7 @@ def test_ctrl_c_again_and_again_does_not_disturb_the_cleaning_up(
 def test_even_a_killed_runner_leaves_nothing_running_and_keeps_its_journal(
     twinbench: Callable[..., Command],
     here: Callable[..., Ended],
-    without_pixels: None,
+    without_drawings: None,
     tmp_path: Path,
 ) -> None:
     command = long_run(twinbench, tmp_path)

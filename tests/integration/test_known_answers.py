@@ -110,39 +110,27 @@ def test_a_stall_shows_in_open_load_as_the_closed_form_says_and_closed_load_hide
     assert np.quantile(closed_s, 0.99) < 0.05
 
 
-def usual_service_s(
-    began_s: np.ndarray,
-    ended_s: np.ndarray,
-    columns: dict[str, np.ndarray],
-    counts: np.ndarray,
-    users: int,
-) -> float:
-    """Mean time from one reply of the server to its next, while requests that count were in flight.
+def usual_service_s(log_s: np.ndarray, pause_s: np.ndarray, asked_s: np.ndarray) -> float:
+    """Mean time from one reply of a server to its next, while requests that count were in flight.
 
     It is all that the server's own clock says of that time, so that a machine which stands still
-    between two requests slows the truth as it slows what is measured.
+    between two requests slows the truth as it slows what is measured. Both sides have one clock.
 
     Args:
-        began_s: when the server began each request, in its order.
-        ended_s: when it ended them, as if it had not paused.
-        columns: the client's record of the same requests, in any order.
-        counts: which of these count.
-        users: each has one request in flight, and the server takes them in turn.
+        log_s: (requests, 2); when the server began and ended each request.
+        pause_s: for each of them, what of it was a pause, which is left out.
+        asked_s: (requests that count, 2); when the client sent them and had their replies.
     """
-    order = np.lexsort((columns["start_ns"] + columns["latency_ns"], columns["slice"]))
-    slices, in_turn = columns["slice"][order], counts[order]
-    place = np.arange(len(slices)) - np.searchsorted(slices, slices)
-    # Users who have begun together have each to wait for the others: a request takes from the
-    # reply to the same user's request before until its own.
-    assert place[in_turn].min() >= users
-    since_last_s = np.diff(ended_s, prepend=began_s[0])
-    in_flight = np.convolve(in_turn, np.ones(users))[users - 1 :]
-    return float(np.average(since_last_s, weights=in_flight))
+    ended_s = log_s[:, 1]
+    between_s = (ended_s[1:] + ended_s[:-1]) / 2
+    in_flight = [np.searchsorted(np.sort(when_s), between_s) for when_s in asked_s.T]
+    since_last_s = np.diff(ended_s) - pause_s[1:]
+    return float(np.average(since_last_s, weights=in_flight[0] - in_flight[1]))
 
 
 @pytest.mark.parametrize(("requests", "slices"), [(24, 202), (185, 101), (985, 20)])
 def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices: int) -> None:
-    # A slice sends about 16 requests before and 15 after those that count. Over 101 slices the pause
+    # A slice sends 16 requests before and 15 after those that count. Over 101 slices the pause
     # comes once at each place of a slice, since 101 is a prime.
     users = 16
     with server("pausing") as url:
@@ -158,14 +146,13 @@ def test_pauses_count_in_full_however_short_the_slices_are(requests: int, slices
     assert counts.sum() == requests * slices
     latency_s = columns["latency_ns"][counts] / 1e9
     think_s = sum(piece.think_ns for piece in pieces) / 1e9
-    began_s, ended_s = log_s.T
-    took_s = ended_s - began_s
+    took_s = log_s[:, 1] - log_s[:, 0]
     paused = np.arange(1, len(took_s) + 1) % PAUSE_EVERY == 0
     assert (took_s[paused] > PAUSE_S).all()
     pause_s = float(took_s[paused].mean() - took_s[~paused].mean())
-    service_s = usual_service_s(
-        began_s, ended_s - pause_s * np.cumsum(paused), columns, counts, users
-    )
+    sent_s = (ORIGIN_NS + columns["start_ns"][counts]) / 1e9
+    asked_s = np.stack([sent_s, sent_s + latency_s], axis=1)
+    service_s = usual_service_s(log_s, pause_s * paused, asked_s)
     truth_rps = 1 / (service_s + pause_s / PAUSE_EVERY)
     found_rps = users * len(latency_s) / (latency_s.sum() + think_s)
     share = (latency_s > users * service_s + PAUSE_S / 2).mean()
