@@ -41,7 +41,6 @@ from harness.models import (
     Placement,
     Plan,
     Verdict,
-    worker_number,
 )
 from harness.planning.capacity import CapacityOptions, plan_capacity
 from harness.planning.claims import load_claims, read_sources
@@ -50,7 +49,6 @@ from harness.planning.connections import connections_plan
 from harness.planning.files import PROJECT
 from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import load_catalogue, make_plan
-from harness.planning.stacks import worker_numbers
 from harness.planning.sweep import SweepOptions, sweep_plan
 from tests import analyses
 
@@ -161,7 +159,7 @@ def test_a_missing_file_is_bad_input(tmp_path: Path) -> None:
 # ------------------------------------------------- the commands measure what claims ask
 
 
-def planned(command: str, *, cores: int = 1) -> Plan:
+def planned(command: str) -> Plan:
     """What a command line of the ledger plans."""
     _, name, *arguments = shlex.split(command)
     given = cli.commands[name].make_context(name, arguments).params
@@ -178,7 +176,6 @@ def planned(command: str, *, cores: int = 1) -> Plan:
                 ),
             )
         case "sweep":
-            counts = given["worker_values"]
             return sweep_plan(
                 CATALOGUE,
                 RunOptions(stacks=stacks),
@@ -186,7 +183,7 @@ def planned(command: str, *, cores: int = 1) -> Plan:
                     given["scenario"],
                     {"users": given["user_values"]}
                     if given["user_values"]
-                    else {"workers": worker_numbers(counts, range(cores))},
+                    else {"workers": given["worker_values"]},
                 ),
             )
         case "capacity":
@@ -247,8 +244,9 @@ def test_the_command_of_a_claim_measures_what_it_asks(test: ClaimTest) -> None:
                 assert max(block.load.users for block in plan.blocks) == int(test.at)
                 assert test.candidate in plan.blocks[0].stacks
             else:
-                largest = worker_number(test.at or "2n+1", cores=1)
+                largest = max(count for _, count in filter(None, counted))
                 assert {(test.candidate, 1), (test.candidate, largest)} <= counted
+                assert "--workers 1,n,2n,2n+1" in test.measure  # the last of which is the largest
         case _:
             raise AssertionError(test.kind)
 

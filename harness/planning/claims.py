@@ -123,8 +123,10 @@ def _test(where: str, entry: Any, measure: Any, catalogue: Catalogue) -> ClaimTe
             raise BadInput(f"{where}: field '{key}' is missing")
     _refuse_bounds(where, entry, needed=bool(bounds))
     _refuse_unknown(where, entry, catalogue)
-    fields = {**entry, "kind": kind}
-    return ClaimTest(**{k: tuple(v) if k in _LISTS else v for k, v in fields.items()})
+    fields: dict[str, Any] = {
+        key: tuple(value) if key in _LISTS else value for key, value in entry.items()
+    }
+    return ClaimTest(**{**fields, "kind": kind})
 
 
 def _refuse_wrong_type(where: str, key: str, value: Any) -> None:
