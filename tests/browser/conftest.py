@@ -20,7 +20,7 @@ from tests.report.reading import write
 #: As Debian calls it, and others.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = (
-    "no Chromium is installed here: install one (Debian: apt-get install chromium) and run "
+    "no Chromium is installed here: install one (Debian: apt-get install chromium fonts-dejavu-core), then run "
     "`make test-browser` again"
 )
 
