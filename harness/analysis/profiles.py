@@ -213,8 +213,8 @@ def flame(stack: str, stacks: Stacks) -> Flame:
         folded.append(called[0])
         node = called[1]
     least = LEAST_WIDTH * root.samples
-    frames = tuple(_frames(node, tuple(folded), 0, 0, least))
-    return Flame(stack, root.samples, tuple(folded), frames)
+    drawn = tuple(_frames(node, tuple(folded), 0, 0, least))
+    return Flame(stack, root.samples, tuple(folded), drawn)
 
 
 def _frames(
