@@ -75,6 +75,7 @@ def test_a_worker_that_is_killed_makes_its_cell_invalid(
     assert command.left_running() == []
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_killed_makes_its_cell_invalid_and_the_run_goes_on(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:

@@ -22,7 +22,9 @@ def long_run(twinbench: Callable[..., Command], out: Path) -> Command:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
+)
 def test_in_the_middle_of_a_run_all_is_gone_and_the_rounds_are_kept(
     twinbench: Callable[..., Command],
     here: Callable[..., Ended],

@@ -55,14 +55,15 @@ def entries(folder: Path) -> list[dict[str, Any]]:
 ALL_BLOCKS = {(number, name) for number in (1, 2) for name in ("hello", "cpu-native")}
 
 
+@pytest.mark.thorough
 @pytest.mark.alone  # beside other tests, which are foreign load, cells would be invalid
 # A round writes a decision, two blocks and its end.
 @pytest.mark.parametrize(
     "lines",
     [
-        pytest.param(0, id="at the start", marks=pytest.mark.thorough),
-        pytest.param(2, id="in round 1", marks=pytest.mark.thorough),
-        pytest.param(4, id="between the rounds", marks=pytest.mark.thorough),
+        pytest.param(0, id="at the start"),
+        pytest.param(2, id="in round 1"),
+        pytest.param(4, id="between the rounds"),
         pytest.param(6, id="in round 2"),
     ],
 )
