@@ -44,7 +44,7 @@ def test_each_latency_makes_a_load_with_a_key_of_its_own() -> None:
 def test_a_warm_up_is_long_enough_for_replies_of_the_upstream() -> None:
     for block in make("weather", io_ms=(0, 2_000)).blocks:
         assert block.load.io_ms is not None
-        assert block.warmup_s >= 3 * block.load.io_ms / 1000
+        assert block.warmup_s >= 2 * block.load.io_ms / 1000
 
 
 def test_a_scenario_that_does_not_wait_keeps_its_one_load_in_a_run_of_several() -> None:

@@ -79,8 +79,7 @@ def claims(view: View) -> Section | None:
 
 def _rows(view: View, judged: JudgedClaim) -> Iterator[Row]:
     """A row for each test; the first says which claim it is and what became of it."""
-    sign = words.SIGNS[judged.verdict]
-    first = (Cell(judged.claim.claim), Cell(f"{sign} {judged.verdict}", is_strong=True))
+    first = (Cell(judged.claim.claim), Cell(words.verdict_words(judged), is_strong=True))
     for place, tested in enumerate(judged.tested):
         yield Row((*(first if place == 0 else (Cell(""), Cell(""))), *_tested(view, tested)))
 

@@ -81,11 +81,10 @@ def measured_words(test: ClaimTest) -> str:
 def bound_words(test: ClaimTest) -> str:
     """As in `at least 2`, `at most 1` or `0.9 to 1.1`; empty where there is no bound."""
     low, high = test.at_least, test.at_most
-    if low is not None and high is not None:
-        return f"{low:g} to {high:g}"
+    words = "" if high is None else f"at most {high:g}"
     if low is not None:
-        return f"at least {low:g}"
-    return "" if high is None else f"at most {high:g}"
+        words = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+    return words.replace(" ", formats.NBSP)
 
 
 def figure_words(tested: ClaimResult) -> str:
@@ -99,6 +98,14 @@ def figure_words(tested: ClaimResult) -> str:
     if tested.test.kind is ClaimKind.CODE_LINES:
         return ratio
     return f"{ratio} {formats.ratio_interval(figure.value, figure.low, figure.high)}"
+
+
+def verdict_words(judged: JudgedClaim) -> str:
+    """The verdict with its sign; `measured in part` where some tests were measured and don't decide."""
+    words = str(judged.verdict)
+    if judged.verdict is ClaimVerdict.NOT_MEASURED and judged.is_measured:
+        words = "measured in part"
+    return f"{SIGNS[judged.verdict]} {words}"
 
 
 def counted(claims: Sequence[JudgedClaim]) -> str:
@@ -131,11 +138,10 @@ def missing(claims: Sequence[JudgedClaim]) -> tuple[str, ...]:
 
 def lines(claims: Sequence[JudgedClaim]) -> Iterator[str]:
     """The ledger as `twinbench list claims` prints it."""
-    width = max((len(judged.verdict) for judged in claims), default=0)
-    indent = " " * (width + 4)
+    width = max((len(verdict_words(judged)) for judged in claims), default=0)
+    indent = " " * (width + 2)
     for judged in claims:
-        sign = SIGNS[judged.verdict]
-        yield f"{sign} {judged.verdict:<{width}}  {judged.claim.id}: {judged.claim.claim}"
+        yield f"{verdict_words(judged):<{width}}  {judged.claim.id}: {judged.claim.claim}"
         for tested in judged.tested:
             yield f"{indent}{_line(tested)}"
         for command in missing([judged]):
