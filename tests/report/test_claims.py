@@ -165,7 +165,7 @@ def test_a_ratio_that_can_not_be_used_is_not_shown() -> None:
     rows = table_of(published.published(View(run)), "published figures").rows
     assert rows[0].cells[6].text == "can't be used"
     assert rows[0].cells[6].value is None
-    assert rows[0].cells[6].aside[0].startswith("flask-gthread is invalid")
+    assert rows[0].cells[5].aside[0].startswith("flask-gthread is invalid")
 
 
 def test_a_ratio_that_users_limit_says_so() -> None:
@@ -177,7 +177,7 @@ def test_a_ratio_that_users_limit_says_so() -> None:
         published.published(View(judged(replace(run, cells=cells)))), "published figures"
     ).rows
     assert rows[0].cells[6].text.endswith("×")
-    assert rows[0].cells[6].aside == ("users left fastapi-aiohttp idle, which could serve more",)
+    assert rows[0].cells[5].aside == ("users left fastapi-aiohttp idle, which could serve more",)
 
 
 def test_the_documents_say_how_many_figures_are_left_out(folder: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from harness.models import BesidePublished
 from harness.report import formats
 from harness.report.content import DOCUMENTS, Block, Cell, Column, Row, Section, Table, note
@@ -43,11 +41,15 @@ def _row(made: BesidePublished) -> Row:
     return Row(
         (
             Cell(figure.source, aside=(figure.setup,)),
-            Cell(figure.test, aside=(figure.note,) if figure.note else ()),
+            Cell(figure.test, aside=(COMPARED[figure.metric].name, *filter(None, (figure.note,)))),
             figures.number(figure.flask),
             figures.number(figure.fastapi),
-            Cell(formats.ratio(figure.ratio), figure.ratio, aside=(COMPARED[figure.metric].name,)),
-            Cell(f"{figure.scenario}: {figure.candidate} ÷ {figure.baseline}", link="ratios"),
+            Cell(formats.ratio(figure.ratio), figure.ratio),
+            Cell(
+                f"{figure.scenario}: {figure.candidate} ÷ {figure.baseline}",
+                aside=(formats.clean(made.reason),) if made.reason else (),
+                link="ratios",
+            ),
             _measured(made),
             Cell(figure.differs),
         )
@@ -55,7 +57,4 @@ def _row(made: BesidePublished) -> Row:
 
 
 def _measured(made: BesidePublished) -> Cell:
-    aside = (formats.clean(made.reason),) if made.reason else ()
-    if made.ratio is None:
-        return Cell("can't be used", aside=aside)
-    return replace(figures.ratio_estimate(made.ratio), aside=aside)
+    return figures.ratio_estimate(made.ratio) if made.ratio else Cell("can't be used")
