@@ -31,9 +31,9 @@ _FOLDED_SHARE = 0.98
 _LEAST_ROUNDS = 3
 #: Of the normal distribution, for 95 %.
 _Z = 1.959964
-#: Where samples cover less than this share of the CPU time, or more than that, they are no fair
-#: picture of it: some code could not be sampled, or threads that waited were.
-LEAST_SEEN, MOST_SEEN = 0.7, 1.5
+#: Where samples cover less than this share of the CPU time, or more than that, the reader is told: much
+#: work was done without the GIL, or threads that waited were sampled.
+LEAST_SEEN, MOST_SEEN = 0.9, 1.3
 
 
 def analyse_profile(
@@ -149,7 +149,7 @@ def _share(
         share=wider,
         by_chance=by_chance,
         between_rounds=between,
-        cpu_us_per_request=share * profile.cpu_us_per_request.value,
+        cpu_us_per_request=share * min(1.0, profile.seen) * profile.cpu_us_per_request.value,
     )
 
 
@@ -213,8 +213,8 @@ def flame(stack: str, stacks: Stacks) -> Flame:
         folded.append(called[0])
         node = called[1]
     least = LEAST_WIDTH * root.samples
-    frames = tuple(_frames(node, tuple(folded), 0, 0, least))
-    return Flame(stack, root.samples, tuple(folded), frames)
+    drawn = tuple(_frames(node, tuple(folded), 0, 0, least))
+    return Flame(stack, root.samples, tuple(folded), drawn)
 
 
 def _frames(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -81,9 +82,7 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     store.write_tables(folder, analysis)
     endpoints = [each for block in record.blocks for each in block.scenario.endpoints]
     profiles = [
-        analyse_profile(
-            store.read_profile(within), lambda sampled, at=within: store.read_stacks(at, sampled)
-        )
+        analyse_profile(store.read_profile(within), partial(store.read_stacks, within))
         for within in store.profiles_within(folder)
     ]
     files = report.render(analysis, twin_code(endpoints), profiles)
