@@ -176,7 +176,8 @@ def _mean(values: Sequence[float]) -> Estimate:
     """The mean over rounds, with Student's t interval; nothing counted is less than none."""
     if not values:
         return Estimate(math.nan, math.nan, math.nan)
-    mean, half = sum(values) / len(values), stats.half_width(values)
+    mean = sum(values) / len(values)
+    half = stats.half_width(values) if len(values) >= _LEAST_ROUNDS else math.nan
     return Estimate(mean, max(0.0, mean - half) if math.isfinite(half) else half, mean + half)
 
 
