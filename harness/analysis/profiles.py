@@ -31,9 +31,9 @@ _FOLDED_SHARE = 0.98
 _LEAST_ROUNDS = 3
 #: Of the normal distribution, for 95 %.
 _Z = 1.959964
-#: Where samples cover less than this share of the CPU time, or more than that, they are no fair
-#: picture of it: some code could not be sampled, or threads that waited were.
-LEAST_SEEN, MOST_SEEN = 0.7, 1.5
+#: Where samples cover less than this share of the CPU time, or more than that, the reader is told: much
+#: work was done without the GIL, or threads that waited were sampled.
+LEAST_SEEN, MOST_SEEN = 0.9, 1.3
 
 
 def analyse_profile(
@@ -149,7 +149,7 @@ def _share(
         share=wider,
         by_chance=by_chance,
         between_rounds=between,
-        cpu_us_per_request=share * profile.cpu_us_per_request.value,
+        cpu_us_per_request=share * min(1.0, profile.seen) * profile.cpu_us_per_request.value,
     )
 
 
@@ -176,7 +176,8 @@ def _mean(values: Sequence[float]) -> Estimate:
     """The mean over rounds, with Student's t interval; nothing counted is less than none."""
     if not values:
         return Estimate(math.nan, math.nan, math.nan)
-    mean, half = sum(values) / len(values), stats.half_width(values)
+    mean = sum(values) / len(values)
+    half = stats.half_width(values) if len(values) >= _LEAST_ROUNDS else math.nan
     return Estimate(mean, max(0.0, mean - half) if math.isfinite(half) else half, mean + half)
 
 

@@ -102,7 +102,7 @@ class GroupShare:
     share: Estimate  # with the wider of the two intervals below
     by_chance: Estimate  # what so many samples leave open (Wilson)
     between_rounds: Estimate  # Student's t over rounds; NaN limits for fewer than three
-    cpu_us_per_request: float  # the share × the CPU time per request without the sampler
+    cpu_us_per_request: float  # its part of the CPU time that was sampled, without the sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class StackProfile:
     voluntary_per_request: Estimate
     involuntary_per_request: Estimate
     speed_under_sampler: float  # requests per second under the sampler ÷ without it
-    seen: float  # samples ÷ rate ÷ CPU time under the sampler: near 1 if samples stand for CPU time
+    seen: float  # samples ÷ rate ÷ CPU time: the share in which Python code held the GIL; about 1 at most
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Samples the stacks of Python processes from outside, with py-spy.
 
 py-spy stops a process for the moment in which it reads its stacks, so the process is slower while it
-is sampled. Only threads that run, or are ready to run, are recorded: what waits takes no CPU time.
+is sampled. Only the thread that holds the GIL is recorded (`--gil`), at most one of a process.
 
-Functions of C and Rust are not asked for (`--native`). Unwinding them stops a process for milliseconds,
-and the threads that are woken by that then look as if they were running: a server of Flask with four
-busy threads had eight times as many samples as CPU time, most of them of threads that waited.
+py-spy's own rule for threads that run is of no use here: of a busy server with many threads it takes
+those that wait for the GIL or for work as running, and finds four to five times as many samples as
+there is CPU time. Functions of C and Rust are not asked for (`--native`): unwinding them stops a
+process for milliseconds.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _begun(pid: int, rate_hz: int, cores: Sequence[int], output: Path, program: 
         [
             *(program, "record", "--pid", str(pid), "--subprocesses"),
             *("--rate", str(rate_hz), "--format", "raw", "--output", str(output)),
-            *("--function", "--full-filenames"),
+            *("--function", "--full-filenames", "--gil"),
         ],
         log=output.with_suffix(".log"),
         cores=cores,

@@ -37,8 +37,8 @@ from harness.report.words.heading import Heading, when
 
 _HOW_SURE = (
     "In brackets: 95 % intervals, of what so many samples leave open, or over rounds if that is wider. "
-    "µs per request: the share × the CPU time per request while nobody sampled; a rough figure, to "
-    "compare stacks that need different amounts."
+    "Shares are of the time in which Python code held the GIL. µs per request: the share × the part "
+    "of the CPU time that was sampled; a rough figure, to compare stacks that need different amounts."
 )
 _SWITCHES = (
     "Context switches were counted while nobody sampled. Waits: voluntary ones, where a thread gave up its "
@@ -279,9 +279,9 @@ def _method(analysis: ProfileAnalysis) -> Section:
                 f"{plan.run.seed}. Each reply was checked.",
                 f"Each stack in each round: {plan.counted_s:g} s without the sampler, then {plan.seconds:g} s "
                 f"under it, {plan.rate_hz} samples per second of each process.",
-                "Sampled are threads that run or are ready to run, whether or not they hold the GIL. "
-                "What waits is not: a profile of CPU time does not show where latency comes from.",
-                "Time in the kernel counts for the function that asked for it.",
+                "Sampled is the thread of a process that holds the GIL. System calls and compiled code that let go "
+                "of it are in no share; what waits is not either, so a profile does not show where latency "
+                "comes from.",
             )
         ),
         Paragraph((f"Packages: {_packages(record.environment)}.",)),

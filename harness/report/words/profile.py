@@ -76,7 +76,8 @@ def cautions(analysis: ProfileAnalysis) -> Iterator[str]:
         if profile.seen < LEAST_SEEN:
             yield (
                 f"{profile.stack}: the samples cover about {formats.percent(profile.seen)} of its CPU "
-                "time. The rest was used where the sampler can't look: in threads that run no Python."
+                "time. The rest was used without the GIL: in system calls, in compiled code that lets "
+                "go of it, in threads that run no Python, and in handing it over."
             )
         if profile.seen > MOST_SEEN:
             yield (
