@@ -43,7 +43,7 @@ test-all: test  ## test the rest as well: every scenario and stack, simulations,
 test-compose: install  ## test the containers: build, run, interrupt, take everything down
 	$(BIN)/pytest -m compose -n 0 tests/compose
 
-test-browser: install  ## test the page in a real browser, which must be installed: Chromium (less than a minute)
+test-browser: install  ## test the page in a real browser, which must be installed: Chromium (3 minutes)
 	$(BIN)/pytest -m browser -n 0 tests/browser
 
 check: install  ## check format, lint and types
