@@ -170,13 +170,19 @@ def test_another_failure_of_the_sampler_is_shown(tmp_path: Path) -> None:
 
 
 def test_a_sampler_is_told_to_end_and_then_read(tmp_path: Path) -> None:
-    # Says what py-spy says; writes its file when it is told to end.
-    script = """
-while [ "$1" != --output ]; do shift; done
-trap 'echo "f (<string>:1) 3" > "'$2'"; exit 0' INT
-echo "py-spy> Sampling process 97 times a second."
-while :; do sleep 0.05; done
-"""
+    # Says what py-spy says; writes its file when it is told to end. It is no shell script, because a
+    # shell can't trap a signal that was ignored when it began, as in a job in the background.
+    (tmp_path / "fake.py").write_text("""
+import signal, sys, time
+def end(*_):
+    with open(sys.argv[sys.argv.index("--output") + 1], "w") as file:
+        file.write("f (<string>:1) 3\\n")
+    sys.exit(0)
+signal.signal(signal.SIGINT, end)
+print("py-spy> Sampling process 97 times a second.", flush=True)
+time.sleep(60)
+""")
+    script = f"exec '{sys.executable}' '{tmp_path / 'fake.py'}' \"$@\""
     with sampler.sampling(
         os.getpid(),
         rate_hz=97,
