@@ -129,6 +129,7 @@ from harness.models.searches import (
     Slo,
     Window,
 )
+from harness.models.so_far import BlockSoFar, StackSoFar
 
 __all__ = [
     "BY_WORKERS",
@@ -150,6 +151,7 @@ __all__ = [
     "Beyond",
     "BlockKey",
     "BlockPlan",
+    "BlockSoFar",
     "BlockUsage",
     "BusyProcess",
     "Calibration",
@@ -227,6 +229,7 @@ __all__ = [
     "SpeedWindow",
     "Stack",
     "StackChange",
+    "StackSoFar",
     "Step",
     "StepKind",
     "Tile",
