@@ -141,6 +141,7 @@ class Progress:
     def round_ended(self, number: int) -> None:
         """A round is in the journal."""
         self._free()
+        self._phase = "measured"
         self._remaining.round_ended(time.monotonic())
         found = self._so_far()
         self._found |= {block.key: block for block in found}
