@@ -17,7 +17,7 @@ from harness.measuring.blocks import HARNESS, Bench, StacksAndRoles, play_block
 from harness.measuring.by_load import LoadedBlocks
 from harness.measuring.crew import Crew, Order
 from harness.measuring.players import Finished, PlayedSlice
-from harness.models import OTHER_CORES, SERVER_CORES, BlockPlan, Placement, Usage
+from harness.models import OTHER_CORES, SERVER_CORES, BlockPlan, Placement, Usage, Window
 from harness.processes.foreign import CoreSeconds
 from harness.serving.service import Service
 from harness.serving.services import Services
@@ -40,6 +40,8 @@ class Silent:
     def round_started(self, number: int) -> None: ...
     def block_started(self, block: BlockPlan) -> None: ...
     def round_ended(self, number: int) -> None: ...
+    def warmed_up(self) -> None: ...
+    def window_judged(self, stack: str, window: Window) -> None: ...
 
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         self.slices.append(stack)

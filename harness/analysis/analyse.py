@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.analysis.capacities import capacities
 from harness.analysis.cells import summarise
 from harness.analysis.comparisons import Draft, compare, with_verdicts
 from harness.analysis.cost import examples
 from harness.analysis.curves import Pace, curves, pace
-from harness.analysis.figures import round_figures
+from harness.analysis.figures import RoundFigures, round_figures
 from harness.analysis.maps import maps
 from harness.analysis.percentiles import Pool
-from harness.models import Analysis, CellKey, CellRound, CellSummary, RunRecord, Samples
+from harness.models import (
+    Analysis,
+    BlockPlan,
+    CellKey,
+    CellRound,
+    CellSummary,
+    RunRecord,
+    Samples,
+)
 
 
 def analyse(
@@ -25,7 +34,6 @@ def analyse(
         run: plan and journal.
         read_samples: returns the samples of a cell and round.
     """
-    stacks = {stack.label: stack for stack in run.plan.stacks}
     summaries: list[CellSummary] = []
     drafts: list[Draft] = []
     paces: dict[CellKey, list[Pace]] = {}
@@ -39,38 +47,13 @@ def analyse(
             ]
             for label in block.stacks
         }
-        pools = {
-            label: Pool([measured.latency_ns for measured in rounds])
-            for label, rounds in figures.items()
-            if rounds
-        }
-        of_block = [
-            summarise(run, block, stacks[label], figures, pools[label])
-            for label in block.stacks
-            if figures[label]
-        ]
-        summaries.extend(of_block)
+        found = analyse_block(run, block, figures)
+        summaries.extend(found.cells)
+        drafts.extend(found.drafts)
         paces |= {block.cell(label): list(map(pace, rounds)) for label, rounds in figures.items()}
-        valid = {summary.stack: summary.valid for summary in of_block}
-        overloaded = {summary.stack for summary in of_block if summary.overloaded}
-        for contrast in block.contrasts:
-            baseline, candidate = contrast.baseline, contrast.candidate
-            if figures[baseline] and figures[candidate]:
-                both_valid = valid[baseline] and valid[candidate]
-                drafts.extend(
-                    compare(
-                        run,
-                        block,
-                        contrast,
-                        figures,
-                        pools,
-                        valid=both_valid,
-                        overloaded=bool({baseline, candidate} & overloaded),
-                    )
-                )
     comparisons = with_verdicts(drafts, run)
     mapped = maps(run, summaries, comparisons)
-    found = capacities(run, read_samples)
+    searched = capacities(run, read_samples)
     return Analysis(
         run=run,
         cells=tuple(summaries),
@@ -80,9 +63,57 @@ def analyse(
         maps=mapped,
         idle_core_share=_idle_core_share(run),
         harness_core_share=_harness_core_share(run),
-        capacities=found,
-        costings=tuple(examples(found)),
+        capacities=searched,
+        costings=tuple(examples(searched)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFindings:
+    """What follows from the rounds of one block, but for the verdicts of its comparisons."""
+
+    cells: tuple[CellSummary, ...]
+    drafts: tuple[Draft, ...]
+
+
+def analyse_block(
+    run: RunRecord, block: BlockPlan, figures: Mapping[str, Sequence[RoundFigures]]
+) -> BlockFindings:
+    """Sum up the cells of a block, and compare its stacks.
+
+    Args:
+        run: plan and journal.
+        block: a block that does not search for a rate.
+        figures: stack -> figures of its rounds; a stack may have none yet.
+    """
+    stacks = {stack.label: stack for stack in run.plan.stacks}
+    pools = {
+        label: Pool([measured.latency_ns for measured in rounds])
+        for label, rounds in figures.items()
+        if rounds
+    }
+    cells = [
+        summarise(run, block, stacks[label], figures, pools[label])
+        for label in block.stacks
+        if figures[label]
+    ]
+    valid = {cell.stack: cell.valid for cell in cells}
+    overloaded = {cell.stack for cell in cells if cell.overloaded}
+    drafts = [
+        draft
+        for contrast in block.contrasts
+        if figures[contrast.baseline] and figures[contrast.candidate]
+        for draft in compare(
+            run,
+            block,
+            contrast,
+            figures,
+            pools,
+            valid=valid[contrast.baseline] and valid[contrast.candidate],
+            overloaded=bool({contrast.baseline, contrast.candidate} & overloaded),
+        )
+    ]
+    return BlockFindings(tuple(cells), tuple(drafts))
 
 
 def _rounds_of(run: RunRecord, key: CellKey) -> list[CellRound]:

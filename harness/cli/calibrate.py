@@ -64,7 +64,7 @@ def command(seconds: float, stack: str, stacks_file: Path, out: Path, as_json: b
     console.print(f"comparing {stack} with itself for {seconds:g} s → {folder}", soft_wrap=True)
     with (
         keeping(folder, resumable=False),
-        showing(plan, console, within_s=seconds) as listener,
+        showing(plan, console, folder, within_s=seconds) as listener,
     ):
         found = calibrate.calibrate(plan, folder, out, listener, within_s=seconds)
     if as_json:

@@ -127,7 +127,7 @@ def command(options: CapacityOptions, *, stacks_file: Path, out: Path, as_json: 
         f"seed {plan.seed} → {folder}",
         soft_wrap=True,
     )
-    with keeping(folder), showing(plan, console) as listener:
+    with keeping(folder), showing(plan, console, folder) as listener:
         runner.run(plan, folder, listener, calibration=calibration)
     console.print("writing the report")
     write_and_print_report(folder, as_json=as_json)

@@ -37,7 +37,7 @@ def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
     console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)
     if foreseen := can_find(plan, calibration):
         console.print(foreseen, soft_wrap=True, highlight=False)
-    with keeping(folder), showing(plan, console) as listener:
+    with keeping(folder), showing(plan, console, folder) as listener:
         runner.run(plan, folder, listener, calibration=calibration)
     return folder
 
@@ -57,7 +57,7 @@ def resume(name: str, out: Path) -> Path:
     console.print(f"continuing {_summary(record.plan)} → {folder}", soft_wrap=True)
     with (
         keeping(folder, remove_empty=False),
-        showing(record.plan, console, measured=record.rounds) as listener,
+        showing(record.plan, console, folder, measured=record.rounds) as listener,
     ):
         runner.resume(folder, listener)
     return folder

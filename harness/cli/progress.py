@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 import math
-import os
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
+from harness.cli.live import Column, Picture, Screen, bars, is_drawn_on
 from harness.cli.remaining import Remaining
-from harness.models import BlockPlan, Plan, Round
+from harness.models import (
+    BlockKey,
+    BlockPlan,
+    BlockSoFar,
+    Plan,
+    Round,
+    RunRecord,
+    StackSoFar,
+    Verdict,
+    Window,
+)
+from harness.report import formats
+from harness.report.metrics import MEDIAN, P99, THROUGHPUT
+from harness.report.terminal import verdict_text
+from harness.report.view import load_words
 
-_REFRESH_S = 0.5
+#: Slices, or windows, that the view has room for at most.
+_KEPT = 60
+#: Blocks of which a plain line names the ratio.
+_NAMED = 4
+_UNKNOWN = Text(formats.NOTHING, "dim")
+
+
+@dataclass(slots=True)
+class _Played:
+    """What a stack did in the slices of a block."""
+
+    rps: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    count: int = 0  # of this round
+    sum_rps: float = 0.0  # of the same
+    windows: list[Window] = field(default_factory=list)  # of this round
 
 
 class Progress:
-    """Listens to the runner and draws what it heard."""
+    """Listens to the runner, and says what it heard."""
 
     def __init__(
         self,
@@ -31,16 +58,20 @@ class Progress:
         *,
         within_s: float = math.inf,
         measured: Sequence[Round] = (),
+        so_far: Callable[[], Sequence[BlockSoFar]] = tuple,
     ) -> None:
         """Follow a plan.
 
         Args:
             plan: What is measured.
-            console: Where to draw.
+            console: Where plain lines go, if it is no terminal.
             within_s: Where the time decides how many rounds there are, how much time.
             measured: Rounds that an earlier command has measured, the last maybe in part.
+            so_far: What is known of blocks that have been measured since the last call.
         """
+        self._plan = plan
         self._console = console
+        self._so_far = so_far
         time_decides = math.isfinite(within_s) or plan.budget_s is not None
         self._rounds = None if time_decides else plan.rounds
         self._at_most = "at most " if plan.precision is not None else ""
@@ -54,16 +85,19 @@ class Progress:
             },
             used_s=sum(finished.took_s for finished in measured),
         )
+        self.screen = Screen(console, self.picture) if is_drawn_on(console) else None
         self._round = 0
-        self._scenario = ""
-        self._counts_starts = False
+        self._block: BlockPlan | None = None
         self._status = "starting"
-        self._rps: dict[str, float] = {}
+        self._phase = ""
+        self._played: defaultdict[tuple[BlockKey, str], _Played] = defaultdict(_Played)
         self._share = 0.0
+        self._found = {found.key: found for found in so_far()} if measured else {}
 
     # What the runner says (measuring.blocks.Listener).
     def preparing(self, what: str) -> None:
         """Something starts that takes a moment."""
+        self._free()
         self._status = what
         self._remaining.preparing(time.monotonic())
 
@@ -74,22 +108,56 @@ class Progress:
 
     def block_started(self, block: BlockPlan) -> None:
         """A block's warm-up begins."""
-        self._status = ""
-        self._scenario = str(block.key)
-        self._counts_starts = block.counts_starts
-        self._rps = dict.fromkeys(block.stacks, 0.0)
+        self._free()
+        self._status, self._phase = "", "warming up"
+        self._block = block
+        for label in block.stacks:
+            before = self._played[block.key, label]
+            self._played[block.key, label] = _Played(before.rps)
         self._remaining.block_started(time.monotonic(), block)
+
+    def warmed_up(self) -> None:
+        """The block's slices begin."""
+        self._phase = "searching" if self._block and self._block.search else "measuring"
+        if self.screen:
+            self.screen.rest()
 
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         """One stack had one turn."""
-        self._rps[stack] = rps
+        if self._block:
+            played = self._played[self._block.key, stack]
+            played.rps.append(rps)
+            played.count += 1
+            played.sum_rps += rps
         self._remaining.slice_done(time.monotonic(), seconds)
+        if self.screen:
+            self.screen.between_slices()
+
+    def window_judged(self, stack: str, window: Window) -> None:
+        """The turn was a window of a search."""
+        if self._block:
+            self._played[self._block.key, stack].windows.append(window)
 
     def round_ended(self, number: int) -> None:
         """A round is in the journal."""
+        self._free()
+        self._phase = "measured"
         self._remaining.round_ended(time.monotonic())
-        if not self._console.is_terminal:
-            self._console.print(f"{self._round_name(number)} measured, {self._time_left()}")
+        found = self._so_far()
+        self._found |= {block.key: block for block in found}
+        if not self.screen:
+            ratios = _ratios_in_a_line(found, self._blocks)
+            line = f"{self._round_name(number)} measured, {self._time_left()}{ratios}"
+            self._console.print(line, soft_wrap=True)
+
+    @property
+    def _blocks(self) -> dict[BlockKey, BlockPlan]:
+        return {block.key: block for block in self._plan.blocks}
+
+    def _free(self) -> None:
+        """No slice plays."""
+        if self.screen:
+            self.screen.resume()
 
     def _round_name(self, number: int) -> str:
         return f"round {number} of {self._rounds}" if self._rounds else f"round {number}"
@@ -105,56 +173,215 @@ class Progress:
         self._share = max(self._share, elapsed_s / total_s if total_s else 1.0)
         return self._share
 
-    def __rich__(self) -> RenderableType:
-        """A bar with the time left, then what each stack serves."""
-        heading = Table.grid(padding=(0, 2))
-        doing = self._status or f"{self._round_name(self._round)}  [bold]{self._scenario}[/]"
-        share = self._share_done()
-        heading.add_row(
-            ProgressBar(total=1.0, completed=share, width=20),
-            f"{share:4.0%}",
-            self._time_left(),
-            doing,
+    def picture(self) -> Picture:
+        """What is going on now."""
+        block = self._block
+        doing = Text(self._status)
+        if block and not self._status:
+            doing = Text(f"{self._round_name(self._round)}  ")
+            doing.append(block.scenario.name, "bold")
+            doing.append(f" {_load(block)}  {self._phase}")
+        found = self._found.get(block.key) if block else None
+        return Picture(
+            share_done=self._share_done(),
+            time_left=self._time_left(),
+            doing=doing,
+            stacks=block.stacks if block else (),
+            columns=self._columns(block, found) if block else (),
+            note=_note(block, found) if block else "",
         )
-        rates = Table.grid(padding=(0, 2))
-        for stack, rps in self._rps.items():
-            rate = "  started" if self._counts_starts else f"{rps:>9,.0f} requests/s"
-            shown = rate if rps else "        …"
-            rates.add_row(Text("  " + stack), Text(shown, style="cyan"))
-        return Group(heading, rates)
+
+    def _columns(self, block: BlockPlan, found: BlockSoFar | None) -> tuple[Column, ...]:
+        rows = [
+            (self._played[block.key, label], found.of(label) if found else None)
+            for label in block.stacks
+        ]
+        if block.search is not None:
+            return _of_search(rows)
+        if block.counts_starts:
+            return (
+                Column("Starts", tuple(Text(f"{played.count}") for played, _ in rows)),
+                Column(
+                    MEDIAN.column, tuple(_figure(k.latency_p50_ms if k else None) for _, k in rows)
+                ),
+                _ratio_column(block, [known for _, known in rows]),
+            )
+        return (
+            Column(THROUGHPUT.column, tuple(_rate(played, known) for played, known in rows)),
+            bars(THROUGHPUT.column, [tuple(played.rps) for played, _ in rows], gives_way=1),
+            Column(
+                P99.column,
+                tuple(_figure(known.latency_p99_ms if known else None) for _, known in rows),
+                gives_way=2,
+            ),
+            bars(
+                P99.column,
+                [known.stretches_p99_ms if known else () for _, known in rows],
+                gives_way=3,
+            ),
+            _ratio_column(block, [known for _, known in rows]),
+        )
+
+
+def _load(block: BlockPlan) -> str:
+    if block.load.slo is not None:
+        return block.load.slo.text
+    return "" if block.counts_starts else f"with {load_words(block.load)}"
+
+
+def _rate(played: _Played, known: StackSoFar | None) -> Text:
+    """Of the rounds that have ended; before the first has, of the slices so far."""
+    if known and math.isfinite(known.throughput_rps):
+        return Text(formats.number(known.throughput_rps))
+    if not played.count:
+        return _UNKNOWN
+    return Text(formats.number(played.sum_rps / played.count), "dim")
+
+
+def _figure(value: float | None) -> Text:
+    return _UNKNOWN if value is None else Text(formats.number(value))
+
+
+def _ratio_column(block: BlockPlan, known: Sequence[StackSoFar | None]) -> Column:
+    baselines = {contrast.baseline for contrast in block.contrasts}
+    return Column(
+        "× baseline [95 %]" if block.has_throughput else "p50 × baseline [95 %]",
+        tuple(
+            _ratio(stack, is_baseline=label in baselines)
+            for label, stack in zip(block.stacks, known, strict=True)
+        ),
+    )
+
+
+def _ratio(known: StackSoFar | None, *, is_baseline: bool) -> Text:
+    if known is None:
+        return Text("baseline", "dim") if is_baseline else _UNKNOWN
+    if not known.valid:
+        return verdict_text(Verdict.INVALID)
+    if known.overloaded:
+        return verdict_text(Verdict.OVERLOADED)
+    if known.ratio is None:
+        return Text("baseline", "dim") if is_baseline else _UNKNOWN
+    return Text(ratio_words(known))
+
+
+def ratio_words(known: StackSoFar) -> str:
+    """As in `2.34 × [2.22, 2.46]`."""
+    ratio = known.ratio
+    if ratio is None:
+        return formats.NOTHING
+    limits = formats.ratio_interval(ratio.value, ratio.low, ratio.high)
+    return f"{formats.ratio(ratio.value)} {limits}"
+
+
+def _of_search(rows: Sequence[tuple[_Played, StackSoFar | None]]) -> tuple[Column, ...]:
+    """The rates that were tried, whether they kept the promise, and what the rounds so far found."""
+    latest = [played.windows[-1] if played.windows else None for played, _ in rows]
+    return (
+        Column("Requests/s tried", tuple(_tried(played.windows) for played, _ in rows)),
+        bars(
+            "Requests/s tried",
+            [tuple(window.rate_rps for window in played.windows) for played, _ in rows],
+            gives_way=1,
+        ),
+        Column(
+            P99.column,
+            tuple(_figure(window.latency_ms.get("p99") if window else None) for window in latest),
+            gives_way=2,
+        ),
+        bars(
+            P99.column,
+            [
+                tuple(window.latency_ms.get("p99", math.nan) for window in played.windows)
+                for played, _ in rows
+            ],
+            gives_way=3,
+        ),
+        Column("Capacity [95 %]", tuple(_capacity(known) for _, known in rows)),
+    )
+
+
+def _tried(windows: Sequence[Window]) -> Text:
+    """The latest rate, and whether it kept the promise."""
+    if not windows:
+        return _UNKNOWN
+    latest = windows[-1]
+    sign, style = ("✓", "green") if latest.kept else ("✕", "red")
+    return Text.assemble(f"{formats.number(latest.rate_rps)} ", (sign, style))
+
+
+def _capacity(known: StackSoFar | None) -> Text:
+    rate = known.capacity_rps if known else None
+    if rate is None or not math.isfinite(rate.value):
+        return _UNKNOWN
+    return Text(f"{formats.number(rate.value)} {formats.interval(rate.low, rate.high)}")
+
+
+def _note(block: BlockPlan, found: BlockSoFar | None) -> str:
+    if found is None:
+        what = "capacities" if block.search else "ratios and p99"
+        return f"{what}: when a round has ended"
+    what = "capacities" if block.search else "figures and ratios"
+    return f"{what}: after {formats.plural(found.rounds, 'round')}"
+
+
+def _ratios_in_a_line(found: Sequence[BlockSoFar], blocks: dict[BlockKey, BlockPlan]) -> str:
+    """As in `; so far hello 2.53 × [2.41, 2.66]`; empty where nothing is known yet."""
+    several = {
+        key.scenario for key in blocks if [k.scenario for k in blocks].count(key.scenario) > 1
+    }
+    named = []
+    for block in found:
+        where = str(block.key) if block.key.scenario in several else block.key.scenario
+        capacities = [
+            f"{stack.stack} {_capacity(stack).plain} requests/s"
+            for stack in block.stacks
+            if stack.capacity_rps is not None and math.isfinite(stack.capacity_rps.value)
+        ]
+        ratio = next((stack for stack in block.stacks if stack.ratio is not None), None)
+        if capacities:
+            named.append(f"{where}: {', '.join(capacities)}")
+        elif ratio is not None:
+            named.append(f"{where} {ratio.stack} {ratio_words(ratio)}")
+    if not named:
+        return ""
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"; so far {'; '.join(named[:_NAMED])}{more}"
 
 
 @contextmanager
 def showing(
     plan: Plan,
     console: Console,
+    folder: Path,
     *,
     within_s: float = math.inf,
     measured: Sequence[Round] = (),
 ) -> Iterator[Progress]:
-    """A progress display that is gone when the block ends; arguments as for `Progress`."""
-    progress = Progress(plan, console, within_s=within_s, measured=measured)
-    if not console.is_terminal:
+    """A progress display that is gone when the block ends.
+
+    Args:
+        plan: What is measured.
+        console: Where to show it.
+        folder: The run's.
+        within_s: As for `Progress`.
+        measured: As for `Progress`.
+    """
+    from harness import store
+    from harness.analysis.so_far import SoFar
+
+    followed = SoFar(lambda cell: store.read_samples(folder, cell))
+
+    def so_far() -> Sequence[BlockSoFar]:
+        record: RunRecord = store.read_run(folder)
+        return followed.update(record)
+
+    progress = Progress(plan, console, within_s=within_s, measured=measured, so_far=so_far)
+    if progress.screen is None:
         yield progress
         return
-    done = threading.Event()
-    # rich's own refreshing thread would not give way to the load process, as ours does.
-    with Live(progress, console=console, auto_refresh=False, transient=True) as live:
-        painter = threading.Thread(target=_paint, args=(live, done), daemon=True)
-        painter.start()
-        try:
-            yield progress
-        finally:
-            done.set()
-            painter.join()
-
-
-def _paint(live: Live, done: threading.Event) -> None:
-    """Refresh only while the core has nothing else to do: drawing must not be measured."""
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # of this thread alone
-    while not done.wait(_REFRESH_S):
-        live.refresh()
+    with progress.screen.shown():
+        yield progress
 
 
 def clock(seconds: float) -> str:

@@ -30,6 +30,7 @@ from harness.models import (
     Placement,
     Plan,
     Usage,
+    Window,
 )
 from harness.planning.plan import lengths as drawn_lengths
 from harness.planning.plan import slicings as fitted_slicings
@@ -61,8 +62,14 @@ class Listener(Protocol):
     def block_started(self, block: BlockPlan) -> None:
         """The warm-up of a block begins."""
 
+    def warmed_up(self) -> None:
+        """The block's slices begin. Whoever hears this does nothing of its own while one plays."""
+
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
-        """A stack had a turn of so many seconds."""
+        """A stack had a turn of so many seconds. No slice plays before this returns."""
+
+    def window_judged(self, stack: str, window: Window) -> None:
+        """That turn was a window of a search."""
 
     def round_ended(self, number: int) -> None:
         """The journal has a whole round."""
@@ -240,6 +247,7 @@ def play(
 ) -> tuple[list[CellRound], BlockUsage]:
     """Have the turns of a block played, whatever decides them; other arguments as `play_block`."""
     players.measure()
+    bench.listener.warmed_up()
     meter = metering()
     others, others_from_s = facts.others_cpu_seconds(), time.perf_counter()
     turns = take_turns(meter)
@@ -337,6 +345,14 @@ def share_cores(groups: Mapping[str, Sequence[int]]) -> bool:
     return not set(groups[SERVER_CORES]).isdisjoint(groups[OTHER_CORES])
 
 
+def _pace_rps(played: PlayedSlice) -> float:
+    """How many requests were sent per second while they counted, or at all where seconds decided."""
+    piece = played.slice
+    if piece.requests is not None and piece.to_ns > piece.from_ns:
+        return piece.requests / (piece.to_ns - piece.from_ns) * 1e9
+    return played.samples / (piece.end_ns - piece.begin_ns) * 1e9
+
+
 class Turns:
     """What stacks and roles used in the slices of each stack."""
 
@@ -362,8 +378,7 @@ class Turns:
         cores_after, after = meter.core_seconds(), meter.cpu_seconds()
         self.add(label, played, before, after)
         self.add_cores(label, played, cores_before, cores_after, before, after)
-        seconds = (played.slice.end_ns - played.slice.begin_ns) / 1e9
-        bench.listener.slice_done(label, played.samples / seconds, turn.seconds)
+        bench.listener.slice_done(label, _pace_rps(played), turn.seconds)
         return played
 
     def add(

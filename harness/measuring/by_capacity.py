@@ -138,7 +138,9 @@ class Searching:
         used_s = turns.stack_cpu_s[label] - before_s
         assert played.columns is not None
         window = _window(self._slo, step, played.slice, played.columns)
-        self._windows[label].append(dataclasses.replace(window, share=share, cpu_s=used_s or None))
+        window = dataclasses.replace(window, share=share, cpu_s=used_s or None)
+        self._windows[label].append(window)
+        self._bench.listener.window_judged(label, window)
 
 
 def _window(slo: Slo, step: Step, piece: Slice, columns: Columns) -> Window:

@@ -25,6 +25,7 @@ from harness.models import (
     ProfileRecord,
     ProfileRound,
     Served,
+    Window,
 )
 from harness.planning.files import PROJECT
 from harness.planning.profile import stack_order
@@ -49,8 +50,14 @@ class _Said:
     def block_started(self, block: BlockPlan) -> None:
         """The warm-up of a block begins."""
 
+    def warmed_up(self) -> None:
+        """The warm-up of a block is over."""
+
     def slice_done(self, stack: str, rps: float, seconds: float) -> None:
         """A stack had a turn."""
+
+    def window_judged(self, stack: str, window: Window) -> None:
+        """A search judged a window."""
 
     def round_ended(self, number: int) -> None:
         """A round is whole."""

@@ -154,6 +154,7 @@ from harness.models.searches import (
     Slo,
     Window,
 )
+from harness.models.so_far import BlockSoFar, StackSoFar
 
 __all__ = [
     "BY_WORKERS",
@@ -176,6 +177,7 @@ __all__ = [
     "Beyond",
     "BlockKey",
     "BlockPlan",
+    "BlockSoFar",
     "BlockUsage",
     "BusyProcess",
     "Calibration",
@@ -274,6 +276,7 @@ __all__ = [
     "Stack",
     "StackChange",
     "StackProfile",
+    "StackSoFar",
     "Stacks",
     "Step",
     "StepKind",
