@@ -44,7 +44,7 @@ test-compose: install  ## test the containers: build, run, interrupt, take every
 	$(BIN)/pytest -m compose -n 0 tests/compose
 
 test-browser: install  ## test the page in a real browser, which must be installed: Chromium (3 minutes)
-	$(BIN)/pytest -m browser -n 0 tests/browser
+	$(BIN)/pytest -m browser -n 2 --dist worksteal tests/browser
 
 check: install  ## check format, lint and types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

@@ -31,6 +31,7 @@ from harness.planning.files import PROJECT
 from harness.planning.options import PROFILES
 from harness.planning.plan import load_catalogue
 from harness.planning.slo import parse_slo
+from tests.runs import FakeRun
 from tests.test_progress import plan_of
 
 
@@ -113,6 +114,25 @@ def test_before_a_round_has_ended_there_is_no_ratio_and_no_p99() -> None:
     assert "ratios and p99: when a round has ended" in lines[-1]
     assert not any("2.34" in line or "39.1" in line for line in lines)
     assert any("flask-gthread" in line and "1,200" in line for line in lines)  # of the slices
+
+
+def test_what_was_measured_before_is_read_once_the_torn_parts_are_set_aside() -> None:
+    plan = plan_of("weather", rounds=5)
+    (block, *_) = plan.blocks
+    run = FakeRun(plan, {label: [1000.0] for label in block.stacks}).record
+    asked: list[int] = []
+
+    def so_far() -> list[BlockSoFar]:
+        asked.append(1)
+        return [found(block)]
+
+    progress = Progress(plan, console_of(200), measured=run.rounds, so_far=so_far)
+    progress.preparing("starting the services")
+    assert not asked  # the runner has set nothing aside yet
+    progress.round_started(2)
+    progress.block_started(block)
+    assert any("2.34" in line for line in drawn(progress, console_of(80)))
+    assert asked == [1]
 
 
 def test_a_stack_that_failed_a_gate_has_no_ratio() -> None:

@@ -92,7 +92,10 @@ class Progress:
         self._phase = ""
         self._played: defaultdict[tuple[BlockKey, str], _Played] = defaultdict(_Played)
         self._share = 0.0
-        self._found = {found.key: found for found in so_far()} if measured else {}
+        #: What an earlier command measured is read when the first round begins: before, the runner
+        #: has not yet set aside what is torn.
+        self._is_behind = bool(measured)
+        self._found: dict[BlockKey, BlockSoFar] = {}
 
     # What the runner says (measuring.blocks.Listener).
     def preparing(self, what: str) -> None:
@@ -103,6 +106,9 @@ class Progress:
 
     def round_started(self, number: int) -> None:
         """A round begins."""
+        if self._is_behind:
+            self._is_behind = False
+            self._found = {found.key: found for found in self._so_far()}
         self._round = number
         self._remaining.round_started(time.monotonic(), number)
 
