@@ -6,6 +6,7 @@ from harness.models import Tile, Winner, WinnerMap
 from harness.report import formats
 from harness.report.content import (
     DOCUMENTS,
+    MARKDOWN,
     TERMINAL,
     Block,
     Bullets,
@@ -39,7 +40,7 @@ def maps(view: View) -> Section | None:
         Bullets(said, outputs=DOCUMENTS),
         Findings(tuple(map(Finding, said))),
         Drawing("map"),
-        note(words.NOTE, outputs=DOCUMENTS),
+        note(words.NOTE, outputs=MARKDOWN),  # the page has it below the drawing
         *(_table(of) for of in found),
     )
     return Section("map", "Who serves more where?", blocks, "Map")
