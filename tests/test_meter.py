@@ -59,7 +59,7 @@ def test_a_process_that_ended_uses_nothing() -> None:
         assert (used.cpu_s, used.pss_bytes, used.threads, used.context_switches) == (0, 0, 0, 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such clocks")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a clock for each process")
 def test_reading_the_clocks_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read twice a slice, in which the files of fifty processes would take long."""
     meter = Meter({"ourselves": [os.getpid()] * 50})
@@ -83,7 +83,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such figures")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the proportional set size")
 def test_pages_that_a_fork_shares_count_once_and_are_unique_to_nobody() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SHARED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

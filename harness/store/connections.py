@@ -6,14 +6,12 @@ Format versions of connections.json (`schema`):
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput
 from harness.models import ConnectionsAnalysis, ConnectionsRecord, HeldMemory
 from harness.store.atomic import replacing
+from harness.store.record_file import read_record, write_record
 from harness.store.tables import as_csv, known
 
 CONNECTIONS_SCHEMA = 1
@@ -33,8 +31,7 @@ def write_connections(folder: Path, record: ConnectionsRecord) -> None:
     Raises:
         ResultsUnwritable: The file can't be written.
     """
-    with replacing(folder / _FILE) as file:
-        file.write((json.dumps(asdict(record), indent=2) + "\n").encode())
+    write_record(folder / _FILE, record)
 
 
 def has_connections(folder: Path) -> bool:
@@ -48,23 +45,8 @@ def read_connections(folder: Path) -> ConnectionsRecord:
     Raises:
         BadInput: It is missing, damaged or of another schema.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    path = folder / _FILE
-    try:
-        record = TypeAdapter(ConnectionsRecord).validate_json(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{path} is damaged: {where}: {first['msg']}") from error
-    if record.schema != CONNECTIONS_SCHEMA:
-        raise BadInput(
-            f"{path} has schema {record.schema}, this version reads {CONNECTIONS_SCHEMA}: "
-            "measure again, or report it with the version that measured it"
-        )
-    return record
+    instead = "measure again, or report it with the version that measured it"
+    return read_record(folder / _FILE, ConnectionsRecord, CONNECTIONS_SCHEMA, instead)
 
 
 def connection_rows(analysis: ConnectionsAnalysis) -> list[dict[str, Any]]:

@@ -9,15 +9,14 @@ Format versions of profile.json (`schema`):
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
 from harness.models import Estimate, ProfileAnalysis, ProfileRecord, ProfileRound, Stacks
 from harness.store.atomic import replacing
+from harness.store.record_file import read_record, write_record
 from harness.store.tables import as_csv, known
 
 PROFILE_SCHEMA = 1
@@ -48,8 +47,7 @@ def write_profile(folder: Path, record: ProfileRecord) -> None:
     Raises:
         ResultsUnwritable: The file can't be written.
     """
-    with replacing(folder / _FILE) as file:
-        file.write((json.dumps(asdict(record), indent=2) + "\n").encode())
+    write_record(folder / _FILE, record)
 
 
 def has_profile(folder: Path) -> bool:
@@ -72,23 +70,8 @@ def read_profile(folder: Path) -> ProfileRecord:
     Raises:
         BadInput: It is missing, damaged or of another schema.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    path = folder / _FILE
-    try:
-        record = TypeAdapter(ProfileRecord).validate_json(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadInput(f"{path} is damaged: {where}: {first['msg']}") from error
-    if record.schema != PROFILE_SCHEMA:
-        raise BadInput(
-            f"{path} has schema {record.schema}, this version reads {PROFILE_SCHEMA}: "
-            "sample again, or report it with the version that sampled it"
-        )
-    return record
+    instead = "sample again, or report it with the version that sampled it"
+    return read_record(folder / _FILE, ProfileRecord, PROFILE_SCHEMA, instead)
 
 
 def write_stacks(path: Path, stacks: Stacks) -> None:
