@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from harness.models import Claim, ClaimKind, ClaimTest, Held, worker_number
 from harness.planning.files import CLAIMS_FILE, PROJECT
 from harness.planning.plan import Catalogue, load_catalogue
 from harness.planning.sweep import SWEPT
+from harness.planning.toml_file import read_toml
 
 _PAIR = ("candidate", "baseline")
 #: Kind -> the fields that its tests have, beside `kind` and the bounds.
@@ -51,12 +51,7 @@ def load_claims(path: Path = CLAIMS_FILE, catalogue: Catalogue | None = None) ->
     Raises:
         BadInput: The file is missing, is not TOML, or has a malformed entry.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: can't be read as TOML: {error}") from error
+    tables = read_toml(path)
     if not tables:
         raise BadInput(f"{path}: has no claim: add a table such as [io-several-times]")
     known = catalogue or load_catalogue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from harness.errors import BadInput
 from harness.models import Step, StepKind
+from harness.planning.toml_file import read_toml
 
 #: Every request goes through a server and a framework. A ladder without these steps would
 #: attribute their cost to other steps.
@@ -22,10 +22,7 @@ def load_ladder(path: Path) -> tuple[Step, ...]:
     Raises:
         BadInput: The file is missing, is not TOML, or has a malformed step.
     """
-    try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: can't be read as TOML: {error}") from error
+    value = read_toml(path)
     start, goal, entries = value.get("start"), value.get("goal"), value.get("step")
     if not isinstance(start, str) or not isinstance(goal, str) or not isinstance(entries, list):
         raise BadInput(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from harness.errors import BadInput
 from harness.models import Published
 from harness.planning.files import PUBLISHED_FILE
 from harness.planning.plan import Catalogue, load_catalogue
+from harness.planning.toml_file import read_toml
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Published))
 _REQUIRED = tuple(
@@ -35,12 +35,7 @@ def load_published(
     Raises:
         BadInput: The file is missing, is not TOML, or has a malformed entry.
     """
-    try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path}: can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BadInput(f"{path}: can't be read as TOML: {error}") from error
+    value = read_toml(path)
     entries = value.get("figure")
     if set(value) != {"figure"} or not isinstance(entries, list):
         raise BadInput(f"{path}: needs tables [[figure]], and nothing else")
