@@ -335,7 +335,7 @@ def _equal_plan() -> Plan:
 def _measured(plan: Plan, out: Path, within_s: float) -> tuple[RunRecord, Analysis]:
     folder = store.create_run(out, plan.profile, datetime.now(UTC))
     console = progress_console()
-    with showing(plan, console, within_s=within_s) as listener:
+    with showing(plan, console, folder, within_s=within_s) as listener:
         record = runner.run(plan, folder, listener, pacing=WithinTime(EveryRound(), within_s))
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
     for cell in analysis.cells:
