@@ -268,7 +268,7 @@ def _cost_plan() -> Plan:
         ),
         blocks=(
             *(_of_pair(working, number, pair) for number, pair in enumerate(pairs, 1)),
-            *(dataclasses.replace(idle, stacks=(name,)) for name in SLOWED),
+            *(_named(idle, f"of-{name}", (name,)) for name in SLOWED),
         ),
     )
 
@@ -279,12 +279,14 @@ def _pairs(stacks: Sequence[Stack]) -> list[tuple[Stack, Stack]]:
 
 def _of_pair(block: BlockPlan, number: int, pair: Sequence[Stack]) -> BlockPlan:
     """A block of two stacks, with a name of its own."""
-    name = f"{block.scenario.name}-{number}"
-    return dataclasses.replace(
-        block,
-        scenario=dataclasses.replace(block.scenario, name=name),
-        stacks=tuple(stack.label for stack in pair),
-    )
+    return _named(block, str(number), tuple(stack.label for stack in pair))
+
+
+def _named(block: BlockPlan, suffix: str, stacks: tuple[str, ...]) -> BlockPlan:
+    """The block with other stacks, and a name of its own, since blocks go by their names."""
+    name = f"{block.scenario.name}-{suffix}"
+    scenario = dataclasses.replace(block.scenario, name=name)
+    return dataclasses.replace(block, scenario=scenario, stacks=stacks)
 
 
 def _found(name: str, analysis: Analysis) -> Found:
