@@ -68,9 +68,10 @@ def test_a_whole_run_goes_on_with_the_part_in_which_it_was_cut_off(
     def cut_off(*_: object) -> None:
         raise Interrupted
 
-    with monkeypatch.context() as broken, pytest.raises(Interrupted) as ended:
+    with monkeypatch.context() as broken:
         broken.setattr(by_connections, "measure", cut_off)
-        measuring.measure(plan, tmp_path, None)
+        with pytest.raises(Interrupted) as ended:
+            measuring.measure(plan, tmp_path, None)
     (run,) = tmp_path.iterdir()
     assert f"'twinbench run --resume {run}' goes on" in ended.value.__notes__[0]
     swept = run / "parts" / "sweep-hello"
