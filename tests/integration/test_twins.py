@@ -192,7 +192,7 @@ def body_of(url: str, sample: contract.Sample) -> bytes:
 AT_ONCE = 6
 #: Requests that a stack works on at once, where that is not all of them.
 ONE_AT_A_TIME = {"flask-sync", "fastapi-blocking"}
-NO_KEEP_ALIVE = {"flask-sync", "flask-sync-2n-plus-1"}
+NO_KEEP_ALIVE = {"flask-sync", "flask-sync-2n-plus-1", "flask-dev"}
 
 
 def connect(url: str, timeout: float = 30) -> http.client.HTTPConnection:
