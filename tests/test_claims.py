@@ -173,6 +173,7 @@ def planned(command: str) -> Plan:
                     scenarios=tuple(given["scenarios"]),
                     stacks=stacks,
                     ladder=given["ladder"],
+                    worker_counts=tuple(given["worker_counts"]),
                 ),
             )
         case "sweep":
