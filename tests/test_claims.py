@@ -76,7 +76,7 @@ def test_the_ledger_has_the_claims_with_a_test_for_each() -> None:
 
 def test_every_kind_of_test_has_a_strategy() -> None:
     strategies = judging.OF_RUNS.keys() | judging.OF_CONNECTIONS.keys() | judging.OF_CODE.keys()
-    assert strategies == set(ClaimKind) - {ClaimKind.NOTHING_YET}
+    assert strategies == set(ClaimKind)
 
 
 GOOD = """
@@ -183,6 +183,7 @@ def planned(command: str) -> Plan | ConnectionsPlan:
                     scenarios=tuple(given["scenarios"]),
                     stacks=stacks,
                     ladder=given["ladder"],
+                    worker_counts=tuple(given["worker_counts"]),
                 ),
             )
         case "sweep":
@@ -517,11 +518,6 @@ def test_without_runs_nothing_is_measured_but_code() -> None:
         is_code = judged.claim.tests[0].kind is ClaimKind.CODE_LINES
         assert judged.is_measured == is_code
         assert (judged.verdict is NOT_MEASURED) != is_code
-
-
-def test_what_nothing_measures_says_what_is_lacking() -> None:
-    found = verdict(ClaimTest(ClaimKind.NOTHING_YET, lacking="no such stack"), weather(1, 2, 3))
-    assert (found.verdict, found.reason) == (NOT_MEASURED, "no such stack")
 
 
 # ------------------------------------------------------------------ effects and dominance
