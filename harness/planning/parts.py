@@ -198,5 +198,10 @@ def _quick_enough(block: BlockPlan) -> BlockPlan:
 
 
 def _with_stacks(block: BlockPlan, names: Sequence[str]) -> BlockPlan:
-    """The block with further stacks at its end."""
-    return dataclasses.replace(block, stacks=tuple(dict.fromkeys([*block.stacks, *names])))
+    """The block with these stacks too, each compared with the baseline even if it is a rung."""
+    compared = tuple(dict.fromkeys([*block.scenario.stacks, *names]))
+    return dataclasses.replace(
+        block,
+        scenario=dataclasses.replace(block.scenario, stacks=compared),
+        stacks=tuple(dict.fromkeys([*block.stacks, *compared])),
+    )

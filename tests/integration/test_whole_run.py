@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from harness import store
 from harness.cli import measuring
 from harness.cli.main import cli
-from harness.errors import Interrupted
+from harness.errors import BadInput, Interrupted
 from harness.measuring import by_connections
 from harness.models import Held
 from harness.planning import parts as planning
@@ -94,6 +94,5 @@ def test_a_whole_run_goes_on_with_the_part_in_which_it_was_cut_off(
     assert all((run / "report" / link).is_file() for link in linked)
     assert "flame-hello-" in page
 
-    again = CliRunner().invoke(cli, ["run", "--resume", str(run), "--out", str(tmp_path)])
-    assert again.exit_code == 2
-    assert "is complete" in again.output
+    with pytest.raises(BadInput, match="is complete"):
+        cli(["run", "--resume", str(run), "--out", str(tmp_path)], standalone_mode=False)
