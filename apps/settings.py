@@ -23,13 +23,14 @@ class Settings:
 
     database_url: str | None = None  # postgresql+psycopg://…
     upstream_url: str | None = None  # http://host:port, without a slash at the end
-    # The next six choose a variant of the twin; with None the twin takes its own default.
+    # The next seven choose a variant of the twin; with None the twin takes its own default.
     http_client: str | None = None
     http_client_life: str | None = None  # one client for the process, or one for each request
     database_driver: str | None = None
     validation: str | None = None
     handlers: str | None = None  # called as they are written, all as def, or all as async def
     collector: str | None = None  # of garbage: left alone, or frozen when the process is ready
+    classifier_life: str | None = None  # one loaded model for the process, or one for each request
     database_pool: int = 20  # connections at the most
     upstream_pool: int = 100  # connections at the most
     upstream_timeout_s: float = 2.0  # three times: to get a connection, to connect, to read
@@ -61,6 +62,7 @@ class Settings:
             validation=environ.get("TWIN_VALIDATION") or None,
             handlers=environ.get("TWIN_HANDLERS") or None,
             collector=environ.get("TWIN_COLLECTOR") or None,
+            classifier_life=environ.get("TWIN_CLASSIFIER_LIFE") or None,
             database_pool=_size(environ, "TWIN_DATABASE_POOL", cls.database_pool),
             upstream_pool=_size(environ, "TWIN_UPSTREAM_POOL", cls.upstream_pool),
             upstream_timeout_s=_seconds(environ, "TWIN_UPSTREAM_TIMEOUT_S", cls.upstream_timeout_s),

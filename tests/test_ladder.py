@@ -25,6 +25,7 @@ DEFAULTS = {
         "handlers": "def",
         "http_client_life": "process",
         "collector": "default",
+        "classifier_life": "process",
     },
     "fastapi": {
         "http_client": "httpx",
@@ -33,6 +34,7 @@ DEFAULTS = {
         "handlers": "as written",
         "http_client_life": "process",
         "collector": "default",
+        "classifier_life": "process",
     },
 }
 SYNCHRONOUS = {"requests", "httpx-sync", "psycopg-sync"}

@@ -119,6 +119,9 @@ HEADLINE = {"flask-gthread", "fastapi-uvicorn"}
 #: Neighbours that can't differ in one thing alone.
 SEVERAL = {
     "fastapi-def": {"handlers", "http_client", "database_driver"},  # none works without the others
+    # A server of development has one process, whatever the others have.
+    "flask-dev": {"server", "workers"},
+    "fastapi-dev": {"options", "workers"},
     "fastapi-mounts-flask": {"twin", "app", "server"},  # an application of its own
 }
 

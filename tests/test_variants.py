@@ -8,7 +8,7 @@ import gc
 import inspect
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Any
 
@@ -19,10 +19,11 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 
 from apps import contract, fastapi_twin, flask_twin, problems
-from apps.domain import passwords
+from apps.domain import classifier, passwords
 from apps.fastapi_twin import database, handlers, upstream_client
 from apps.fastapi_twin.upstream_client import Reply
 from apps.settings import Settings
+from harness.load import in_process
 from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
 
@@ -213,7 +214,7 @@ def test_def_handlers_over_an_asynchronous_client_are_refused() -> None:
     "setting",
     [
         *("http_client", "http_client_life", "database_driver", "validation", "handlers"),
-        "collector",
+        *("collector", "classifier_life"),
     ],
 )
 def test_a_twin_refuses_a_variant_that_it_does_not_have(twin: str, setting: str) -> None:
@@ -294,10 +295,41 @@ def test_the_client_for_each_request_is_opened_and_closed_for_each() -> None:
     assert events == ["open", "/weather", "/weather", "close"]
 
 
+class Counted:
+    """A classifier that counts how often it was loaded, and always sees a 7."""
+
+    loaded = 0
+
+    def __setstate__(self, state: object) -> None:
+        Counted.loaded += 1
+
+    def __getstate__(self) -> str:
+        return "saved"
+
+    def digit(self, pixels: Sequence[int]) -> int:
+        return 7
+
+
+IMAGE = contract.predict(0)
+
+
+@pytest.mark.parametrize(("life", "loads"), [("process", 0), ("request", 2)])
+@pytest.mark.parametrize("twin", TWINS)
+def test_the_model_for_each_request_is_loaded_for_each(
+    monkeypatch: pytest.MonkeyPatch, twin: str, life: str, loads: int
+) -> None:
+    monkeypatch.setattr(Counted, "loaded", 0)
+    monkeypatch.setattr(classifier, "trained", Counted)
+    app = TWINS[twin](dataclasses.replace(SETTINGS, classifier=True, classifier_life=life))
+    with in_process.client(app) as ask:
+        assert [ask(IMAGE)[2] for _ in range(2)] == [b'{"digit":7}'] * 2
+    assert Counted.loaded == loads
+
+
 @pytest.mark.parametrize(
     ("twin", "settings", "absent"),
     [
-        ("flask", {}, ["pydantic", "spectree", "fastapi", "httpx", "gevent", "sklearn"]),
+        ("flask", {}, ["pydantic", "spectree", "fastapi", "httpx", "gevent", "sklearn", "joblib"]),
         ("flask", {"validation": "pydantic"}, ["fastapi", "httpx", "gevent"]),
         ("fastapi", {}, ["flask", "httpx", "httpx2", "aiohttp", "requests", "asyncpg", "sklearn"]),
     ],

@@ -2,19 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 
-class Classifier:
+class Classifier(Protocol):
     """Tells which digit an image shows. Threads can share it."""
+
+    def digit(self, pixels: Sequence[int]) -> int:
+        """The digit in one image: 8 × 8 pixels, row by row, each from 0 to 16."""
+        ...
+
+
+class Loaded:
+    """A classifier that holds its model."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     def digit(self, pixels: Sequence[int]) -> int:
-        """The digit in one image: 8 × 8 pixels, row by row, each from 0 to 16."""
+        """The digit in one image."""
         return int(self._model.predict([pixels])[0])
+
+
+class LoadedEachTime:
+    """A classifier that loads its model for each image, as handlers do that call `joblib.load`.
+
+    The saved model is in memory. A file would be in the page cache after the first request, and
+    reading it from there takes little beside loading it.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        import joblib  # scikit-learn brings it
+
+        saved = io.BytesIO()
+        joblib.dump(classifier, saved)
+        self._saved = saved.getvalue()
+        self._load = joblib.load
+
+    def digit(self, pixels: Sequence[int]) -> int:
+        """The digit in one image."""
+        return int(self._load(io.BytesIO(self._saved)).digit(pixels))
+
+
+def _as_trained(classifier: Classifier) -> Classifier:
+    return classifier
+
+
+#: How long a loaded model lives -> the classifier with such a model.
+LIVES: Mapping[str, Callable[[Classifier], Classifier]] = {
+    "process": _as_trained,
+    "request": LoadedEachTime,
+}
 
 
 def trained() -> Classifier:
@@ -28,4 +68,4 @@ def trained() -> Classifier:
 
     images, digits = load_digits(return_X_y=True)
     # gamma as in scikit-learn's own example with this data.
-    return Classifier(SVC(gamma=0.001).fit(images, digits))
+    return Loaded(SVC(gamma=0.001).fit(images, digits))

@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings.variant("validation", {"pydantic": None}, "pydantic")  # FastAPI has no other way
     open_sessions = database.opener(settings)
     open_upstream = upstream_client.opener(settings)
+    with_life = settings.variant("classifier_life", classifier.LIVES, "process")
     when_ready = collector.when_ready(settings)
 
     @asynccontextmanager
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 "settings": settings,
                 "sessions": sessions,
                 "upstream": upstream,
-                "classifier": classifier.trained() if settings.classifier else None,
+                "classifier": with_life(classifier.trained()) if settings.classifier else None,
             }
             when_ready()
             yield state

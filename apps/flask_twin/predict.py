@@ -16,7 +16,8 @@ blueprint = Blueprint("predict", __name__)
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Train the classifier, once for each process."""
-    app.extensions["classifier"] = classifier.trained() if settings.classifier else None
+    with_life = settings.variant("classifier_life", classifier.LIVES, "process")
+    app.extensions["classifier"] = with_life(classifier.trained()) if settings.classifier else None
 
 
 @blueprint.post("/predict")

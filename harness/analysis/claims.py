@@ -98,7 +98,7 @@ def _judged(claim: Claim, evidence: Sequence[Evidence]) -> JudgedClaim:
 def _tested(test: ClaimTest, evidence: Sequence[Evidence]) -> ClaimResult:
     found = [(each.name, made) for each in evidence if (made := _asked(test, each.of)) is not None]
     if not found:
-        return ClaimResult(test, ClaimVerdict.NOT_MEASURED, reason=test.lacking)
+        return ClaimResult(test, ClaimVerdict.NOT_MEASURED)
     usable = [(name, made) for name, made in found if not _problem(made)]
     name, made = (usable or found)[0]
     if problem := _problem(made):

@@ -159,11 +159,9 @@ def _keeping(folder: Path, *, is_new: bool) -> Iterator[None]:
 def report_connections(folder: Path, *, as_json: bool) -> None:
     """Make table, chart and page from what was measured; exit with 1 if a figure can't be used."""
     from harness import report, store
-    from harness.analysis.connections import analyse_connections
+    from harness.cli.measured import write_connections_report
 
-    analysis = analyse_connections(store.read_connections(folder))
-    store.write_connection_table(folder, analysis)
-    store.write_report(folder / "report", report.render_connections(analysis))
+    analysis = write_connections_report(folder)
     page = folder / "report" / "index.html"
     if as_json:
         rows = store.connection_rows(analysis)

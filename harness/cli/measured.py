@@ -13,7 +13,7 @@ import click
 
 from harness.cli.output import print_json, print_tables
 from harness.errors import EXIT_INVALID, BadInput
-from harness.models import Analysis, RunRecord
+from harness.models import Analysis, ConnectionsAnalysis, MeasuredPart, RunRecord
 
 
 @contextmanager
@@ -66,8 +66,19 @@ def write_and_print_report(
     else:
         print_tables(report.terminal(analysis))
         click.echo(f"\nReport: {page}")
-    if not analysis.valid:
+    if not (analysis.valid and all(part.valid == part.cells for part in analysis.parts)):
         sys.exit(EXIT_INVALID)
+
+
+def write_connections_report(folder: Path) -> ConnectionsAnalysis:
+    """Make table, chart and page of held connections."""
+    from harness import report, store
+    from harness.analysis.connections import analyse_connections
+
+    analysis = analyse_connections(store.read_connections(folder))
+    store.write_connection_table(folder, analysis)
+    store.write_report(folder / "report", report.render_connections(analysis))
+    return analysis
 
 
 def _write_report(folder: Path, same_within: float | None) -> Analysis:
@@ -76,7 +87,7 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     from harness.analysis.claims import Evidence, judge
     from harness.analysis.profiles import analyse_profile
     from harness.analysis.published import beside
-    from harness.planning.claims import load_claims
+    from harness.planning.claims import load_claims, read_sources
     from harness.planning.published import load_published
     from harness.planning.twins import twin_code
 
@@ -86,10 +97,16 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     if not record.rounds:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    parts = {within: _write_part(within) for within in store.parts_within(folder)}
+    evidence = [Evidence(analysis, folder.name)]
+    evidence += [Evidence(of, within.name) for within, of in parts.items()]
+    if record.plan.parts:  # and not only a scenario or two, which say nothing of the code
+        evidence.append(Evidence(read_sources()))
     analysis = replace(
         analysis,
-        claims=judge(load_claims(), [Evidence(analysis, folder.name)]),
+        claims=judge(load_claims(), evidence),
         published=beside(load_published(), analysis),
+        parts=tuple(_measured_part(folder, within, of) for within, of in parts.items()),
     )
     store.write_tables(folder, analysis)
     endpoints = [each for block in record.blocks for each in block.scenario.endpoints]
@@ -100,6 +117,26 @@ def _write_report(folder: Path, same_within: float | None) -> Analysis:
     files = report.render(analysis, twin_code(endpoints), profiles)
     store.write_report(folder / "report", files)
     return analysis
+
+
+def _write_part(folder: Path) -> Analysis | ConnectionsAnalysis:
+    """Make the report of a part of a whole run."""
+    from harness import store
+
+    if store.has_connections(folder):
+        return write_connections_report(folder)
+    return _write_report(folder, None)
+
+
+def _measured_part(
+    run: Path, folder: Path, analysis: Analysis | ConnectionsAnalysis
+) -> MeasuredPart:
+    if isinstance(analysis, ConnectionsAnalysis):
+        usable = [not each.reason for each in analysis.memory]
+    else:
+        cells = [cell.valid for cell in analysis.cells]
+        usable = cells + [found.valid for found in analysis.capacities]
+    return MeasuredPart(folder.name, len(usable), sum(usable), folder.relative_to(run).as_posix())
 
 
 def _judged_within(record: RunRecord, same_within: float) -> RunRecord:

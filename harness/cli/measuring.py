@@ -29,6 +29,7 @@ def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
     from harness.cli.foresight import can_find
     from harness.cli.measured import keeping
     from harness.cli.output import progress_console
+    from harness.cli.parts import measure_parts
     from harness.cli.progress import showing
     from harness.measuring import runner
 
@@ -37,8 +38,10 @@ def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
     console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)
     if foreseen := can_find(plan, calibration):
         console.print(foreseen, soft_wrap=True, highlight=False)
-    with keeping(folder), showing(plan, console, folder) as listener:
-        runner.run(plan, folder, listener, calibration=calibration)
+    with keeping(folder):
+        with showing(plan, console, folder) as listener:
+            record = runner.run(plan, folder, listener, calibration=calibration)
+        measure_parts(folder, record)
     return folder
 
 
@@ -47,6 +50,7 @@ def resume(name: str, out: Path) -> Path:
     from harness import store
     from harness.cli.measured import keeping
     from harness.cli.output import progress_console
+    from harness.cli.parts import measure_parts, missing_parts
     from harness.cli.progress import showing
     from harness.measuring import runner
 
@@ -55,11 +59,11 @@ def resume(name: str, out: Path) -> Path:
     record = store.read_run(folder)
     console = progress_console()
     console.print(f"continuing {_summary(record.plan)} → {folder}", soft_wrap=True)
-    with (
-        keeping(folder, remove_empty=False),
-        showing(record.plan, console, folder, measured=record.rounds) as listener,
-    ):
-        runner.resume(folder, listener)
+    with keeping(folder, remove_empty=False):
+        if record.ended is None or not missing_parts(folder, record):
+            with showing(record.plan, console, folder, measured=record.rounds) as listener:
+                record = runner.resume(folder, listener)
+        measure_parts(folder, record)
     return folder
 
 

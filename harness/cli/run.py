@@ -90,17 +90,33 @@ from harness.planning.options import RunOptions
     default=None,
     help="Also measure the steps between Flask and FastAPI (default: only in profile full).",
 )
+@click.option(
+    "--claims/--no-claims",
+    "claims",
+    default=None,
+    help="Also measure what the claims need beside the scenarios: curves, worker processes, a "
+    "capacity, held connections, and where the CPU time goes (default: only in profile full, if "
+    "neither scenarios, stacks nor loads are chosen).",
+)
 @resume_option
 @stacks_file_option
 @out_option
 @json_option
 @as_record(RunOptions)
 def command(
-    options: RunOptions, *, resume: str | None, stacks_file: Path, out: Path, as_json: bool
+    options: RunOptions,
+    *,
+    claims: bool | None,
+    resume: str | None,
+    stacks_file: Path,
+    out: Path,
+    as_json: bool,
 ) -> None:
     """Measure scenarios and write the report.
 
     If no scenario is named, the core scenarios are measured; `twinbench list scenarios` has all.
+    With --profile full, that is every scenario, and whatever else the claims need; 'twinbench list
+    claims' has them. It takes about an hour.
 
     The environment variables TWINBENCH_SCENARIOS, TWINBENCH_STACKS, TWINBENCH_PROFILE,
     TWINBENCH_ROUNDS and TWINBENCH_OUT replace options that are not given.
@@ -120,6 +136,7 @@ def command(
       twinbench run weather --io-ms 0,5,50,200
       twinbench run dashboard --users 10,100 --queries 0,3 --work 0,10
       twinbench run weather --ladder
+      twinbench run --profile full
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn
       twinbench run users-lookup --rate 300 --arrivals constant
@@ -128,6 +145,8 @@ def command(
     from harness.cli import measuring
     from harness.cli.measured import write_and_print_report
     from harness.cli.output import progress_console
+    from harness.planning.claims import load_claims
+    from harness.planning.parts import is_whole, whole_plan
     from harness.planning.plan import load_catalogue, make_plan
 
     if resume is not None:
@@ -135,9 +154,11 @@ def command(
     else:
         calibration = measuring.calibration_of_this_machine(out)
         catalogue = load_catalogue(stacks_file)
-        plan = make_plan(
-            catalogue, options, calibrated_slice_s=calibration.slice_s if calibration else None
-        )
+        slice_s = calibration.slice_s if calibration else None
+        if is_whole(options, claims, stacks_file):
+            plan = whole_plan(catalogue, options, load_claims(), calibrated_slice_s=slice_s)
+        else:
+            plan = make_plan(catalogue, options, calibrated_slice_s=slice_s)
         folder = measuring.measure(plan, out, calibration)
     progress_console().print("writing the report")
     write_and_print_report(folder, as_json=as_json)

@@ -23,7 +23,6 @@ class ClaimKind(enum.StrEnum):
     HELD_COUNT = "connections-held"  # ratio of two stacks
     OTHERS_SERVED = "others-served"  # share of other clients, while most connections are held
     CODE_LINES = "code-lines"  # ratio of two pieces of code
-    NOTHING_YET = "nothing-yet"  # nothing measures it; the entry says what is lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,6 @@ class ClaimTest:
     #: Of CODE_LINES: files, each with the names that count after a colon, or all of it.
     candidate_code: tuple[str, ...] = ()
     baseline_code: tuple[str, ...] = ()
-    lacking: str = ""  # of NOTHING_YET
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class ClaimResult:
     test: ClaimTest
     verdict: ClaimVerdict
     figure: Estimate | None = None  # None: not measured, or no figure can be given
-    reason: str = ""  # why it is inconclusive, or not measured
+    reason: str = ""  # why it is inconclusive
     source: str = ""  # the run that it is from; empty of code
 
 

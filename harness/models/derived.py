@@ -298,6 +298,16 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredPart:
+    """Something that a whole run measured beside its scenarios, with a report of its own."""
+
+    name: str
+    cells: int  # with figures: of scenarios, capacities, or connections
+    valid: int  # of these
+    folder: str  # within that of the run
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """All that follows from a run's raw data; the report is made from this alone."""
 
@@ -313,6 +323,7 @@ class Analysis:
     costings: tuple[Costing, ...] = ()  # an example for each search, with what its stacks cost
     claims: tuple[JudgedClaim, ...] = ()  # the whole ledger, by this run alone
     published: PublishedBeside | None = None
+    parts: tuple[MeasuredPart, ...] = ()
 
     @property
     def valid(self) -> bool:

@@ -388,6 +388,8 @@ class Plan:
     near_line: bool = False
     slice_source: SliceSource | None = None  # None: of a version that did not say
     usual_slice_s: float | None = None  # what it decided
+    #: Names of what is measured after all rounds, each in a folder of its own; see planning.parts.
+    parts: tuple[str, ...] = ()
 
     def upstream_latency_of(self, load: Load) -> str:
         """How long the upstream takes under a load, in the same form as `upstream_latency`."""

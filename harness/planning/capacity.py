@@ -60,6 +60,7 @@ class CapacityOptions:
     io_ms: float | None = None  # the upstream's latency; None: that of every run
     queries: int | None = None  # of each request, and the next: for scenarios that ask
     work: int | None = None
+    search: Search | None = None  # how a round searches; None: as the profile says
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, in the words of `twinbench run`."""
@@ -105,7 +106,7 @@ def plan_capacity(catalogue: Catalogue, options: CapacityOptions) -> Plan:
         )
     plan = make_plan(catalogue, options.as_run())
     (block,) = plan.blocks
-    search = SEARCHES[options.profile.name]
+    search = options.search or SEARCHES[options.profile.name]
     block = dataclasses.replace(
         block,
         load=dataclasses.replace(block.load, users=_USERS, slo=options.slo),

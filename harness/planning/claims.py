@@ -30,11 +30,10 @@ _FIELDS: Mapping[ClaimKind, tuple[str, ...]] = {
     ClaimKind.HELD_COUNT: ("measure", "held", *_PAIR),
     ClaimKind.OTHERS_SERVED: ("measure", "held", "candidate"),
     ClaimKind.CODE_LINES: ("candidate_code", "baseline_code"),
-    ClaimKind.NOTHING_YET: ("lacking",),
 }
 _BOUNDS = ("at_least", "at_most")
 #: Kinds whose verdict needs no bound.
-_WITHOUT_BOUND = (ClaimKind.NEITHER_BETTER, ClaimKind.NOTHING_YET)
+_WITHOUT_BOUND = (ClaimKind.NEITHER_BETTER,)
 _METRICS = ("throughput_rps", "latency_p50_ms", "latency_p99_ms", "cpu_us_per_request")
 _STACKS = ("candidate", "baseline", "beside_candidate", "beside_baseline")
 _NUMBERS = (*_BOUNDS, "share")

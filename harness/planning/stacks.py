@@ -28,7 +28,7 @@ _REQUIRED = ("twin", "app", "server", "isolates")
 #: Fields that say what tells a stack from its neighbour, so that an entry does not inherit them.
 _NOT_INHERITED = ("isolates", "like")
 _TWINS = ("flask", "fastapi")
-SERVERS = ("gunicorn", "uvicorn", "granian")
+SERVERS = ("gunicorn", "uvicorn", "granian", "werkzeug")
 _WORKERS = re.compile(r"[1-9][0-9]{0,2}|n|2n|2n\+1")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # it becomes part of file names

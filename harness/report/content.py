@@ -233,6 +233,7 @@ class Cell:
     is_strong: bool = False
     is_quiet: bool = False
     link: str = ""  # a part of the same page, by its id, to which the text leads
+    file: str = ""  # a file beside the page to which the text leads, if there is no link
 
 
 @dataclass(frozen=True, slots=True)

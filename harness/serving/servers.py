@@ -79,10 +79,28 @@ def _granian(stack: Stack, port: int, workers: int) -> list[str]:
     ]
 
 
+#: What `flask` does, without the access log: there is no option for it.
+_FLASK = (
+    "import logging; logging.getLogger('werkzeug').setLevel(logging.WARNING); "
+    "from flask.cli import main; main()"
+)
+
+
+def _werkzeug(stack: Stack, port: int, workers: int) -> list[str]:
+    # One process with a thread for each connection, which it closes after each reply: it takes no
+    # number of workers, no keep-alive and no timeout.
+    return [
+        *(sys.executable, "-c", _FLASK, "--app", stack.app, "run"),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *stack.options,
+    ]
+
+
 COMMANDS: Mapping[str, Callable[[Stack, int, int], list[str]]] = {
     "gunicorn": _gunicorn,
     "uvicorn": _uvicorn,
     "granian": _granian,
+    "werkzeug": _werkzeug,
 }
 
 

@@ -22,6 +22,7 @@ from harness.store.connections import (
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
 from harness.store.overview import glance_rows, newest_of_each, runs_at_a_glance
+from harness.store.parts import PARTS_FOLDER, make_part, parts_within
 from harness.store.profiles import (
     PROFILE_COLUMNS,
     PROFILE_SCHEMA,
@@ -79,6 +80,7 @@ __all__ = [
     "CURVE_COLUMNS",
     "KNEE_COLUMNS",
     "MAP_COLUMNS",
+    "PARTS_FOLDER",
     "PROFILES_FOLDER",
     "PROFILE_COLUMNS",
     "PROFILE_SCHEMA",
@@ -105,8 +107,10 @@ __all__ = [
     "has_samples",
     "knee_rows",
     "list_runs",
+    "make_part",
     "map_rows",
     "newest_of_each",
+    "parts_within",
     "profile_rows",
     "profile_stack_rows",
     "profiles_within",

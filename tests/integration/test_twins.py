@@ -26,6 +26,7 @@ from apps.settings import DEFAULT_JWT_SECRET, Settings
 from harness.checking import explore, parity
 from harness.planning.files import STACKS_FILE
 from harness.planning.stacks import load_stacks
+from harness.processes.meter import cpu_seconds
 from harness.serving.services import Services
 from harness.serving.targets import Target
 from tests.integration.conftest import EVERY_STACK, TWINS, wait_for
@@ -192,7 +193,7 @@ def body_of(url: str, sample: contract.Sample) -> bytes:
 AT_ONCE = 6
 #: Requests that a stack works on at once, where that is not all of them.
 ONE_AT_A_TIME = {"flask-sync", "fastapi-blocking"}
-NO_KEEP_ALIVE = {"flask-sync", "flask-sync-2n-plus-1"}
+NO_KEEP_ALIVE = {"flask-sync", "flask-sync-2n-plus-1", "flask-dev"}
 
 
 def connect(url: str, timeout: float = 30) -> http.client.HTTPConnection:
@@ -316,6 +317,22 @@ def test_a_stack_without_keep_alive_says_so_in_each_reply(
         reply = connection.getresponse()
         assert reply.read() == b'{"message":"Hello, World!"}'
         assert reply.getheader("connection") == "close"
+
+
+@thorough
+@pytest.mark.parametrize("stack", ["flask-dev", "fastapi-dev"])
+def test_a_server_of_development_is_metered_with_the_process_that_watches_and_the_one_that_serves(
+    servers: dict[str, Target], stack: str
+) -> None:
+    tree = servers[stack].tree()
+    before = {pid: cpu_seconds(pid) for pid in tree}
+    for _ in range(100):
+        assert get(servers[stack].url, contract.cpu_python().path) == 200
+    used = {pid: cpu_seconds(pid) - before[pid] for pid in tree}
+    watching, *_ = tree
+    serving = max(used, key=lambda pid: used[pid])
+    assert serving != watching
+    assert used[watching] < used[serving] / 2
 
 
 @pytest.mark.parametrize("stack", EVERY_STACK)

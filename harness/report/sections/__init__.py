@@ -24,6 +24,7 @@ from harness.report.sections import (
     measurements,
     method,
     overview,
+    parts,
     published,
     resources,
 )
@@ -68,6 +69,7 @@ def sections(
         answers.answers(view),
         answers.surprises(view),
         claims.claims(view),
+        parts.parts(view),
         curves.curves(view),
         capacity.capacity(view),
         cost.example(view),

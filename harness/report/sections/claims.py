@@ -20,6 +20,7 @@ from harness.report.content import (
     Table,
     note,
 )
+from harness.report.sections import parts
 from harness.report.view import View
 from harness.report.words import claims as words
 
@@ -86,6 +87,7 @@ def _rows(view: View, judged: JudgedClaim) -> Iterator[Row]:
 
 def _tested(view: View, tested: ClaimResult) -> tuple[Cell, Cell, Cell]:
     is_measured = tested.verdict is not ClaimVerdict.NOT_MEASURED
+    page = parts.page_of(view, tested.source)
     reason = formats.clean(tested.reason)
     if not is_measured and tested.test.measure:
         reason = f"not measured: {tested.test.measure}"
@@ -93,7 +95,8 @@ def _tested(view: View, tested: ClaimResult) -> tuple[Cell, Cell, Cell]:
         Cell(
             words.measured_words(tested.test),
             aside=(reason,) if reason else (),
-            link=_chart(view, tested.test) if is_measured else "",
+            link="" if page or not is_measured else _chart(view, tested.test),
+            file=page,
         ),
         Cell(
             words.figure_words(tested) or formats.NOTHING,

@@ -69,7 +69,6 @@ _FIGURES: Mapping[ClaimKind, Callable[[ClaimTest], str]] = {
         f"{test.held} connections: {test.candidate}, share of other clients that were served"
     ),
     ClaimKind.CODE_LINES: lambda _: "lines of code, FastAPI ÷ Flask",
-    ClaimKind.NOTHING_YET: lambda test: test.lacking,
 }
 
 
