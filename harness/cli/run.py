@@ -116,7 +116,7 @@ def command(
 
     If no scenario is named, the core scenarios are measured; `twinbench list scenarios` has all.
     With --profile full, that is every scenario, and whatever else the claims need; 'twinbench list
-    claims' has them. It takes about an hour.
+    claims' has them. It is planned for an hour.
 
     The environment variables TWINBENCH_SCENARIOS, TWINBENCH_STACKS, TWINBENCH_PROFILE,
     TWINBENCH_ROUNDS and TWINBENCH_OUT replace options that are not given.
