@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.models import Samples, Slice
+from harness.planning.plan import Length
 
 
 @dataclass
@@ -22,38 +24,44 @@ class Server:
     pause_every: int = 0  # requests; 0: never
     pause_s: float = 0.0
     delay_s: float = 0.0  # each reply waits so long for another service, which takes no capacity
+    after_s: float = 0.0  # what a request takes after that, as in a server with an event loop
     in_order: bool = True  # otherwise the next request is drawn from those that wait
     spread: float = 0.0  # standard deviation of the service time ÷ its mean
     served: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
     waiting: list[int] = field(default_factory=list)
+    delayed: set[int] = field(default_factory=set)  # those whose request has had its delay
     busy: bool = False
 
     @property
     def capacity_rps(self) -> float:
         """Requests per second while the server has always something to do."""
-        return 1 / (self.service_s + (self.pause_s / self.pause_every if self.pause_every else 0))
+        pauses_s = self.pause_s / self.pause_every if self.pause_every else 0
+        return 1 / (self.service_s + self.after_s + pauses_s)
 
     def take(self) -> tuple[int, float]:
         """Take the next user that waits; return it and the seconds that its request takes."""
         at = 0 if self.in_order else self.chance.randrange(len(self.waiting))
-        took_s = self.service_s
+        user = self.waiting.pop(at)
+        took_s = self.after_s if user in self.delayed else self.service_s
         if self.spread:
             took_s *= self.chance.gammavariate(self.spread**-2, self.spread**2)
+        if user in self.delayed:
+            return user, took_s
         self.served += 1
         if self.pause_every and self.served % self.pause_every == 0:
             took_s += self.pause_s
-        return self.waiting.pop(at), took_s
+        return user, took_s
 
 
 def play(
-    server: Server, users: int, cycle: int, requests: int
+    server: Server, users: int, cycle: int, requests: int, uncounted: int = 0
 ) -> tuple[list[tuple[int, int]], Slice]:
     """Play one slice by the rule of ClosedFleet; return (start, latency) of each request in ns."""
-    events: list[tuple[float, int, bool, int]] = []  # when, a number, whether it is a reply, user
+    events: list[tuple[float, int, bool, int]] = []  # when, a number, whether it is work, user
     numbers = iter(range(1 << 62))
     sent_at = dict.fromkeys(range(users), 0.0)
-    counted, unanswered, ends_at = 0, 0, 0.0
+    counted, unanswered, begins_at, ends_at = -uncounted, 0, 0.0, 0.0
     is_counted = dict.fromkeys(range(users), False)
     samples = []
     now = 0.0
@@ -61,16 +69,24 @@ def play(
     def start() -> None:
         server.busy = True
         user, took_s = server.take()
-        heapq.heappush(events, (now + took_s, next(numbers), False, user))
+        heapq.heappush(events, (now + took_s, next(numbers), True, user))
 
     server.waiting = list(range(users))
     start()
     while events:
-        now, _, is_reply, user = heapq.heappop(events)
-        if not is_reply:
-            heapq.heappush(events, (now + server.delay_s, next(numbers), True, user))
+        now, _, is_work, user = heapq.heappop(events)
+        if is_work:
             server.busy = False
             if server.waiting:
+                start()
+            if user not in server.delayed:
+                heapq.heappush(events, (now + server.delay_s, next(numbers), False, user))
+                continue
+            server.delayed.discard(user)
+        elif server.after_s:
+            server.delayed.add(user)
+            server.waiting.append(user)
+            if not server.busy:
                 start()
             continue
         samples.append((round(sent_at[user] * 1e9), round((now - sent_at[user]) * 1e9)))
@@ -79,13 +95,16 @@ def play(
             ends_at = now
         if ends_at and not unanswered:
             continue
-        sent_at[user], is_counted[user] = now, not ends_at
         counted += not ends_at
-        unanswered += not ends_at
+        if counted > 0:
+            begins_at = begins_at or now
+        sent_at[user], is_counted[user] = now, counted > 0 and not ends_at
+        unanswered += is_counted[user]
         server.waiting.append(user)
         if not server.busy:
             start()
-    return samples, Slice(cycle, 0, 1, round(ends_at * 1e9), round(now * 1e9), requests)
+    from_ns, to_ns, end_ns = (round(seconds * 1e9) for seconds in (begins_at, ends_at, now))
+    return samples, Slice(cycle, 0, from_ns, to_ns, end_ns, requests)
 
 
 def play_in_turn(
@@ -110,15 +129,20 @@ def play_in_turn(
     )
     samples = list(zip(starts_ns.tolist(), latencies_ns.tolist(), strict=True))
     ends_ns = np.rint(ends_s * 1e9).astype(np.int64).tolist()
-    return samples, Slice(cycle, 0, 1, ends_ns[requests], ends_ns[-1], requests)
+    return samples, Slice(cycle, 0, ends_ns[0], ends_ns[requests], ends_ns[-1], requests)
 
 
-def played(server: Server, users: int, lengths: list[int]) -> tuple[Samples, tuple[Slice, ...]]:
-    """Play slices that count so many requests each."""
+def played(
+    server: Server, users: int, lengths: Sequence[Length]
+) -> tuple[Samples, tuple[Slice, ...]]:
+    """Play slices of so many requests each."""
     slices, starts, latencies, index = [], [], [], []
-    simple = server.in_order and not server.delay_s and not server.spread
-    for cycle, requests in enumerate(lengths):
-        samples, piece = (play_in_turn if simple else play)(server, users, cycle, requests)
+    simple = server.in_order and not (server.delay_s or server.spread)
+    for cycle, length in enumerate(lengths):
+        if simple and not length.uncounted:
+            samples, piece = play_in_turn(server, users, cycle, length.counted)
+        else:
+            samples, piece = play(server, users, cycle, length.counted, length.uncounted)
         slices.append(piece)
         starts += [start for start, _ in samples]
         latencies += [latency for _, latency in samples]

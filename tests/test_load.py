@@ -234,6 +234,30 @@ def test_a_wrong_reply_after_good_ones_is_still_seen() -> None:
     assert wrong > 0
 
 
+@pytest.mark.parametrize("uncounted", [0, 1, 30])
+def test_requests_that_settle_the_load_are_sent_before_those_that_count(uncounted: int) -> None:
+    with serving(says(reply())) as url:
+        fleet = fleet_for(url, size=4)
+        pieces = [fleet.run_slice(cycle, 0.1, 0.0, 50, uncounted) for cycle in range(3)]
+        fleet.close()
+    columns = columns_of(fleet)
+    for piece in pieces:
+        sent_ns = columns["start_ns"][columns["slice"] == piece.cycle]
+        assert (sent_ns < piece.from_ns).sum() == 4 + uncounted
+        assert ((sent_ns >= piece.from_ns) & (sent_ns < piece.to_ns)).sum() == 50
+        assert piece.requests == 50
+
+
+def test_a_server_that_never_gets_to_what_counts_ends_the_slice_with_nothing_counted() -> None:
+    with serving(says(reply(), delay_s=0.3)) as url:
+        fleet = fleet_for(url, size=1)
+        piece = fleet.run_slice(0, 0.01, 0.0, 50, 1_000)
+        fleet.close()
+    assert piece.from_ns == piece.to_ns > piece.begin_ns
+    assert piece.think_ns == 0
+    assert piece.end_ns - piece.begin_ns < 8e9
+
+
 def test_a_server_that_is_gone_is_a_failure_and_not_a_hang() -> None:
     with nobody_listening() as url:
         fleet = fleet_for(url)

@@ -2,6 +2,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from harness.models import (
     BlockPlan,
     Family,
     Kind,
+    Load,
     Plan,
     SliceSource,
     StepKind,
@@ -248,6 +250,32 @@ def test_slices_of_a_quick_stack_lie_on_all_sides_of_the_few_of_a_slow_one() -> 
     assert np.mean(before) == pytest.approx(4, abs=0.6)
 
 
+def test_users_who_wait_for_the_upstream_settle_for_four_times_as_long_and_a_second_at_most() -> (
+    None
+):
+    assert make(scenarios=("weather",)).blocks[0].settle_s == pytest.approx(0.2)
+    assert make(scenarios=("weather",), upstream_latency="lognormal:20:0.5").blocks[
+        0
+    ].settle_s == pytest.approx(0.08)
+    blocks = make(scenarios=("dashboard",), io_ms=(0.0, 100.0, 500.0)).blocks
+    assert [block.settle_s for block in blocks] == pytest.approx([0.0, 0.4, 1.0])
+    assert make(scenarios=("users-lookup",)).blocks[0].settle_s == 0
+
+
+def test_a_slice_counts_for_as_long_as_its_users_settle() -> None:
+    block = waiting(cycles=60, settle_s=0.2)  # 60 × 40 ms
+    fitted = slicings(block, {"flask-gthread": 500.0, "fastapi-aiohttp": 1_000.0})
+    assert fitted["flask-gthread"] == Slicing(pytest.approx(0.2 + 2 * 0.1 + 0.2), 4)
+    assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(0.2 + 2 * 0.05 + 0.2), 5)
+    plan = make(scenarios=("weather",))
+    slicing = Slicing(0.5, 400)
+    drawn = lengths(plan, block, 1, "fastapi-aiohttp", 1_000.0, slicing)
+    for each in ([length.counted for length in drawn], [length.uncounted for length in drawn]):
+        assert fmean(each) == pytest.approx(200, rel=0.05)
+        assert 150 <= min(each) < 160
+        assert 240 < max(each) <= 250
+
+
 def test_open_load_settles_in_the_same_share_of_every_slice() -> None:
     usual = make(scenarios=("hello",), rates_rps=(250.0,)).blocks[0]
     longer = make(scenarios=("hello",), rates_rps=(250.0,), slice_s=10.0).blocks[0]
@@ -320,15 +348,28 @@ def test_slices_are_as_planned_where_the_stacks_answer_quickly() -> None:
     assert set(fitted.values()) == {Slicing(block.slice_s, block.cycles)}
 
 
+def counted(plan: Plan, number: int, rate_rps: float, slicing: Slicing) -> list[int]:
+    """How many requests the slices of a round count."""
+    (block,) = plan.blocks
+    drawn = lengths(plan, block, number, "flask-gthread", rate_rps, slicing)
+    assert {length.uncounted for length in drawn} == {0}
+    return [length.counted for length in drawn]
+
+
+def waiting(**changed: Any) -> BlockPlan:
+    """Fifty users who wait 50 ms for the upstream."""
+    return replace(make(scenarios=("weather",)).blocks[0], **changed)
+
+
 def test_a_stack_that_is_slow_has_longer_and_fewer_slices_and_the_others_keep_theirs() -> None:
-    block = replace(make(scenarios=("weather",)).blocks[0], cycles=60)  # 50 users, 60 × 40 ms
+    block = waiting(cycles=60, settle_s=0.0)  # 60 × 40 ms
     fitted = slicings(block, {"flask-gthread": 500.0, "fastapi-aiohttp": 10_000.0})
     assert fitted["flask-gthread"] == Slicing(pytest.approx(0.4), 6)
     assert fitted["fastapi-aiohttp"] == Slicing(0.04, 60)
 
 
 def test_all_are_loaded_longer_where_one_needs_longer_for_a_slice_than_a_round_has() -> None:
-    block = replace(make(scenarios=("weather",)).blocks[0], cycles=20)  # 50 users, 0.8 s
+    block = waiting(cycles=20, settle_s=0.0)  # 0.8 s
     rates_rps = {"fastapi-uvicorn": 80.0, "flask-gthread": 500.0, "fastapi-aiohttp": 900.0}
     fitted = slicings(block, rates_rps)
     assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(2.5), 1)  # 4 requests of each user
@@ -341,7 +382,7 @@ def test_all_are_loaded_longer_where_one_needs_longer_for_a_slice_than_a_round_h
 
 
 def test_a_slice_has_time_for_its_requests_however_slow_the_stack_is() -> None:
-    block = replace(make(scenarios=("weather",), users=(1_000,)).blocks[0], cycles=20)
+    block = waiting(cycles=20, settle_s=0.0, load=Load(1_000))
     fitted = slicings(block, {"fastapi-uvicorn": 50.0, "flask-gthread": 500.0})
     assert fitted["fastapi-uvicorn"] == Slicing(pytest.approx(80.0), 1)
     assert fitted["flask-gthread"] == Slicing(pytest.approx(8.0), 1)
@@ -349,20 +390,19 @@ def test_a_slice_has_time_for_its_requests_however_slow_the_stack_is() -> None:
 
 def test_a_slice_counts_what_its_time_allows_beside_the_requests_that_do_not_count() -> None:
     plan = make(scenarios=("hello",), users=(8,), slice_s=0.1)
-    (block,) = plan.blocks
     slicing = Slicing(0.1, 30)
-    drawn = lengths(plan, block, 1, "flask-gthread", 2_000.0, slicing)
+    drawn = counted(plan, 1, 2_000.0, slicing)
     assert len(drawn) == 30
     usual = 2_000 * 0.1 - 2 * 8
     assert 0.75 * usual <= min(drawn) < max(drawn) <= 1.25 * usual
     assert np.mean(drawn) == pytest.approx(usual, rel=0.1)
-    assert lengths(plan, block, 1, "flask-gthread", 2_000.0, slicing) == drawn
-    assert lengths(plan, block, 2, "flask-gthread", 2_000.0, slicing) != drawn
+    assert counted(plan, 1, 2_000.0, slicing) == drawn
+    assert counted(plan, 2, 2_000.0, slicing) != drawn
 
 
 def test_a_slice_counts_two_requests_of_each_user_however_slow_the_stack_is() -> None:
     plan = make(scenarios=("hello",), users=(8,))
-    drawn = lengths(plan, plan.blocks[0], 1, "flask-gthread", 1.0, Slicing(0.04, 20))
+    drawn = counted(plan, 1, 1.0, Slicing(0.04, 20))
     assert 12 <= min(drawn) < max(drawn) <= 20
 
 

@@ -20,13 +20,15 @@ SLICES_S = (0.03, 0.1, 0.3, 1.0, 2.0)
 STACK = "fastapi-uvicorn"
 
 
-def figures(server: Server, slice_s: float, seconds: float, users: int = USERS) -> RoundFigures:
+def figures(
+    server: Server, slice_s: float, seconds: float, users: int = USERS, settle_s: float = 0.0
+) -> RoundFigures:
     """Measure a server for so long in slices of this length, as a round would."""
     plan = hello_plan()
-    block = dataclasses.replace(plan.blocks[0], load=Load(users))
+    block = dataclasses.replace(plan.blocks[0], load=Load(users), settle_s=settle_s)
     slicing = Slicing(slice_s, round(seconds / slice_s))
     wanted = lengths(plan, block, 1, STACK, server.capacity_rps, slicing)
-    samples, slices = played(server, users, list(wanted))
+    samples, slices = played(server, users, wanted)
     a_round = FakeRun(plan, {STACK: [1.0]}).record.rounds[0].cells[0]
     cell: CellRound = dataclasses.replace(a_round, slices=slices)
     return round_figures(block, cell, samples)
@@ -86,6 +88,24 @@ def test_users_who_wait_for_another_service_are_what_limits_the_throughput(slice
     # 50 users wait 50 ms each and take 0.5 ms: 990/s, though the server could do 2,000/s.
     found = figures(Server(0.0005, delay_s=0.05), slice_s, seconds=20, users=50)
     assert found.throughput_rps == pytest.approx(50 / 0.0505, rel=0.01)
+
+
+@cache
+def before_and_after_waiting(slice_s: float, settle_s: float, spread: float) -> float:
+    server = Server(0.0004, delay_s=0.05, after_s=0.0005, spread=spread)
+    found = figures(server, slice_s, seconds=40, users=50, settle_s=settle_s)
+    return found.throughput_rps
+
+
+@pytest.mark.parametrize("slice_s", [0.3, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("spread", [0.3, 1.0])
+def test_users_who_wait_between_two_pieces_of_work_get_out_of_step_before_requests_count(
+    slice_s: float, spread: float
+) -> None:
+    # The event loop of a server that is busy nine tenths of the time: work, wait, work.
+    truth_rps = before_and_after_waiting(40.0, 0.0, spread)
+    assert before_and_after_waiting(slice_s, 0.2, spread) == pytest.approx(truth_rps, rel=0.01)
+    assert before_and_after_waiting(0.3, 0.0, spread) < 0.96 * truth_rps  # who count at once don't
 
 
 @pytest.mark.parametrize(("pause_s", "every"), [(0.05, 100), (0.2, 7), (0.0, 0)])

@@ -110,6 +110,8 @@ class Turn:
     seconds: float  # about how long it takes
     settle_s: float = 0.0  # open load: its beginning, which is not counted
     requests: int | None = None  # closed load: how many to count, by all members together
+    #: Closed load: how many to send before these, beside each connection's first; by all together.
+    uncounted: int = 0
     begin_ns: int | None = None  # when to begin, on the member's clock; None: at once
     rate_rps: float | None = None  # open load: of all members together; None: the load's
     tells_samples: bool = False  # whether the answer brings the samples of the slice

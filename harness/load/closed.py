@@ -20,14 +20,20 @@ class ClosedFleet(Fleet):
     """A fixed number of users who never pause between requests."""
 
     def run_slice(
-        self, cycle: int, seconds: float, settle_s: float, requests: int | None = None
+        self,
+        cycle: int,
+        seconds: float,
+        settle_s: float,
+        requests: int | None = None,
+        uncounted: int = 0,
     ) -> Slice:
         """Load the stack until enough requests are counted, and wait until nothing is in flight.
 
         Each connection's first request settles the load and is not counted: all connections send
-        it at once. The next `requests` requests are counted, whoever sends them. The load goes on
-        until they are answered, so that each of them is served under full load from its first
-        moment to its last. What is sent meanwhile is not counted.
+        it at once. Nor are the `uncounted` requests after them, for which users who wait for another
+        service get out of step. The next `requests` requests are counted, whoever sends them. The
+        load goes on until they are answered, so that each of them is served under full load from its
+        first moment to its last. What is sent meanwhile is not counted.
 
         The slice counts requests and not seconds, because a request that takes long would end a
         window of seconds early, or be cut off by it: what is left out would depend on what the
@@ -37,8 +43,9 @@ class ClosedFleet(Fleet):
             cycle: number of the slice.
             seconds: how long the slice is meant to take. Without `requests`, what is sent in this
                 time is counted.
-            settle_s: of no meaning under closed load, in which the first replies settle the load.
+            settle_s: of no meaning under closed load, in which requests settle the load.
             requests: how many requests to count; None where only the time matters, as in a warm-up.
+            uncounted: how many more requests than the first ones settle the load.
         """
         self._drop_useless()
         self._open_all()
@@ -53,7 +60,6 @@ class ClosedFleet(Fleet):
         begin = clock()
         for connection in connections.values():
             connection.send(draw(), clock())
-        counting_from = clock()
         waiting = len(connections)
         if waiting < self._size:  # the server refused connections, which counts as failures
             self._record_refusals(begin, self._size - waiting)
@@ -62,8 +68,9 @@ class ClosedFleet(Fleet):
         length = int(seconds * 1e9)
         overtime = max(_OVERTIME_NS, _OVERTIME * length)
         ends = begin + (length if requests is None else overtime)
-        counted = 0
+        counted = -uncounted
         wanted = sys.maxsize if requests is None else requests
+        counting_from = sys.maxsize  # when the first counted request was sent
         counting_to = 0  # when the last request was counted; 0: not yet
         tail_ends = 0  # when the load ends, though counted requests may be unanswered
         unanswered = 0  # counted requests that are in flight
@@ -82,9 +89,12 @@ class ClosedFleet(Fleet):
                     if replacement is None or counting_to:
                         waiting -= 1
                     else:
-                        replacement.send(draw(), clock())
+                        start = clock()
+                        replacement.send(draw(), start)
                         counted += 1
-                        unanswered += 1
+                        if counted > 0:
+                            counting_from = min(counting_from, start)
+                            unanswered += 1
             for fileno, _ in wait(LOOK_S):
                 connection = connections[fileno]
                 now = clock()  # before reading: the reply is there, and reading is our own time
@@ -118,11 +128,15 @@ class ClosedFleet(Fleet):
                 connection.send(draw(), start)
                 if not counting_to:
                     counted += 1
-                    unanswered += 1
-                    think += start - now
+                    if counted > 0:
+                        if counted == 1:
+                            counting_from = start
+                        unanswered += 1
+                        think += start - now
         self._drop_useless()
         ends_counting = counting_to or clock()
-        return self._slice(cycle, begin, counting_from, ends_counting, requests, think)
+        begins_counting = min(counting_from, ends_counting)
+        return self._slice(cycle, begin, begins_counting, ends_counting, requests, think)
 
     def _open_all(self) -> None:
         """Open connections until all are open or the server accepts no more."""

@@ -139,7 +139,12 @@ class Fleet(ABC):
 
     @abstractmethod
     def run_slice(
-        self, cycle: int, seconds: float, settle_s: float, requests: int | None = None
+        self,
+        cycle: int,
+        seconds: float,
+        settle_s: float,
+        requests: int | None = None,
+        uncounted: int = 0,
     ) -> Slice:
         """Load the stack for about `seconds`, and wait until nothing is in flight."""
 

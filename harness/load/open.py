@@ -55,7 +55,12 @@ class OpenFleet(Fleet):
         self._free: list[Connection] = []
 
     def run_slice(
-        self, cycle: int, seconds: float, settle_s: float, requests: int | None = None
+        self,
+        cycle: int,
+        seconds: float,
+        settle_s: float,
+        requests: int | None = None,
+        uncounted: int = 0,
     ) -> Slice:
         """Send what is due within `seconds`, and wait until all of it is answered or has failed.
 

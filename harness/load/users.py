@@ -188,7 +188,9 @@ class Seat:
             self.fleet.rate_rps = order.rate_rps
         try:
             self._done.put(
-                self.fleet.run_slice(order.cycle, order.seconds, order.settle_s, order.requests)
+                self.fleet.run_slice(
+                    order.cycle, order.seconds, order.settle_s, order.requests, order.uncounted
+                )
             )
         except Exception as error:  # `play` raises it where somebody waits for the slice
             self._done.put(error)

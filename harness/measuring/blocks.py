@@ -322,9 +322,10 @@ def _take_turns(
     }
     begun = time.perf_counter()
     for label, position in drawn_turns(bench.plan, block, number, slicings):
-        requests = lengths[label][position] if label in lengths else None
-        slice_s = slicings[label].slice_s
-        turn = Turn(block.cell(label), position, slice_s, block.settle_s, requests)
+        turn = Turn(block.cell(label), position, slicings[label].slice_s, block.settle_s)
+        if label in lengths:
+            length = lengths[label][position]
+            turn = dataclasses.replace(turn, requests=length.counted, uncounted=length.uncounted)
         turns.play(bench, players, meter, turn)
     turns.wall_s = time.perf_counter() - begun
     return turns

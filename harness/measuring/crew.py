@@ -110,7 +110,8 @@ class Crew:
         parts = len(self._members)
         for part, member in enumerate(self._members):
             requests = None if turn.requests is None else share_of(turn.requests, part, parts)
-            member.begin(replace(turn, requests=requests))
+            uncounted = share_of(turn.uncounted, part, parts)
+            member.begin(replace(turn, requests=requests, uncounted=uncounted))
         # A slice that is slow may take many times as long as it was planned for; what hangs takes its
         # time-out, and in open load what was due then takes another.
         within_s = _OVERTIME * turn.seconds + 2 * self._order.timeout_s + _PATIENCE_S

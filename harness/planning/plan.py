@@ -38,6 +38,10 @@ _USUAL_SLICE_S = 0.04
 _LEAST_REQUESTS = 2
 #: Closed load: of each user, one request before the counted ones and one while they are answered.
 _UNCOUNTED_REQUESTS = 2
+#: Closed load: users who wait for the upstream begin in step, and get out of it while it takes so many
+#: times what the upstream takes; but no longer than the time below (docs/METHOD.md has the figures).
+_SETTLE_WAITS = 4
+_MOST_SETTLE_S = 1.0
 #: Where a slice takes longer than all slices of a cell should, cells are loaded so many times longer.
 _LONGER = 4
 #: By how much the length of a slice is varied: 0.25 is ±25 %.
@@ -65,6 +69,16 @@ class Slicing:
 
     slice_s: float
     slices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a slice of closed load is, in requests of all users together."""
+
+    counted: int
+    #: Sent before these, beside the first of each user, while the load settles. It is a number and not
+    #: a time: what takes long would delay the end of a time until it is over.
+    uncounted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,19 +249,32 @@ def _block(
     # A warm-up in which hardly a reply has come says nothing of a stack's rate. It takes no more load
     # afterwards: where requests wait that long, the ratio is steady.
     warmup_s = max(own_warmup_s, _WARM_UP_WAITS * (load.io_ms or 0) / 1000)
+    settle_s = 0.0
+    if load.is_open:
+        # The same share of every slice is for settling, however long the slice is.
+        settle_s = _SETTLE_SHARE * length_s
+    elif scenario.measures is Measures.REQUESTS and "upstream" in scenario.needs:
+        settle_s = min(_SETTLE_WAITS * _upstream_s(options, load), _MOST_SETTLE_S)
     return BlockPlan(
         scenario=scenario,
         stacks=labels,
         load=load,
         slice_s=length_s,
-        # The same share of every slice is for settling, however long the slice is.
-        settle_s=_SETTLE_SHARE * length_s if load.is_open else 0.0,
+        settle_s=settle_s,
         cycles=max(least_cycles, round(loaded_s / length_s)),
         warmup_s=warmup_s,
         ladder=ladder,
         family=family,
         fixed_slice=load.is_open and options.slice_s is not None,
     )
+
+
+def _upstream_s(options: RunOptions, load: Load) -> float:
+    """How long the upstream takes in the median."""
+    if load.io_ms is not None:
+        return load.io_ms / 1000
+    _, median_ms, *_ = options.upstream_latency.split(":")
+    return float(median_ms) / 1000
 
 
 # ------------------------------------------------------------------------- contenders
@@ -470,8 +497,9 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
     """Return how many slices of which length each stack has in a round.
 
     They are as planned, unless a stack is slow. A slice counts at least two requests of each user,
-    and each user sends about one before them and one while they are answered. Where that takes
-    longer than the planned slice, there are fewer slices, in about the same time.
+    and each user sends about one before them and one while they are answered. Where users first get
+    out of step, it counts for at least as long as that takes. Where all that takes longer than the
+    planned slice, there are fewer slices, in about the same time.
 
     Where a single one takes longer than that time, such a stack would have its turn once or twice in
     a round, and the machine's speed is another before it and after it. All stacks of the block are
@@ -487,15 +515,18 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
         return dict.fromkeys(block.stacks, Slicing(block.slice_s, block.cycles))
     loaded_s = block.cycles * block.slice_s
     users = block.load.users
-    least_s = {
-        label: (_LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * users / rate_rps
-        for label, rate_rps in rates_rps.items()
-    }
+
+    def lasts_s(label: str, requests: int) -> float:
+        cycle_s = users / rates_rps[label]
+        counts_s = max(requests * cycle_s, block.settle_s)
+        return block.settle_s + _UNCOUNTED_REQUESTS * cycle_s + counts_s
+
+    least_s = {label: lasts_s(label, _LEAST_REQUESTS) for label in rates_rps}
     wanted_s = dict(least_s)
     if max(least_s.values()) > loaded_s:
         loaded_s *= _LONGER
-        for label, rate_rps in rates_rps.items():
-            longer_s = (2 * _LEAST_REQUESTS + _UNCOUNTED_REQUESTS) * users / rate_rps
+        for label in rates_rps:
+            longer_s = lasts_s(label, 2 * _LEAST_REQUESTS)
             wanted_s[label] = max(least_s[label], min(longer_s, loaded_s / MIN_CYCLES))
 
     def of(label: str) -> Slicing:
@@ -507,12 +538,12 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
 
 def lengths(
     plan: Plan, block: BlockPlan, number: int, label: str, rate_rps: float, slicing: Slicing
-) -> tuple[int, ...]:
-    """For each slice of a stack in a round, how many requests it counts under closed load.
+) -> tuple[Length, ...]:
+    """How many requests each slice of a stack in a round has under closed load.
 
-    A slice takes about as long as planned, with the requests before and after the counted
-    ones. Its length is drawn, so that slices can't fall into step with something in the server that
-    comes back every so many requests. Nothing that happens in a slice decides its length.
+    A slice takes about as long as planned, with the requests before and after the counted ones. Its
+    length is drawn, so that slices can't fall into step with something in the server that comes back
+    every so many requests. Nothing that happens in a slice decides its length.
 
     Args:
         plan: The run's plan.
@@ -524,9 +555,16 @@ def lengths(
     """
     generator = random.Random(f"{plan.seed} lengths {number} {block.key} {label}")
     users = block.load.users
-    uncounted = _UNCOUNTED_REQUESTS * users
-    usual = max(rate_rps * slicing.slice_s - uncounted, _LEAST_REQUESTS * users)
+    settling = rate_rps * block.settle_s
+    usual = max(
+        rate_rps * slicing.slice_s - settling - _UNCOUNTED_REQUESTS * users, _LEAST_REQUESTS * users
+    )
+
+    def drawn(mean: float) -> list[int]:
+        varied = (generator.uniform(1 - _DRAWN, 1 + _DRAWN) for _ in range(slicing.slices))
+        return [round(mean * share) for share in varied]
+
     return tuple(
-        max(1, round(usual * generator.uniform(1 - _DRAWN, 1 + _DRAWN)))
-        for _ in range(slicing.slices)
+        Length(max(1, counted), uncounted)
+        for counted, uncounted in zip(drawn(usual), drawn(settling), strict=True)
     )

@@ -203,6 +203,12 @@ def _slices(view: View) -> Iterator[str]:
         for played in played_blocks(view.run, part.plan)
         if played.load.is_open
     ]
+    waits_s = [plan.settle_s for plan in plans if plan.settle_s and not plan.load.is_open]
+    if waits_s:
+        yield (
+            "Where users wait for the upstream, what they send in the first "
+            f"{span(waits_s, 's')} of each slice does not count either: they begin in step."
+        )
     if settles_s:
         yield f"Under open load the first {span(settles_s, 's')} of each slice are not counted."
     if any(view.run.settlings(part.plan.key) for part in asked):
