@@ -25,6 +25,7 @@ COMMANDS = (
     "advise",
     "compare",
     "report",
+    "thin",
     "list",
     "check",
     "serve",

@@ -231,6 +231,7 @@ class RunRecord:
     decisions: tuple[Decision, ...] = ()
     calibration: Calibration | None = None  # of this machine, as it stood when the run began
     notes: tuple[str, ...] = ()
+    thinned: bool = False  # whether times of samples were rounded to the microsecond afterwards
 
     @property
     def loaded_s(self) -> float:

@@ -43,8 +43,8 @@ from harness.store.reports import write_report
 from harness.store.run_file import SCHEMA, read_run, schema_of, write_run
 from harness.store.samples import (
     SAMPLE_COLUMNS,
-    has_samples,
     read_samples,
+    thin_samples,
     write_samples,
 )
 from harness.store.tables import (
@@ -104,7 +104,6 @@ __all__ = [
     "glance_rows",
     "has_connections",
     "has_profile",
-    "has_samples",
     "knee_rows",
     "list_runs",
     "make_part",
@@ -126,6 +125,7 @@ __all__ = [
     "runs_at_a_glance",
     "schema_of",
     "summary_rows",
+    "thin_samples",
     "write_calibration",
     "write_connection_table",
     "write_connections",

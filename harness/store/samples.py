@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from harness.errors import BadInput
 from harness.models import CellRound, RunRecord
 from harness.models.samples import Samples
 from harness.store.atomic import replacing
+from harness.store.run_file import write_run
+from harness.store.thinned import THINNED_FILE, read_thinned, write_thinned
 
 SAMPLE_COLUMNS = (
     "slice", "intended_ns", "start_ns", "latency_ns", "status", "size", "failure", "starved",
@@ -52,7 +55,7 @@ def write_samples(path: Path, columns: Mapping[str, npt.NDArray[Any]]) -> None:
 
 
 def read_samples(run: Path, cell: CellRound) -> Samples:
-    """Read what `write_samples` wrote.
+    """Read what `write_samples` or `thin_samples` wrote.
 
     Raises:
         BadInput: The file is missing, damaged, or has another number of samples than the journal.
@@ -63,6 +66,8 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
     path = run / cell.samples_file
     if not path.resolve().is_relative_to(run.resolve()):
         raise BadInput(f"{path} lies outside the run: its journal is damaged")
+    if not path.exists() and (run / THINNED_FILE).exists():
+        return read_thinned(run, cell)
     try:
         # Not read_table, which imports all of pyarrow.dataset first: half a second.
         with pq.ParquetFile(path) as file:
@@ -96,7 +101,19 @@ def read_samples(run: Path, cell: CellRound) -> Samples:
     )
 
 
-def has_samples(run: Path, record: RunRecord) -> bool:
-    """Whether the raw samples are there (a reference run may leave them out)."""
+def thin_samples(run: Path, record: RunRecord) -> RunRecord:
+    """Put all samples of a run into one file of about a third of the size; return its new record.
+
+    Cut off at any moment, no sample is lost, and doing it again completes it.
+
+    Raises:
+        BadInput: A file is missing or damaged.
+        ResultsUnwritable: The system refuses.
+    """
     cells = [cell for finished in record.rounds for cell in finished.cells]
-    return all((run / cell.samples_file).is_file() for cell in cells)
+    write_thinned(run, [(cell, read_samples(run, cell)) for cell in cells])
+    thinned = replace(record, thinned=True)
+    write_run(run, thinned)
+    for cell in cells:
+        (run / cell.samples_file).unlink(missing_ok=True)
+    return thinned

@@ -60,8 +60,7 @@ def repeat(view: View) -> Section:
         " (plan and environment), ",
         Code("journal.jsonl"),
         " (round by round), ",
-        Code("samples/"),
-        " (every request), ",
+        *_samples(run.thinned),
         Code("summary.csv"),
         " and ",
         Code("comparisons.csv"),
@@ -73,6 +72,17 @@ def repeat(view: View) -> Section:
         (Command(shlex.join(run.command)), Paragraph((*again, *made_again)), Paragraph(files)),
         "Repeat it",
         PAGE,
+    )
+
+
+def _samples(thinned: bool) -> tuple[Piece, ...]:
+    """Where every request is."""
+    if not thinned:
+        return Code("samples/"), " (every request), "
+    return (
+        Code("samples.parquet"),
+        " (every request; the run was thinned, so times are rounded to the microsecond, and status "
+        "and size of replies are left out), ",
     )
 
 

@@ -1,0 +1,54 @@
+"""`twinbench thin`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.options import Command, out_option
+from harness.errors import BadInput
+
+
+@click.command(cls=Command)
+@click.argument("run_name", metavar="RUN")
+@out_option
+def command(run_name: str, out: Path) -> None:
+    """Make a run about a third of the size, to keep it in a repository.
+
+    All samples of RUN go into one file. Times are rounded to the microsecond, and status and size of
+    replies are left out, which no figure needs. Every request stays in the count, so the report can
+    be made again from it, and its figures are the same but for that rounding. The parts of a whole run
+    are thinned too. This can't be undone: keep a copy if you need every nanosecond.
+
+    RUN is a folder, or the name of a run below --out.
+
+    \b
+    Exit codes: 0 done, 2 bad input, 3 the environment failed.
+
+    \b
+    Example:
+      twinbench thin results/20260101-120000-quick
+    """
+    from harness import store
+
+    folder = store.find_run(out, run_name)
+    runs = {folder: store.read_run(folder)}
+    for part in store.parts_within(folder):
+        if (part / "run.json").is_file():
+            runs[part] = store.read_run(part)
+    for path, record in runs.items():
+        if record.ended is None:
+            raise BadInput(
+                f"{path} was not measured to its end: continue it first, with: "
+                f"twinbench run --resume {folder}"
+            )
+    before = _size(folder)
+    for path, record in runs.items():
+        store.thin_samples(path, record)
+    click.echo(f"{folder}: {before / 1e6:.1f} MB before, {_size(folder) / 1e6:.1f} MB now")
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files of the run."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
