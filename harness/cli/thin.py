@@ -14,12 +14,13 @@ from harness.errors import BadInput
 @click.argument("run_name", metavar="RUN")
 @out_option
 def command(run_name: str, out: Path) -> None:
-    """Make a run about a third of the size, to keep it in a repository.
+    """Make a run smaller, to keep it in a repository.
 
-    All samples of RUN go into one file. Times are rounded to the microsecond, and status and size of
-    replies are left out, which no figure needs. Every request stays in the count, so the report can
-    be made again from it, and its figures are the same but for that rounding. The parts of a whole run
-    are thinned too. This can't be undone: keep a copy if you need every nanosecond.
+    All samples of RUN go into one file of about a third of the size. Times are rounded to the
+    microsecond, and status and size of replies are left out, which no figure needs. Every request
+    stays in the count, so the report can be made again from it, and its figures are the same but for
+    that rounding. The parts of a whole run are thinned too. This can't be undone: keep a copy if you
+    need every nanosecond.
 
     RUN is a folder, or the name of a run below --out.
 
