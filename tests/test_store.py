@@ -385,3 +385,12 @@ def test_only_a_lock_of_another_process_is_taken_for_one(folder: Path) -> None:
         raise AssertionError("two at a time")
     with pytest.raises(BlockingIOError), store.writing(folder):
         raise BlockingIOError("no process can be started")
+
+
+def test_a_part_that_was_cut_off_before_its_first_block_is_none(folder: Path, run: FakeRun) -> None:
+    begun = folder / store.PARTS_FOLDER / "sweep-hello"
+    store.make_part(begun)
+    store.write_run(begun, run.record)
+    assert store.parts_within(folder) == []
+    (begun / "journal.jsonl").write_bytes((folder / "journal.jsonl").read_bytes())
+    assert store.parts_within(folder) == [begun]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import ResultsUnwritable
+from harness.store.connections import has_connections, read_connections
+from harness.store.journal import count_rounds
 
 PARTS_FOLDER = "parts"
 
@@ -23,9 +25,11 @@ def make_part(folder: Path) -> None:
 
 def parts_within(run: Path) -> list[Path]:
     """Folders of the parts that have measured something, by name."""
-    files = ("run.json", "connections.json")
-    return [
-        folder
-        for folder in sorted((run / PARTS_FOLDER).glob("*"))
-        if any((folder / file).is_file() for file in files)
-    ]
+    return [folder for folder in sorted((run / PARTS_FOLDER).glob("*")) if _has_measured(folder)]
+
+
+def _has_measured(folder: Path) -> bool:
+    """Whether at least a block was measured to its end; a cut-off part may have none."""
+    if (folder / "run.json").is_file():
+        return count_rounds(folder) > 0
+    return has_connections(folder) and bool(read_connections(folder).series)
