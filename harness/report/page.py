@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.charts import Picture
+from harness.report.charts.svg import OWNED
 from harness.report.content import (
     Block,
     Code,
@@ -59,6 +60,8 @@ def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, P
         marks={**{str(verdict): mark for verdict, mark in MARKS.items()}, _NOT_JUDGED: NOT_JUDGED},
         not_judged=_NOT_JUDGED,
         variables=variables(),
+        owned=OWNED,
+        most_stacks=max((len(picture.stacks) for picture in pictures.values()), default=0),
         kind=_kind,
         blocks_of=lambda blocks: shown(blocks, Output.PAGE),
         layout=_layout,

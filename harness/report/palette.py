@@ -1,5 +1,7 @@
 """One look per stack, the same in every chart: warm for Flask, cold for FastAPI.
 
+The stacks that most runs have look the same in all reports.
+
 The two families stay apart for colour-blind readers and in grey print; within a family the
 marker, the hatch and the dash say which variant it is.
 """
@@ -7,7 +9,8 @@ marker, the hatch and the dash say which variant it is.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.models import Analysis
@@ -41,6 +44,15 @@ _OTHERS = (
     ("#7d8794", "#7d8794"),
     ("#4b5563", "#b0b8c2"),
 )
+#: Their places within their family; the other stacks of a run take those that are left, in its order.
+_PLACES: Mapping[str, int] = {
+    "flask-gthread": 0,
+    "flask-gevent": 1,
+    "flask-sync": 2,
+    "fastapi-uvicorn": 0,
+    "fastapi-aiohttp": 1,
+    "fastapi-httpx2": 2,
+}
 _MARKERS: Mapping[str, tuple[str, ...]] = {
     "flask": ("s", "D", "p", "P"),
     "fastapi": ("o", "^", "v", "X"),
@@ -114,10 +126,13 @@ def looks(analysis: Analysis) -> dict[str, Look]:
 def looks_of(twins: Mapping[str, str]) -> dict[str, Look]:
     """Label -> look, given label -> twin."""
     found: dict[str, Look] = {}
-    seen: dict[str, int] = {}
+    own = {(twin, _PLACES[label]) for label, twin in twins.items() if label in _PLACES}
+    left: dict[str, Iterator[int]] = {}
     for label, twin in twins.items():
-        place = seen.get(twin, 0)
-        seen[twin] = place + 1
+        free = left.setdefault(twin, itertools.count())
+        place = _PLACES.get(label)
+        if place is None:
+            place = next(number for number in free if (twin, number) not in own)
         colours = _FAMILIES.get(twin, _OTHERS)
         markers = _MARKERS.get(twin, ("h", "<", ">", "*"))
         lap, shade = divmod(place, len(colours))

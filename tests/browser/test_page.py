@@ -243,3 +243,23 @@ def test_hostile_names_stay_text_in_a_drawing_of_its_own(hostile: Path, opened: 
         page = opened(path)
         assert page.locator("text").count() > 5
         assert page.locator("script, img, foreignObject").count() == 0
+
+
+# ------------------------------------------------------------------------- hiding a stack
+
+
+def test_a_stack_can_be_hidden_in_a_chart_and_shown_again(swept: Path, opened: Open) -> None:
+    page = opened(swept / "index.html")
+    curves, other = (
+        page.locator(f"figure:has(svg [id^='{name}-'])") for name in ("curves", "tradeoff")
+    )
+    box = curves.get_by_label("flask-gthread", exact=True)
+    own, rest = curves.locator(".of-0"), curves.locator(".of-1")
+    assert own.count() > 0 < rest.count()
+    box.focus()
+    page.keyboard.press("Space")
+    assert not any(mark.is_visible() for mark in own.all())
+    assert any(mark.is_visible() for mark in rest.all())
+    assert any(mark.is_visible() for mark in other.locator(".of-0").all())
+    box.check()
+    assert any(mark.is_visible() for mark in own.all())

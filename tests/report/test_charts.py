@@ -118,6 +118,27 @@ def test_looks_are_distinct_and_keep_to_their_family() -> None:
     assert not warm & cold
 
 
+def test_a_well_known_stack_looks_the_same_beside_any_others() -> None:
+    known = ("flask-gthread", "flask-gevent", "fastapi-uvicorn", "fastapi-aiohttp")
+    twins = {label: label.partition("-")[0] for label in known}
+    alone = palette.looks_of(twins)
+    others = {"flask-x": "flask", "fastapi-x": "fastapi", "flask-y": "flask"}
+    for beside in ({**others, **twins}, dict(reversed(twins.items())), {**twins, **others}):
+        looks = palette.looks_of(beside)
+        assert {label: looks[label] for label in known} == alone
+        assert len(set(looks.values())) == len(beside)
+
+
+@pytest.mark.parametrize("name", ["curves", "tradeoff", "timeline", "latency"])
+def test_every_mark_of_a_stack_can_be_hidden_with_it(whole: Analysis, name: str) -> None:
+    analysis = analyses.swept((1, 10, 100)) if name in {"curves", "tradeoff"} else whole
+    sheet = draw(analysis, name)
+    assert set(sheet.owners.values()) == {stack.label for stack in analysis.run.plan.stacks}
+    drawn = [line for axes in sheet.axes for line in axes.lines]
+    assert drawn
+    assert all(sheet.owners.get(line.get_gid()) for line in drawn)
+
+
 def test_every_colour_of_a_stack_is_seen_on_dark_paper_and_stays_its_own() -> None:
     looks = palette.looks(analyses.many_stacks(12)).values()
     shown = {look.colour: dark.on_dark(look.colour) for look in looks}

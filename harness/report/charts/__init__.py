@@ -23,7 +23,7 @@ from harness.report.charts import (
 )
 from harness.report.charts.caption import Caption
 from harness.report.charts.sheet import Sheet, png
-from harness.report.charts.svg import svgs
+from harness.report.charts.svg import stacks_of, svgs
 from harness.report.view import View
 
 
@@ -91,6 +91,7 @@ class Picture:
     svg: str  # a whole document
     inline_svg: str  # an element without a heading, with ids of its own
     png: bytes
+    stacks: tuple[str, ...] = ()  # those that a reader of the page may hide
 
 
 def pictures(view: View) -> dict[str, Picture]:
@@ -110,4 +111,4 @@ def _picture(name: str, chart: Chart, view: View) -> Picture:
 def picture(name: str, caption: Caption, sheet: Sheet) -> Picture:
     """A sheet in all its forms."""
     whole, inline = svgs(sheet, name, caption.alt)
-    return Picture(caption, whole, inline, png(sheet))
+    return Picture(caption, whole, inline, png(sheet), stacks_of(sheet))

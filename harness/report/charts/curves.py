@@ -135,8 +135,9 @@ def _panel(
         return
     value_scale(axes, metric, [estimate_of(metric, point) for point in shown])
     for curve in of.curves:
-        line = _curve(axes, metric, curve, view.look(curve), is_log=axes.get_yscale() == "log")
-        hint(line, _hints(metric, of, curve))
+        with sheet.owned(axes, curve.line):
+            line = _curve(axes, metric, curve, view.look(curve), is_log=axes.get_yscale() == "log")
+            hint(line, _hints(metric, of, curve))
     _name_lines(sheet, axes, metric, of, view, labels_in)
 
 
@@ -324,7 +325,7 @@ def _name_lines(
     places = spread([y for y, _, _ in ends], _LINE_IN, top_in, bottom_in)
     for (y, x, curve), at in zip(ends, places, strict=True):
         look = view.look(curve)
-        sheet.add_artist(
+        leader = sheet.add_artist(
             Line2D(
                 [x / WIDTH_IN, (right_in + _LABEL_GAP_IN - 0.04) / WIDTH_IN],
                 [1 - y / sheet.height_in, 1 - at / sheet.height_in],
@@ -337,7 +338,9 @@ def _name_lines(
             )
         )
         words = shorten(curve.line, labels_in)
-        sheet.write(right_in + _LABEL_GAP_IN, at, words, color=INK)
+        name = sheet.write(right_in + _LABEL_GAP_IN, at, words, color=INK)
+        for artist in (leader, name):
+            sheet.own(artist, curve.line)
 
 
 def spread(wanted: Sequence[float], apart: float, lowest: float, highest: float) -> list[float]:

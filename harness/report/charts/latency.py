@@ -95,7 +95,8 @@ def draw(view: View, caption: Caption) -> Sheet:
         cells = _drawn(part.cells)
         for place, cell in enumerate(cells):
             aside = _ASIDE * (place - (len(cells) - 1) / 2)
-            _line(axes, cell, view.looks[cell.stack], aside)
+            with sheet.owned(axes, cell.stack):
+                _line(axes, cell, view.looks[cell.stack], aside)
         axes.set_xlim(_rarity(0.5) - 0.2, 3.2)
         places = [_rarity(percentile.quantile) for percentile in PERCENTILES.values()]
         axes.xaxis.set_major_locator(FixedLocator(places))

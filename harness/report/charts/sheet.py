@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from matplotlib import style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -102,6 +103,7 @@ class Sheet(Figure):
         heading_in: height of title and note, which a page may show as its own text instead.
         body_in: where the body begins, from the top.
         hints: what a browser shows over marks; id of their artist -> a text for each of its marks.
+        owners: id of an artist -> the stack that it shows, which a reader may hide.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Sheet(Figure):
         self.height_in = self.body_in + body_in + MARGIN_IN
         super().__init__(figsize=(WIDTH_IN, self.height_in))
         self.hints: dict[str, tuple[str, ...]] = {}
+        self.owners: dict[str, str] = {}
         words = shorten(caption.title, CONTENT_IN, TITLE_PT, "bold")
         title = self.write(MARGIN_IN, MARGIN_IN + 0.12, words, size=TITLE_PT, weight="bold")
         title.set_gid(HEADING)
@@ -153,6 +156,21 @@ class Sheet(Figure):
                 height_in / self.height_in,
             )
         )
+
+    def own(self, artist: Artist, stack: str) -> None:
+        """Say which stack an artist shows."""
+        if artist.get_gid() is None:
+            artist.set_gid(f"own-{len(self.owners)}")
+        self.owners[str(artist.get_gid())] = stack
+
+    @contextmanager
+    def owned(self, axes: Axes, stack: str) -> Iterator[None]:
+        """Within it, whatever is drawn shows this stack."""
+        before = set(axes.get_children())
+        yield
+        for artist in axes.get_children():
+            if artist not in before:
+                self.own(artist, stack)
 
     def _sample(self, x_in: float, y_in: float, look: Look) -> None:
         y = 1 - y_in / self.height_in

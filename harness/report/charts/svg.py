@@ -28,6 +28,7 @@ FONTS = "'DejaVu Sans', Verdana, 'Bitstream Vera Sans', sans-serif"
 _OVERHANG_IN = 0.2  # how far a tick's label may stand out to the right of its axes
 _LEFT_OVERHANG_IN = 0.06  # and to the left of the margin
 _CLASS = "drawing"
+OWNED = "of-"
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -52,9 +53,13 @@ def svgs(sheet: Sheet, name: str, alt: str) -> tuple[str, str]:
         alt: the chart in words, for those who can't see it.
     """
     root = _written(sheet, name)
+    stacks = stacks_of(sheet)
     for group in root.iter(_tag("g")):
-        if words := sheet.hints.get(group.get("id", "")):
+        name_of_group = group.get("id", "")
+        if words := sheet.hints.get(name_of_group):
             _hint(group, words)
+        if owner := sheet.owners.get(name_of_group):
+            group.set("class", f"{OWNED}{stacks.index(owner)}")
     for mark in root.iterfind(f".//{_tag('defs')}/{_tag('path')}"):
         # Each use repeats it, and style sheets don't reach into what is used.
         mark.attrib.pop("style", None)
@@ -82,6 +87,11 @@ def svgs(sheet: Sheet, name: str, alt: str) -> tuple[str, str]:
     rules.text = in_the_dark
     _cut_heading(root, sheet, f"{name}-{HEADING}")
     return whole, ET.tostring(root, encoding="unicode")
+
+
+def stacks_of(sheet: Sheet) -> tuple[str, ...]:
+    """The stacks that a reader may hide; what belongs to the nth has the class OWNED with n."""
+    return tuple(dict.fromkeys(sheet.owners.values()))
 
 
 def _tag(name: str) -> str:

@@ -76,7 +76,8 @@ def draw(view: View, caption: Caption) -> Sheet:
                     part.slices_per_point,
                 )
                 fastest = max([fastest, *(rate for _, rate in points)])
-                _round_line(axes, points, cell, view.looks[cell.stack])
+                with sheet.owned(axes, cell.stack):
+                    _round_line(axes, points, cell, view.looks[cell.stack])
         axes.set_ylim(0, (fastest or 1) * 1.22)
         _round_bands(axes, spans)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))

@@ -112,10 +112,11 @@ def _panel(
     axes.grid(axis="x")
     taken: list[Bbox] = []
     for place, curve in enumerate(of.curves):
-        _line(axes, metric, curve, view.look(curve))
-        if len(of.curves) <= _MOST_FIGURED:
-            # Above and below by turns, because stacks often have the same knee.
-            _figures(axes, metric, curve, (6, -10 if place % 2 else 5), taken)
+        with sheet.owned(axes, curve.line):
+            _line(axes, metric, curve, view.look(curve))
+            if len(of.curves) <= _MOST_FIGURED:
+                # Above and below by turns, because stacks often have the same knee.
+                _figures(axes, metric, curve, (6, -10 if place % 2 else 5), taken)
 
 
 def _line(axes: Axes, metric: Metric, curve: Curve, look: Look) -> None:
