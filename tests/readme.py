@@ -6,7 +6,8 @@ import csv
 import json
 from pathlib import Path
 
-from harness import store
+from harness.planning.files import SCENARIOS_FOLDER
+from harness.planning.scenarios import load_scenarios
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
@@ -39,12 +40,15 @@ def table() -> str:
 
 
 def _own_pairs() -> set[tuple[str, str, str]]:
-    """Scenario, baseline and candidate of every comparison that is no step of a ladder."""
-    scenarios = [block.scenario for block in store.read_run(REFERENCE).plan.blocks]
+    """Scenario, baseline and candidate of what `twinbench run` compares by itself.
+
+    A whole run also compares what claims name.
+    """
     return {
         (scenario.name, scenario.stacks[0], candidate)
-        for scenario in scenarios
+        for scenario in load_scenarios(SCENARIOS_FOLDER).values()
         for candidate in scenario.stacks[1:]
+        if scenario.core
     }
 
 
