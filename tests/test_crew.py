@@ -76,6 +76,16 @@ def test_a_member_whose_clock_is_an_hour_ahead_plays_at_the_same_moment() -> Non
     assert (played.samples, played.load_cpu_s) == (20, (0.01, 0.01))
 
 
+def test_what_counts_and_what_does_not_are_shared_out_among_the_members() -> None:
+    members = [FakeMember(), FakeMember()]
+    crew = Crew(members)
+    crew.seat(ORDER)
+    crew.play(Turn(CELL, 0, seconds=0.1, requests=201, uncounted=31))
+    turns = [Turn.from_json(member.told[-1].values["turn"]) for member in members]
+    assert [turn.requests for turn in turns] == [101, 100]
+    assert [turn.uncounted for turn in turns] == [16, 15]
+
+
 def test_a_single_member_with_another_clock_answers_on_ours() -> None:
     crew = Crew([FakeMember(clock_offset_ns=-HOUR_NS)])
     crew.seat(ORDER)

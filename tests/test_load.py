@@ -248,6 +248,18 @@ def test_requests_that_settle_the_load_are_sent_before_those_that_count(uncounte
         assert piece.requests == 50
 
 
+@pytest.mark.parametrize("stalls", [False, True])
+def test_requests_that_fail_while_the_load_settles_are_not_counted(stalls: bool) -> None:
+    answer = says(reply(length=99)) if stalls else says(reply(), keep=False)
+    with serving(answer) as url:
+        fleet = fleet_for(url, size=2, timeout_s=0.2 if stalls else PATIENT_S)
+        piece = fleet.run_slice(0, 0.1, 0.0, 3, 2)
+        fleet.close()
+    sent_ns = columns_of(fleet)["start_ns"]
+    assert (sent_ns < piece.from_ns).sum() >= 2 + 2
+    assert ((sent_ns >= piece.from_ns) & (sent_ns < piece.to_ns)).sum() >= 3
+
+
 def test_a_server_that_never_gets_to_what_counts_ends_the_slice_with_nothing_counted() -> None:
     with serving(says(reply(), delay_s=0.3)) as url:
         fleet = fleet_for(url, size=1)

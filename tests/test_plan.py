@@ -267,6 +267,8 @@ def test_a_slice_counts_for_as_long_as_its_users_settle() -> None:
     fitted = slicings(block, {"flask-gthread": 500.0, "fastapi-aiohttp": 1_000.0})
     assert fitted["flask-gthread"] == Slicing(pytest.approx(0.2 + 2 * 0.1 + 0.2), 4)
     assert fitted["fastapi-aiohttp"] == Slicing(pytest.approx(0.2 + 2 * 0.05 + 0.2), 5)
+    few = slicings(replace(block, cycles=20), {"flask-gthread": 740.0, "flask-gevent": 464.0})
+    assert all(each.slices >= 2 for each in few.values())  # or the stacks would not take turns
     plan = make(scenarios=("weather",))
     slicing = Slicing(0.5, 400)
     drawn = lengths(plan, block, 1, "fastapi-aiohttp", 1_000.0, slicing)

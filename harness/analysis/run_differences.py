@@ -127,6 +127,14 @@ def _slices(runs: Sequence[RunRecord]) -> Iterator[Difference]:
     ]
     for key in changed:
         yield Difference(f"slices of {key}", tuple(f"{other[key]:g} s" for other in lengths))
+    settling = [
+        {block.key: block.settle_s for block in run.blocks if not block.load.is_open}
+        for run in runs
+    ]
+    for key in settling[0]:
+        values = tuple(f"{other[key]:g} s" for other in settling if key in other)
+        if len(values) == len(runs) and len(set(values)) > 1:
+            yield Difference(f"uncounted beginning of slices of {key}", values)
 
 
 def _packages(runs: Sequence[RunRecord]) -> Iterator[Difference]:

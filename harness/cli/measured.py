@@ -57,7 +57,7 @@ def write_and_print_report(
     """
     from harness import report, store
 
-    analysis = _write_report(folder, same_within)
+    analysis = write_run_report(folder, same_within)
     page = folder / "report" / "index.html"
     if as_json:
         print_json({"run": str(folder), "report": str(page), **store.analysis_as_json(analysis)})
@@ -81,7 +81,8 @@ def write_connections_report(folder: Path) -> ConnectionsAnalysis:
     return analysis
 
 
-def _write_report(folder: Path, same_within: float | None) -> Analysis:
+def write_run_report(folder: Path, same_within: float | None = None) -> Analysis:
+    """Make tables, charts and page of a run and of its parts."""
     from harness import report, store
     from harness.analysis.analyse import analyse
     from harness.analysis.claims import Evidence, judge
@@ -125,7 +126,7 @@ def _write_part(folder: Path) -> Analysis | ConnectionsAnalysis:
 
     if store.has_connections(folder):
         return write_connections_report(folder)
-    return _write_report(folder, None)
+    return write_run_report(folder, None)
 
 
 def _measured_part(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.errors import TwinbenchError
 from harness.models import Calibration, ConnectionsPlan, Plan, ProfilePlan, RunRecord
 from harness.planning.parts import Part
 
@@ -30,23 +31,37 @@ def missing_parts(folder: Path, record: RunRecord) -> list[Part]:
 
 
 def measure_parts(folder: Path, record: RunRecord) -> None:
-    """Measure what is missing, part by part.
+    """Measure what is missing, part by part; a part that fails does not keep the others from it.
 
     Raises:
-        EnvironmentFailed, Interrupted: As of any measurement; what was measured is kept.
+        TwinbenchError: The first that a part failed with, after all others were measured.
+        Interrupted: At once; what was measured is kept.
     """
+    failed: list[TwinbenchError] = []
+    missing = missing_parts(folder, record)
+    for number, part in enumerate(missing, 1):
+        _say(f"part {number} of {len(missing)}: {part.name}")
+        try:
+            _measure(part, folder / _where(part), record.calibration)
+        except TwinbenchError as error:
+            error.add_note(f"while {part.name} was measured; the other parts were")
+            _say(f"{part.name} failed: {error}")
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _measure(part: Part, within: Path, calibration: Calibration | None) -> None:
     from harness import store
 
-    for part in missing_parts(folder, record):
-        within = folder / _where(part)
-        store.make_part(within)
-        match part.plan:
-            case Plan():
-                _measure_run(part.plan, within, record.calibration)
-            case ConnectionsPlan():
-                _measure_connections(part.plan, within)
-            case ProfilePlan():
-                _measure_profile(part.plan, within)
+    store.make_part(within)
+    match part.plan:
+        case Plan():
+            _measure_run(part.plan, within, calibration)
+        case ConnectionsPlan():
+            _measure_connections(part.plan, within)
+        case ProfilePlan():
+            _measure_profile(part.plan, within)
 
 
 def _where(part: Part) -> Path:

@@ -19,8 +19,8 @@ def command(run_name: str, out: Path) -> None:
     All samples of RUN go into one file of about a third of the size. Times are rounded to the
     microsecond, and status and size of replies are left out, which no figure needs. Every request
     stays in the count, so the report can be made again from it, and its figures are the same but for
-    that rounding. The parts of a whole run are thinned too. This can't be undone: keep a copy if you
-    need every nanosecond.
+    that rounding. The report is made again, and says so. The parts of a whole run are thinned too.
+    This can't be undone: keep a copy if you need every nanosecond.
 
     RUN is a folder, or the name of a run below --out.
 
@@ -32,6 +32,7 @@ def command(run_name: str, out: Path) -> None:
       twinbench thin results/20260101-120000-quick
     """
     from harness import store
+    from harness.cli.measured import write_run_report
 
     folder = store.find_run(out, run_name)
     runs = {folder: store.read_run(folder)}
@@ -46,7 +47,9 @@ def command(run_name: str, out: Path) -> None:
             )
     before = _size(folder)
     for path, record in runs.items():
-        store.thin_samples(path, record)
+        with store.writing(path):
+            store.thin_samples(path, record)
+    write_run_report(folder)
     click.echo(f"{folder}: {before / 1e6:.1f} MB before, {_size(folder) / 1e6:.1f} MB now")
 
 

@@ -34,7 +34,13 @@ from harness.planning.sweep import SweepOptions, sweep_plan
 
 #: Rounds that a verdict takes, each as short as its interval allows: there is much to measure.
 _EFFORT = Profile("full", rounds=5, cell_s=0.5, scale=0.5)
-_SEARCH = dataclasses.replace(SEARCHES["quick"], window_s=2.0, longest_s=6.0, budget_s=40.0)
+#: One round more than a verdict takes, since a search need not come to an end in all of them.
+_SEARCH = dataclasses.replace(
+    SEARCHES["quick"], window_s=2.0, longest_s=6.0, budget_s=50.0, shares=(0.5, 0.75)
+)
+_SEARCH_ROUNDS = 6
+#: Stacks that serve somebody else within five seconds or not at all.
+_HELD = dataclasses.replace(connections.PROFILES["quick"], patience_s=5.0)
 _SAMPLED = Effort("full", rounds=2, seconds=5.0)
 #: Time for the rounds of the scenarios, of the hour that everything is to take at most.
 _BUDGET_S = 26 * 60
@@ -45,6 +51,9 @@ _LADDER_SLICE_S = 1.0
 
 _SLO = "p99<100ms"
 _WEATHER = ("flask-gthread", "flask-gevent", "fastapi-uvicorn", "fastapi-aiohttp")
+#: Servers of development watch files of the project all the time, on the core of all servers. In rounds
+#: with others, every other stack would have that in its slowest replies.
+_OF_DEVELOPMENT = ("flask-dev", "fastapi-dev")
 _WORKERS = ("1", "n", "2n", "2n+1")
 _PROFILED = ("hello", "users-validate", "users-lookup", "weather")
 #: Kinds of tests whose figure is of a scenario under its usual load.
@@ -137,14 +146,24 @@ def parts(catalogue: Catalogue, *, seed: int, cores: int) -> tuple[Part, ...]:
     of_run = RunOptions(profile=_EFFORT, seed=seed)
     by_workers = tuple(sorted({worker_number(text, cores) for text in _WORKERS}))
     swept = dataclasses.replace(of_run, stacks=_WEATHER)
+    threads = dataclasses.replace(of_run, stacks=("flask-gthread",))
+    developed = dataclasses.replace(
+        of_run,
+        scenarios=("hello",),
+        stacks=("flask-gthread", "flask-dev", "fastapi-uvicorn", "fastapi-dev"),
+    )
     workers = dataclasses.replace(of_run, stacks=("flask-gthread", "flask-sync"))
     return (
         Part(
             "sweep-weather",
-            sweep_plan(
-                catalogue, swept, SweepOptions("weather", {"users": (1, 10, 100, 300, 1000)})
-            ),
+            sweep_plan(catalogue, swept, SweepOptions("weather", {"users": (1, 10, 100, 300)})),
         ),
+        # A thousand users take a stack through httpx two minutes a round; only threads are asked about.
+        Part(
+            "threads-weather",
+            sweep_plan(catalogue, threads, SweepOptions("weather", {"users": (10, 100, 1000)})),
+        ),
+        Part("development-hello", make_plan(catalogue, developed)),
         Part(
             "workers-users-lookup",
             sweep_plan(catalogue, workers, SweepOptions("users-lookup", {"workers": by_workers})),
@@ -154,15 +173,18 @@ def parts(catalogue: Catalogue, *, seed: int, cores: int) -> tuple[Part, ...]:
             plan_capacity(
                 catalogue,
                 CapacityOptions(
-                    "users-lookup", parse_slo(_SLO), _EFFORT, seed, rounds=5, search=_SEARCH
+                    "users-lookup",
+                    parse_slo(_SLO),
+                    _EFFORT,
+                    seed,
+                    rounds=_SEARCH_ROUNDS,
+                    search=_SEARCH,
                 ),
             ),
         ),
         Part(
             "connections",
-            connections.connections_plan(
-                catalogue.stacks, profile=connections.PROFILES["quick"], seed=seed, rounds=5
-            ),
+            connections.connections_plan(catalogue.stacks, profile=_HELD, seed=seed, rounds=5),
         ),
         *(
             Part(
@@ -175,7 +197,7 @@ def parts(catalogue: Catalogue, *, seed: int, cores: int) -> tuple[Part, ...]:
 
 
 def _named(claims: Sequence[Claim]) -> Mapping[str, tuple[str, ...]]:
-    """Scenario -> the stacks that tests name under its usual load."""
+    """Scenario -> the stacks that tests name under its usual load, but for those of a part."""
     found: dict[str, dict[str, None]] = {}
     for claim in claims:
         for test in claim.tests:
@@ -186,7 +208,8 @@ def _named(claims: Sequence[Claim]) -> Mapping[str, tuple[str, ...]]:
                     test.beside_baseline,
                     test.beside_candidate,
                 )
-                found.setdefault(test.scenario, {}).update(dict.fromkeys(filter(None, names)))
+                own = [name for name in names if name and name not in _OF_DEVELOPMENT]
+                found.setdefault(test.scenario, {}).update(dict.fromkeys(own))
     return {scenario: tuple(names) for scenario, names in found.items()}
 
 

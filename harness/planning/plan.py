@@ -42,7 +42,7 @@ _UNCOUNTED_REQUESTS = 2
 #: times what the upstream takes; but no longer than the time below (docs/METHOD.md has the figures).
 _SETTLE_WAITS = 4
 _MOST_SETTLE_S = 1.0
-#: Where a slice takes longer than all slices of a cell should, cells are loaded so many times longer.
+#: Where a cell's time does not hold two slices, cells are loaded so many times longer.
 _LONGER = 4
 #: By how much the length of a slice is varied: 0.25 is ±25 %.
 _DRAWN = 0.25
@@ -248,13 +248,14 @@ def _block(
     loaded_s = max(profile.cell_s, _LOADED_PER_WARMUP * _LONGEST_WARMUP * own_warmup_s)
     # A warm-up in which hardly a reply has come says nothing of a stack's rate. It takes no more load
     # afterwards: where requests wait that long, the ratio is steady.
-    warmup_s = max(own_warmup_s, _WARM_UP_WAITS * (load.io_ms or 0) / 1000)
+    waits_s = _upstream_s(options, load) if "upstream" in scenario.needs else 0.0
+    warmup_s = max(own_warmup_s, _WARM_UP_WAITS * waits_s)
     settle_s = 0.0
     if load.is_open:
         # The same share of every slice is for settling, however long the slice is.
         settle_s = _SETTLE_SHARE * length_s
-    elif scenario.measures is Measures.REQUESTS and "upstream" in scenario.needs:
-        settle_s = min(_SETTLE_WAITS * _upstream_s(options, load), _MOST_SETTLE_S)
+    elif scenario.measures is Measures.REQUESTS:
+        settle_s = min(_SETTLE_WAITS * waits_s, _MOST_SETTLE_S)
     return BlockPlan(
         scenario=scenario,
         stacks=labels,
@@ -501,10 +502,10 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
     out of step, it counts for at least as long as that takes. Where all that takes longer than the
     planned slice, there are fewer slices, in about the same time.
 
-    Where a single one takes longer than that time, such a stack would have its turn once or twice in
-    a round, and the machine's speed is another before it and after it. All stacks of the block are
-    then loaded for four times as long, the quick ones in many slices around the few of the slow one,
-    with twice as many counted requests in each.
+    Where that time does not hold two of them, such a stack would have its turn once in a round, and the
+    machine's speed is another before it and after it. All stacks of the block are then loaded for four
+    times as long, the quick ones in many slices around the few of the slow one, with twice as many
+    counted requests in each.
 
     Args:
         block: The block as planned.
@@ -523,7 +524,7 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
 
     least_s = {label: lasts_s(label, _LEAST_REQUESTS) for label in rates_rps}
     wanted_s = dict(least_s)
-    if max(least_s.values()) > loaded_s:
+    if MIN_CYCLES * max(least_s.values()) > loaded_s:
         loaded_s *= _LONGER
         for label in rates_rps:
             longer_s = lasts_s(label, 2 * _LEAST_REQUESTS)

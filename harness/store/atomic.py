@@ -43,3 +43,19 @@ def unwritable(path: Path, error: OSError) -> ResultsUnwritable:
     return ResultsUnwritable(
         f"can't write {path}: {error.strerror}; make room, or choose another folder with --out"
     )
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder's files on disk.
+
+    Raises:
+        ResultsUnwritable: The system refuses.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise unwritable(folder, error) from error

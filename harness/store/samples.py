@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harness.errors import BadInput
 from harness.models import CellRound, RunRecord
 from harness.models.samples import Samples
-from harness.store.atomic import replacing
+from harness.store.atomic import replacing, sync_folder, unwritable
 from harness.store.run_file import write_run
 from harness.store.thinned import THINNED_FILE, read_thinned, write_thinned
 
@@ -114,6 +114,11 @@ def thin_samples(run: Path, record: RunRecord) -> RunRecord:
     write_thinned(run, [(cell, read_samples(run, cell)) for cell in cells])
     thinned = replace(record, thinned=True)
     write_run(run, thinned)
+    sync_folder(run)  # before anything goes, what takes its place is on disk under its name
     for cell in cells:
-        (run / cell.samples_file).unlink(missing_ok=True)
+        path = run / cell.samples_file
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(path, error) from error
     return thinned

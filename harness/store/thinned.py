@@ -119,7 +119,7 @@ def _table(path: Path, _changed_ns: int) -> tuple[pa.Table, dict[str, int]]:
 
     try:
         with pq.ParquetFile(path) as file:
-            table = file.read().combine_chunks()
+            table = file.read(columns=["file", *_TIMES, *_KEPT]).combine_chunks()
         return table, {name: row for row, name in enumerate(table["file"].to_pylist())}
     except (pa.ArrowInvalid, OSError, KeyError) as error:
         raise BadInput(f"{path} is damaged ({error})") from error

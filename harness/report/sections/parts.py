@@ -9,6 +9,8 @@ from harness.report.view import View
 #: How a part's name begins -> what it is about.
 _ABOUT = {
     "sweep": "throughput and latency against the number of users",
+    "threads": "the same for Flask with threads alone, up to 1,000 users",
+    "development": "servers of development beside those of production",
     "workers": "throughput and memory against the number of worker processes",
     "capacity": "the highest rate at which a promise is kept, and what that costs",
     "connections": "memory of connections that are held, and who else is served",
