@@ -18,6 +18,8 @@ from harness.measuring.by_load import LoadedBlocks
 from harness.measuring.crew import Crew, Order
 from harness.measuring.players import Finished, PlayedSlice
 from harness.models import OTHER_CORES, SERVER_CORES, BlockPlan, Placement, Usage, Window
+from harness.planning.options import RunOptions
+from harness.planning.plan import load_catalogue, make_plan
 from harness.processes.foreign import CoreSeconds
 from harness.serving.service import Service
 from harness.serving.services import Services
@@ -208,3 +210,22 @@ def test_the_cpu_time_of_a_service_that_the_user_brings_is_unknown(tmp_path: Pat
     cells, usage = play_block(bench, block, 1, players, lambda: players, {})
     assert [cell.services_cpu_s for cell in cells] == [{"postgres": None}] * 2
     assert list(usage.roles) == ["load 1"]
+
+
+def test_users_who_wait_for_the_upstream_get_out_of_step_before_requests_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "samples").mkdir()
+    todo = make_plan(load_catalogue(), RunOptions(scenarios=("weather",)))
+    bench = Bench(todo, Placement((), (), ()), tmp_path, tmp_path, Services(()), Silent())
+    (block,) = todo.blocks
+    targets = {label: Target(label, f"http://{label}.example") for label in block.stacks}
+    nothing: dict[str, list[str]] = {label: [] for label in targets}
+    monkeypatch.setattr(by_load.parity, "spot_check", lambda *_: nothing)
+    member = FakeMember(requests=100)
+    LoadedBlocks(bench, Crew([member]), 1, targets).measure(block)
+    turns = [Turn.from_json(told.values["turn"]) for told in member.told if "turn" in told.values]
+    assert {turn.uncounted for turn in turns if turn.requests is None} == {0}  # of warm-ups
+    slices = [turn for turn in turns if turn.requests is not None]
+    assert len(slices) >= 2 * len(block.stacks)
+    assert all(turn.uncounted > 0 for turn in slices)

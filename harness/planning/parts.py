@@ -36,7 +36,7 @@ from harness.planning.sweep import SweepOptions, sweep_plan
 _EFFORT = Profile("full", rounds=5, cell_s=0.5, scale=0.5)
 #: One round more than a verdict takes, since a search need not come to an end in all of them.
 _SEARCH = dataclasses.replace(
-    SEARCHES["quick"], window_s=2.0, longest_s=6.0, budget_s=50.0, shares=(0.5, 0.75)
+    SEARCHES["quick"], window_s=2.0, longest_s=6.0, budget_s=40.0, shares=(0.5, 0.75)
 )
 _SEARCH_ROUNDS = 6
 #: Stacks that serve somebody else within five seconds or not at all.
