@@ -406,6 +406,15 @@ def test_what_differs_between_the_runs_comes_first_and_names_versions() -> None:
     assert not compared(run(), run("two")).differences
 
 
+def test_runs_of_which_one_let_users_get_out_of_step_are_told_apart() -> None:
+    later = run("two")
+    blocks = tuple(replace(block, settle_s=0.2) for block in later.run.plan.blocks)
+    later = replace(later, run=replace(later.run, plan=replace(later.run.plan, blocks=blocks)))
+    (found,) = compared(run(), later).differences
+    assert found.what.startswith("uncounted beginning of slices of ")
+    assert found.values == ("0.01 s", "0.2 s")
+
+
 def test_another_version_of_twinbench_points_to_the_changelog() -> None:
     hint = "lines of its changelog that begin with Results"
     commits = [run(name, environment={**MACHINE, "git_commit": name}) for name in ("one", "two")]

@@ -80,7 +80,7 @@ class CellRound:
     scenario: str
     stack: str
     load: str
-    samples_file: str  # relative to the run's folder
+    samples_file: str  # relative to the run's folder; once thinned, its name in samples.parquet
     requests: int  # all that were sent in the slices, settling and draining included; or starts
     errors: int
     slices: tuple[Slice, ...]

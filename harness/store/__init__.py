@@ -1,9 +1,9 @@
 """Reads and writes results/, and is the only code that does.
 
 A run's folder holds run.json (what was planned, where, with what), journal.jsonl (a line for each
-decision, block and round), samples/*.parquet, and what can be made again from these: summary.csv,
-comparisons.csv, curves.csv and knees.csv, of searches capacity.csv, capacity-latency.csv and
-costs.csv, claims.csv, and report/. May import no other folder.
+decision, block and round), samples/*.parquet (or samples.parquet, once thinned), and what can be made
+again from these: summary.csv, comparisons.csv, curves.csv and knees.csv, of searches capacity.csv,
+capacity-latency.csv and costs.csv, claims.csv, and report/. May import no other folder.
 """
 
 from harness.store.advice import advice_as_json
