@@ -1,4 +1,4 @@
-"""The README's figures, from the reference run: `python -m tests.readme` writes them in."""
+"""The README's figures, from the reference runs: `python -m tests.readme` writes them in."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import csv
 import json
 from pathlib import Path
 
+from harness.planning.claims import load_claims
 from harness.planning.files import SCENARIOS_FOLDER
 from harness.planning.scenarios import load_scenarios
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
+#: A whole run, and a run of `make bench`, which has more rounds of less.
 REFERENCE = PROJECT / "results" / "reference"
-BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->"
+BENCH = PROJECT / "results" / "reference-bench"
 
 
 def table() -> str:
     """What stands between the marks: throughput ratios, and what a request costs in CPU time."""
     own = _own_pairs()
-    with (REFERENCE / "comparisons.csv").open() as file:
+    with (BENCH / "comparisons.csv").open() as file:
         rows = {
             (r["scenario"], r["candidate"], r["metric"]): r
             for r in csv.DictReader(file)
@@ -58,7 +60,7 @@ def _figure(row: dict[str, str]) -> str:
 
 
 def _where(fewest: int, most: int) -> str:
-    run = json.loads((REFERENCE / "run.json").read_text())
+    run = json.loads((BENCH / "run.json").read_text())
     environment = run["environment"]
     packages = {name.lower(): version for name, version in environment["packages"].items()}
     versions = ", ".join(
@@ -71,12 +73,23 @@ def _where(fewest: int, most: int) -> str:
     )
 
 
-def with_table(text: str) -> str:
-    """The README with the table in its place."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return before + BEGIN + table() + END + after
+def claims() -> str:
+    """What became of each claim in the whole run."""
+    with (REFERENCE / "claims.csv").open() as file:
+        verdicts = {row["claim"]: row["verdict"] for row in csv.DictReader(file)}
+    lines = ["| claim | |", "| --- | --- |"]
+    lines += [f"| {claim.claim} | {verdicts[claim.id]} |" for claim in load_claims()]
+    return "\n".join(lines) + "\n"
+
+
+def with_tables(text: str) -> str:
+    """The README with its tables in their places."""
+    for name, made in (("reference", table), ("claims", claims)):
+        before, rest = text.split(f"<!-- {name}: begin -->\n")
+        _, after = rest.split(f"<!-- {name}: end -->")
+        text = f"{before}<!-- {name}: begin -->\n{made()}<!-- {name}: end -->{after}"
+    return text
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text()))
+    README.write_text(with_tables(README.read_text()))

@@ -32,7 +32,7 @@ from harness.planning.files import PROJECT
 from tests import analyses
 from tests.report.test_capacity import FAILED, FASTAPI, FLASK, searched
 
-REFERENCE = PROJECT / "results" / "reference"
+REFERENCE = PROJECT / "results" / "reference-bench"
 SCENARIO, BASELINE, CANDIDATE = "hello", "flask-gthread", "fastapi-uvicorn"
 MACHINE = {"machine": "0123456789ab", "python": "CPython 3.11.7", "packages": {"Flask": "3.1.3"}}
 Rng = np.random.Generator

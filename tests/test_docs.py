@@ -21,13 +21,13 @@ from tests import readme
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
 
-#: The run of the README's table, and those of its further charts.
+#: The runs of the README's tables and charts.
 REFERENCES = sorted(readme.REFERENCE.parent.glob("reference*"))
 
 
 def test_the_readmes_figures_are_those_of_the_reference_run() -> None:
     text = readme.README.read_text()
-    assert readme.with_table(text) == text, "run: python -m tests.readme"
+    assert readme.with_tables(text) == text, "run: python -m tests.readme"
 
 
 @pytest.mark.parametrize("run", REFERENCES, ids=lambda run: run.name)

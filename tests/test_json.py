@@ -42,7 +42,7 @@ from tests import analyses, test_advice, test_between, test_connections, test_ma
 from tests.report.test_capacity import FAILED, FASTAPI, FLASK, searched
 
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in PROJECT.glob("docs/schema/*.json")}
-REFERENCE = PROJECT / "results" / "reference"
+REFERENCE = PROJECT / "results" / "reference-bench"
 
 
 def strict(schema: Any) -> Any:
@@ -160,7 +160,7 @@ RUNS: Mapping[str, Analysis] = {
 def test_report_prints_a_run(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(measured, "_write_report", lambda *_: RUNS[case])
+    monkeypatch.setattr(measured, "write_run_report", lambda *_: RUNS[case])
     ends = nullcontext() if RUNS[case].valid else pytest.raises(SystemExit)
     with ends:
         measured.write_and_print_report(tmp_path, as_json=True)

@@ -12,7 +12,7 @@ from harness import store
 from harness.analysis.analyse import analyse
 from harness.analysis.so_far import SoFar
 from harness.cli import ascii
-from harness.cli.live import Picture, Screen, is_drawn_on
+from harness.cli.live import Picture, Screen, bars, is_drawn_on
 from harness.cli.progress import Progress
 from harness.cli.sparkline import sparkline
 from harness.models import (
@@ -205,6 +205,37 @@ def test_nothing_is_drawn_while_a_slice_plays(monkeypatch: pytest.MonkeyPatch) -
         assert len(drawings) == before + 1
 
 
+def test_a_figure_that_is_not_known_leaves_the_others_their_bars() -> None:
+    progress = measuring(console_of(80))
+    shown = dataclasses.replace(
+        progress.picture(),
+        columns=(bars("p99 ms", [[math.nan, 4.0], [8.0, math.nan], [math.nan] * 2], 0),),
+        stacks=("a", "b", "c"),
+    )
+    console = console_of(80)
+    console.print(shown)
+    console.file.flush()
+    text = console.file.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert "\u2584" in text  # half of the highest bar
+    assert "\u2588" in text
+
+
+def test_a_mistake_in_the_drawing_does_not_end_the_measurement() -> None:
+    console = console_of(80)
+
+    def picture() -> Picture:
+        raise ValueError("cannot draw this")
+
+    screen = Screen(console, picture)
+    with screen.shown():
+        screen.rest()
+        for _ in range(3):
+            screen.between_slices()
+    console.file.flush()
+    text = console.file.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert text.count("the live view failed and is off: ValueError('cannot draw this')") == 1
+
+
 def test_a_file_is_no_screen_even_if_colours_are_forced() -> None:
     assert not is_drawn_on(console_of(80))
 
@@ -219,7 +250,7 @@ def test_bars_begin_at_zero_and_show_the_latest(values: tuple[float, ...], shown
 
 
 def test_what_is_shown_in_the_end_is_what_the_report_says() -> None:
-    folder = PROJECT / "results" / "reference"
+    folder = PROJECT / "results" / "reference-bench"
     run = store.read_run(folder)
 
     def read(cell: CellRound) -> Samples:

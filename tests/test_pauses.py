@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.analyse import analyse
-from harness.analysis.pauses import Waits, pauses, waits
+from harness.analysis.pauses import Waits, pauses, unless_dear, waits
 from harness.models import CellSummary, Failure, Pauses, Samples
 from tests.runs import A_STACK, MS, FakeRun, hello_plan
 
@@ -237,6 +237,17 @@ def test_a_user_who_waits_alone_is_no_pause() -> None:
     known = pauses([waits(replace(samples, latency_ns=latency_ns), 8)])
     assert known is not None
     assert known.count == 0
+
+
+@pytest.mark.parametrize(
+    ("kinds_ms", "recurring"), [([], True), ([3.0, 50.0], True), ([3.0, 120.0], False)]
+)
+def test_dear_requests_of_all_users_at_once_are_no_pause_of_the_stack(
+    kinds_ms: list[float], recurring: bool
+) -> None:
+    found = Pauses(20, 4_800, p50_ms=226.0, longest_ms=538.0, time_share=0.5, recurring=True)
+    assert unless_dear(found, kinds_ms) == replace(found, recurring=recurring)
+    assert unless_dear(None, kinds_ms) is None
 
 
 def test_the_draining_of_a_slice_is_no_pause() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from harness.analysis import gates, stats
 from harness.analysis.cell_gates import gates_of
 from harness.analysis.figures import RoundFigures
-from harness.analysis.pauses import pauses
+from harness.analysis.pauses import pauses, unless_dear
 from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of
 from harness.analysis.resources import core_usages, server_usages
 from harness.analysis.saturation import core_share, limited_by_users, taken_share
@@ -69,7 +69,9 @@ def summarise(
     share = core_share(run, block, stack, rounds)
     overload = overload_of(rounds)
     waits = [measured.waits for measured in rounds if measured.waits is not None]
-    paused = pauses(waits, taken_share(rounds))
+    endpoints = _endpoints(rounds, confidence)
+    kinds_ms = [each.latency_ms["p50"].value for each in endpoints]
+    paused = unless_dear(pauses(waits, taken_share(rounds)), kinds_ms)
     return CellSummary(
         scenario=block.scenario.name,
         stack=stack.label,
@@ -103,7 +105,7 @@ def summarise(
         limited_by_users=limited_by_users(block, share, rounds),
         pauses=paused,
         uss_mib=_uss_mib(block, servers),
-        endpoints=_endpoints(rounds, confidence),
+        endpoints=endpoints,
         # Of starts nothing is cut off, and the latency of an overloaded stack says nothing anyway.
         short_slices=None
         if block.counts_starts or overload

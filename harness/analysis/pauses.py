@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from harness.models import Failure, Pauses, Samples
 #: median. A pause must be rarer than that to be seen, and dear requests more frequent not to look
 #: like one: requests of which there are at least one in thirty are in most groups.
 WAITS_IN_A_GROUP = 20
+#: Pauses up to so many times the median of a kind of request may be such requests.
+_TIMES_DEAR = 2.0
 #: A pause is so many times as long as what is usual. The longest of a group of exponential waits is
 #: 3.4 × their mean, and only one in 5,000 waits is 2.5 × that.
 MIN_TIMES_USUAL = 2.5
@@ -112,3 +114,17 @@ def _usual(wait_ns: npt.NDArray[np.int64]) -> float:
         return float(wait_ns.max(initial=0))
     longest = wait_ns[: groups * WAITS_IN_A_GROUP].reshape(groups, WAITS_IN_A_GROUP).max(axis=1)
     return float(np.median(longest))
+
+
+def unless_dear(found: Pauses | None, kinds_ms: Sequence[float]) -> Pauses | None:
+    """The same pauses; not the stack's own if one kind of request takes about as long anyway.
+
+    Where a few users hash passwords beside quick requests, now and then all of them do so at once.
+
+    Args:
+        found: The pauses of a cell.
+        kinds_ms: Median latency of each kind of request, where there are several.
+    """
+    if found is None or not any(found.p50_ms <= _TIMES_DEAR * kind_ms for kind_ms in kinds_ms):
+        return found
+    return replace(found, recurring=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import threading
 import time
@@ -86,7 +88,7 @@ class Picture:
                 overflow="crop",
             )
         most = {
-            id(column): max((max(series, default=0.0) for series in column.series), default=0.0)
+            id(column): max(filter(math.isfinite, itertools.chain(*column.series)), default=0.0)
             for column in columns
         }
         for row in range(rows):
@@ -138,7 +140,7 @@ class Screen:
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._lock = threading.Lock()
         self._is_free = threading.Event()  # nothing is measured
-        self._ended = False
+        self._ended = self._failed = False
         self._drawn_s = 0.0
 
     @contextmanager
@@ -171,7 +173,15 @@ class Screen:
                 self._draw()
 
     def _draw(self) -> None:
-        self._live.update(self._picture(), refresh=True)
+        """Draw; a mistake in this must not cost the measurement, which goes on without the view."""
+        if self._failed:
+            return
+        try:
+            self._live.update(self._picture(), refresh=True)
+        except Exception as error:
+            self._failed = True
+            self._live.update(Text(""))
+            self._console.print(f"the live view failed and is off: {error!r}", style="yellow")
         self._drawn_s = time.monotonic()
 
     def _tick(self) -> None:

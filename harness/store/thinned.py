@@ -66,7 +66,7 @@ def write_thinned(run: Path, cells: list[tuple[CellRound, Samples]]) -> None:
             table,
             file,
             compression="zstd",
-            compression_level=15,
+            compression_level=19,
             use_dictionary=False,
             column_encoding={
                 "file": "PLAIN",

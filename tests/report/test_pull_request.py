@@ -64,7 +64,7 @@ def test_report_prints_the_text_alone(
     whole: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "find_run", lambda *_: tmp_path)
-    monkeypatch.setattr(measured, "_write_report", lambda *_: whole)
+    monkeypatch.setattr(measured, "write_run_report", lambda *_: whole)
     done = CliRunner().invoke(cli, ["report", "--markdown"])
     assert done.exit_code == 0
     assert done.stdout == report.pull_request(whole)
