@@ -15,6 +15,8 @@ from harness.models import (
     Stack,
     Usage,
 )
+from harness.planning.options import RunOptions
+from harness.planning.plan import load_catalogue, make_plan
 from tests.runs import FakeRun, hello_plan
 
 A, B = "flask-gthread", "fastapi-uvicorn"
@@ -56,6 +58,47 @@ def test_a_stack_that_leaves_its_core_idle_is_limited_by_its_users() -> None:
     cell = candidate(using(run(), 0.71))
     assert cell.core_share == pytest.approx(0.71, rel=0.01)
     assert cell.limited_by_users
+
+
+def of_weather(users: int, rate_rps: float, wait_ms: float) -> FakeRun:
+    """Users who wait for the upstream in each request."""
+    made = make_plan(
+        load_catalogue(),
+        RunOptions(
+            scenarios=("weather",),
+            stacks=(A, B),
+            users=(users,),
+            rounds=5,
+            upstream_latency=f"constant:{wait_ms:g}",
+        ),
+    )
+    return FakeRun(made, {A: [1000.0] * 5, B: [rate_rps] * 5})
+
+
+@pytest.mark.parametrize(
+    ("users", "rate_rps", "wait_ms", "share", "limited"),
+    [
+        (50, 19.0, 50.0, 0.04, False),  # 19 × 50 ms and 4 % make 0.99 s a second
+        (50, 900.0, 50.0, 0.53, True),  # 45 replies are on their way at a time
+        (50, 19.0, 20.0, 0.04, True),  # idle for half of the time
+        (2, 19.0, 50.0, 0.04, True),  # two users could not ask for much more
+    ],
+)
+def test_a_process_that_waits_for_one_reply_after_the_other_is_busy_though_its_core_is_not(
+    users: int, rate_rps: float, wait_ms: float, share: float, limited: bool
+) -> None:
+    fake = of_weather(users, rate_rps, wait_ms)
+
+    def used(cell: CellRound) -> CellRound:
+        cpu_s = share * cell.requests / rate_rps
+        usage = CoreUsage(cell.wall_s, cpu_s, cpu_s, 0.0, 0.0)
+        return replace(cell, server=Usage(cpu_s, 1 << 20, 1, 1), cores={SERVER_CORES: usage})
+
+    fake.change(B, used)
+    fake.record = replace(fake.record, placement=Placement((0,), (9,), (9,)))
+    cell = candidate(fake)
+    assert cell.core_share == pytest.approx(share, rel=0.05)
+    assert cell.limited_by_users == limited
 
 
 def test_a_stack_that_works_nearly_all_the_time_is_not() -> None:

@@ -102,7 +102,7 @@ def summarise(
         steal_share={group: gates.steal_share(usages) for group, usages in cores.items()},
         overload=overload,
         core_share=share,
-        limited_by_users=limited_by_users(block, share, rounds),
+        limited_by_users=limited_by_users(run, block, stack, share, rounds),
         pauses=paused,
         uss_mib=_uss_mib(block, servers),
         endpoints=endpoints,

@@ -13,6 +13,10 @@ from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack
 #: A stack that works all the time uses 94 to 99 % of its core, because it waits a little when
 #: all replies of a burst are on their way.
 MIN_BUSY = 0.9
+#: Working and waiting take at most all of a process's time, if it does one after the other.
+_ONE_AT_A_TIME = 1.1
+#: Users for each worker process, from which on they ask for several replies of the upstream at once.
+_MANY_USERS = 4
 
 
 def core_share(
@@ -40,19 +44,43 @@ def core_share(
     return throughput_rps * sum(server.cpu_s for server in servers) / sent / filled
 
 
-def limited_by_users(block: BlockPlan, share: float, rounds: Sequence[RoundFigures]) -> bool:
-    """Whether the users, and not the stack's CPU time, limited the throughput of closed load.
+def limited_by_users(
+    run: RunRecord, block: BlockPlan, stack: Stack, share: float, rounds: Sequence[RoundFigures]
+) -> bool:
+    """Whether the users, and not the stack itself, limited the throughput of closed load.
 
-    What the host and other programs took of the cores counts as used: the stack could not have it.
+    What the host and other programs took of the cores counts as used: the stack could not have it. So
+    does the wait for the upstream where each worker process does nothing else meanwhile.
 
     Args:
+        run: plan and journal.
         block: the block that the cell belongs to.
+        stack: the cell's stack.
         share: the stack's `core_share`.
         rounds: the cell's rounds.
     """
     if not block.has_throughput or block.scenario.measures is not Measures.REQUESTS:
         return False
-    return share + taken_share(rounds) < MIN_BUSY  # nan is not less
+    busy = share + taken_share(rounds)
+    return busy < MIN_BUSY and not _waits_for_one(
+        run, block, stack, busy, rounds
+    )  # nan is not less
+
+
+def _waits_for_one(
+    run: RunRecord, block: BlockPlan, stack: Stack, busy: float, rounds: Sequence[RoundFigures]
+) -> bool:
+    """Whether each worker process works or waits for the upstream, for one request at a time.
+
+    Where many users ask at once, a process that waits for several at a time has more of its replies on
+    their way than one.
+    """
+    workers = stack.worker_processes(run.plan.workers, len(run.placement.servers))
+    if "upstream" not in block.scenario.needs or block.load.users < _MANY_USERS * workers:
+        return False
+    throughput_rps = sum(measured.throughput_rps for measured in rounds) / len(rounds)
+    waiting = throughput_rps * run.plan.upstream_s(block.load) / workers
+    return MIN_BUSY <= busy + waiting <= _ONE_AT_A_TIME
 
 
 def taken_share(rounds: Sequence[RoundFigures]) -> float:

@@ -127,6 +127,7 @@ from harness.models.plan import (
     Stack,
     Step,
     StepKind,
+    median_s,
     worker_number,
 )
 from harness.models.profiles import (
@@ -290,5 +291,6 @@ __all__ = [
     "Window",
     "Winner",
     "WinnerMap",
+    "median_s",
     "worker_number",
 ]

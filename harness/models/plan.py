@@ -366,6 +366,12 @@ class SliceSource(enum.StrEnum):
     DEFAULT = "default"
 
 
+def median_s(latency: str) -> float:
+    """The median of "constant:50" or "lognormal:50:0.5", in seconds."""
+    _, median_ms, *_ = latency.split(":")
+    return float(median_ms) / 1000
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that decides what a run does; the same plan and seed give the same order."""
@@ -394,3 +400,7 @@ class Plan:
     def upstream_latency_of(self, load: Load) -> str:
         """How long the upstream takes under a load, in the same form as `upstream_latency`."""
         return self.upstream_latency if load.io_ms is None else f"constant:{load.io_ms:g}"
+
+    def upstream_s(self, load: Load) -> float:
+        """How long the upstream takes under a load, in the median."""
+        return median_s(self.upstream_latency_of(load))

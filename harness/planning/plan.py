@@ -23,6 +23,7 @@ from harness.models import (
     SliceSource,
     Stack,
     Step,
+    median_s,
 )
 from harness.planning.files import LADDER_FILE, SCENARIOS_FOLDER, STACKS_FILE
 from harness.planning.ladder import climbed, load_ladder
@@ -274,8 +275,7 @@ def _upstream_s(options: RunOptions, load: Load) -> float:
     """How long the upstream takes in the median."""
     if load.io_ms is not None:
         return load.io_ms / 1000
-    _, median_ms, *_ = options.upstream_latency.split(":")
-    return float(median_ms) / 1000
+    return median_s(options.upstream_latency)
 
 
 # ------------------------------------------------------------------------- contenders
