@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -54,6 +55,12 @@ def test_starts_are_compared_by_their_median_and_their_cpu_time_alone(analysed: 
     ]
     assert math.isclose(analysed.comparisons[0].ratio, 2, rel_tol=0.01)
     assert analysed.comparisons[0].verdict == "slower"
+
+
+def test_the_cpu_time_of_a_start_is_told_in_milliseconds(analysed: Analysis) -> None:
+    (answer,) = answers(View(analysed))
+    (cpu,) = (each.text for finding in answer.findings for each in finding.also)
+    assert re.search(r"CPU per start \d+(\.\d+)? against \d+(\.\d+)?\u00a0ms ", cpu), cpu
 
 
 def test_starts_have_no_throughput_and_no_percentile_of_too_few(analysed: Analysis) -> None:

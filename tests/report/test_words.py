@@ -110,7 +110,9 @@ def test_opposite_verdicts_within_a_twin_show_that_the_variant_decides(whole: An
 
 def test_stacks_that_differ_in_several_things_are_called_variants(whole: Analysis) -> None:
     stacks = tuple(
-        replace(stack, workers="n") if stack.label == "fastapi-aiohttp" else stack
+        replace(stack, workers="n", settings={**stack.settings, "database_driver": "asyncpg"})
+        if stack.label == "fastapi-aiohttp"
+        else stack
         for stack in whole.run.plan.stacks
     )
     run = replace(whole.run, plan=replace(whole.run.plan, stacks=stacks))
@@ -121,6 +123,7 @@ def test_stacks_that_differ_in_several_things_are_called_variants(whole: Analysi
     assert "fastapi-httpx2 (1.47 ×) and fastapi-aiohttp (1.55 ×) are faster" in words
     assert "number of workers (the default, n)" in words
     assert "HTTP client (httpx, httpx2, aiohttp)" in words
+    assert "database driver (the default, asyncpg)" in words
 
 
 def test_no_surprise_where_a_twin_is_of_one_mind() -> None:

@@ -6,7 +6,7 @@ import math
 
 from harness.models import ROUNDS_FOR_A_VERDICT, Comparison, Verdict
 from harness.report import formats
-from harness.report.metrics import THROUGHPUT, Metric
+from harness.report.metrics import CPU, THROUGHPUT, Metric
 from harness.report.view import Pair, Part, has_interval, overload_words
 
 MOST_ROUNDS_WORTH_ASKING_FOR = 200
@@ -39,6 +39,8 @@ def absolutes(metric: Metric, pair: Pair, part: Part) -> str:
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return ""
     unit = "" if metric.key == THROUGHPUT.key else f"{formats.NBSP}{metric.unit}"
+    if part.counts_starts and metric.key == CPU.key:  # a start takes a thousand times as much
+        values, unit = [value / 1000 for value in values], f"{formats.NBSP}ms"
     return f"{' against '.join(map(formats.number, values))}{unit}"
 
 

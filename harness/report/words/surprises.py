@@ -19,6 +19,10 @@ _SETTINGS: Mapping[str, str] = {
 }
 
 
+def _called(setting: str) -> str:
+    return _SETTINGS.get(setting, setting.replace("_", " "))
+
+
 def surprises(view: View) -> tuple[str, ...]:
     """A sentence for each."""
     found: list[str] = []
@@ -72,13 +76,13 @@ def _variant_words(
     if len(differing) == 1:
         ((name, values),) = differing.items()
         return (
-            f"In {part.where}, the {_SETTINGS.get(name, name)} matters more than the framework: "
+            f"In {part.where}, the {_called(name)} matters more than the framework: "
             f"{twin} is slower than {baseline} with {_with_values(slower, values)}, but faster "
             f"with {_with_values(faster, values)}."
         )
     listed = formats.listing(
         [
-            f"{_SETTINGS.get(name, name)} ({', '.join(dict.fromkeys(values.values()))})"
+            f"{_called(name)} ({', '.join(dict.fromkeys(values.values()))})"
             for name, values in differing.items()
         ]
     )
