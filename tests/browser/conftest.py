@@ -55,7 +55,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 def reference(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a real run, made by the command that makes it."""
     run = tmp_path_factory.mktemp("real") / "reference"
-    shutil.copytree(PROJECT / "results" / "reference", run)
+    shutil.copytree(PROJECT / "results" / "reference-bench", run)
     command = [sys.executable, "-m", "harness", "report", str(run)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr  # 1: a cell of that run is invalid

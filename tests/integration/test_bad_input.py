@@ -69,7 +69,7 @@ def failed(command: Command | Ended, code: int) -> str:
             "no run of this machine in",
         ),
         (
-            ["cost", str(PROJECT / "results" / "reference"), "--rate", "9"],
+            ["cost", str(PROJECT / "results" / "reference-bench"), "--rate", "9"],
             "has no capacity: 'twinbench capacity SCENARIO --slo",
         ),
     ],

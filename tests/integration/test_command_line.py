@@ -71,7 +71,7 @@ def test_a_report_judges_a_finished_run_by_what_its_reader_calls_the_same(
     here: Callable[..., Ended], without_drawings: None, tmp_path: Path
 ) -> None:
     run = tmp_path / "finished"
-    shutil.copytree(PROJECT / "results" / "reference", run)
+    shutil.copytree(PROJECT / "results" / "reference-bench", run)
 
     def judged(same: str) -> dict[str, str]:
         code, out, err = here("report", run, "--json", "--same", same).finish()

@@ -147,7 +147,7 @@ def test_a_run_of_an_older_version_is_reported_and_not_resumed(
     here: Callable[..., Ended], tmp_path: Path
 ) -> None:
     folder = tmp_path / "older"
-    shutil.copytree(PROJECT / "results" / "reference", folder)
+    shutil.copytree(PROJECT / "results" / "reference-bench", folder)
     run_json = json.loads((folder / "run.json").read_text())
     older = store.SCHEMA - 1
     (folder / "run.json").write_text(json.dumps({**run_json, "schema": older, "ended": None}))
