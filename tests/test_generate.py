@@ -179,7 +179,8 @@ def server(respond: Respond) -> Iterator[str]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, headers, reply = respond(self.command, self.path, body)
+            path = self.requestline.split()[1]  # self.path has one slash for several
+            status, headers, reply = respond(self.command, path, body)
             self.send_response(status)
             for name, text in {**headers, "content-length": str(len(reply))}.items():
                 self.send_header(name, text)
@@ -275,6 +276,26 @@ def test_an_error_without_a_promise_is_found_even_if_all_stacks_have_it() -> Non
     assert {disagreement.problems for disagreement in found} == {
         ("status 500, which the contract does not promise",)
     }
+
+
+@pytest.mark.parametrize("merging", ["first", "other"])
+def test_a_server_that_merges_slashes_is_not_asked_to_agree_about_them(
+    monkeypatch: pytest.MonkeyPatch, merging: str
+) -> None:
+    def exact(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        return (404 if path.startswith("//") else 200), JSON, b"{}"
+
+    def merges(method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        return 200, JSON, b"{}"
+
+    drawn = [Request("GET", "//hello"), Request("GET", "/hello")]
+    monkeypatch.setattr(explore.generate, "requests", lambda *_: iter(drawn))
+    with server(exact) as first_url, server(merges) as other_url:
+        urls = {"first": first_url, "other": other_url}
+        (found,) = explore.explore(urls, 2, 1).disagreements
+        assert found.request.path.startswith("//")
+        assert explore.explore(urls, 2, 1, merging_slashes=[merging]).disagreements == []
+        assert len(explore.explore(urls, 2, 1, merging_slashes=list(urls)).disagreements) == 1
 
 
 def test_a_server_that_does_not_answer_differs() -> None:

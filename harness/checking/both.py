@@ -74,6 +74,7 @@ def check(
     cases: int,
     seed: int,
     case_done: Callable[[], None],
+    merging_slashes: Collection[str] = (),
 ) -> Outcome:
     """Send every request of the contract and `cases` generated ones to each stack.
 
@@ -83,7 +84,8 @@ def check(
         cases: How many requests to generate.
         seed: Decides the generated requests.
         case_done: Called after each generated request.
+        merging_slashes: As for `explore`.
     """
     requests, differences = parity.check_stacks(urls, breaks)
-    explored = explore.explore(urls, cases, seed, case_done)
+    explored = explore.explore(urls, cases, seed, case_done, merging_slashes=merging_slashes)
     return Outcome(tuple(urls), requests, differences, breaks, seed, explored)

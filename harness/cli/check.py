@@ -74,7 +74,14 @@ def command(
     ):
         # Hypothesis would make a folder of its own in the working directory.
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(folder)
-        outcome = both.check(urls, breaks, cases=cases, seed=seed, case_done=case_done)
+        outcome = both.check(
+            urls,
+            breaks,
+            cases=cases,
+            seed=seed,
+            case_done=case_done,
+            merging_slashes=[stack.label for stack in chosen if stack.merges_slashes],
+        )
     if as_json:
         print_json(outcome.as_json())
     else:

@@ -88,6 +88,11 @@ class Stack:
     breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
 
     @property
+    def merges_slashes(self) -> bool:
+        """Whether its server passes `//hello` on as `/hello`, whatever the application says to it."""
+        return self.server == "werkzeug"
+
+    @property
     def threads(self) -> int | None:
         """Requests that one of its processes handles at a time; None where no threads bound that."""
         words = " ".join(self.options).replace("=", " ").split()
