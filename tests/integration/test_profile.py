@@ -17,7 +17,8 @@ def test_a_profile_says_which_library_takes_the_cpu_time(
     twinbench: Callable[..., Command], tmp_path: Path
 ) -> None:
     command = twinbench(
-        *("profile", "users-validate", "--profile", "smoke", "--rounds", 1, "--seconds", 2),
+        # The sampler sees as little as a fifth of the CPU time of Flask's threads.
+        *("profile", "users-validate", "--profile", "smoke", "--rounds", 1, "--seconds", 8),
         *("--json", "--out", tmp_path),
     )
     code, out, err = command.finish()
@@ -30,7 +31,8 @@ def test_a_profile_says_which_library_takes_the_cpu_time(
         for group in ("server", "framework", "validation"):
             assert shares[stack, group] > 0.01, (stack, group)
         assert shares[stack, "rest"] < 0.1 if (stack, "rest") in shares else True
-        assert (stack, "database") not in shares
+        # Nobody asks the database, but Flask-SQLAlchemy looks after each request for a session to end.
+        assert shares.get((stack, "database"), 0.0) < 0.05
     rows = {row["stack"]: row for row in said["stacks"]}
     for row in rows.values():
         assert row["samples"] > 50
