@@ -73,6 +73,22 @@ def _where(fewest: int, most: int) -> str:
     )
 
 
+def curves() -> str:
+    """The most that each stack served under any number of users, and its knee."""
+    with (REFERENCE / "parts" / "sweep-weather" / "knees.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    lines = [
+        "| weather | most requests/s | with users | knee at users |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {row['curve']} | {float(row['most_rps']):,.0f} [{float(row['most_rps_low']):,.0f}, "
+        f"{float(row['most_rps_high']):,.0f}] | {row['most_at']} | {row['knee'] or '–'} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def claims() -> str:
     """What became of each claim in the whole run."""
     with (REFERENCE / "claims.csv").open() as file:
@@ -84,7 +100,7 @@ def claims() -> str:
 
 def with_tables(text: str) -> str:
     """The README with its tables in their places."""
-    for name, made in (("reference", table), ("claims", claims)):
+    for name, made in (("reference", table), ("curves", curves), ("claims", claims)):
         before, rest = text.split(f"<!-- {name}: begin -->\n")
         _, after = rest.split(f"<!-- {name}: end -->")
         text = f"{before}<!-- {name}: begin -->\n{made()}<!-- {name}: end -->{after}"

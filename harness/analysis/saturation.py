@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from harness.analysis import gates
 from harness.analysis.figures import RoundFigures
 from harness.analysis.resources import core_usages, server_usages
-from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack
+from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack, upstream_s
 
 #: A stack that works all the time uses 94 to 99 % of its core, because it waits a little when
 #: all replies of a burst are on their way.
@@ -40,8 +40,7 @@ def core_share(
     if block.counts_starts or died or not (servers and cores and sent):
         return math.nan
     filled = min(cores, stack.worker_processes(run.plan.workers, cores))
-    throughput_rps = sum(measured.throughput_rps for measured in rounds) / len(rounds)
-    return throughput_rps * sum(server.cpu_s for server in servers) / sent / filled
+    return _mean_rps(rounds) * sum(server.cpu_s for server in servers) / sent / filled
 
 
 def limited_by_users(
@@ -61,26 +60,31 @@ def limited_by_users(
     """
     if not block.has_throughput or block.scenario.measures is not Measures.REQUESTS:
         return False
-    busy = share + taken_share(rounds)
-    return busy < MIN_BUSY and not _waits_for_one(
-        run, block, stack, busy, rounds
-    )  # nan is not less
+    if not share + taken_share(rounds) < MIN_BUSY:  # nan is not less
+        return False
+    return not _waits_for_one(run, block, stack, share, rounds)
 
 
 def _waits_for_one(
-    run: RunRecord, block: BlockPlan, stack: Stack, busy: float, rounds: Sequence[RoundFigures]
+    run: RunRecord, block: BlockPlan, stack: Stack, share: float, rounds: Sequence[RoundFigures]
 ) -> bool:
     """Whether each worker process works or waits for the upstream, for one request at a time.
 
     Where many users ask at once, a process that waits for several at a time has more of its replies on
     their way than one.
     """
-    workers = stack.worker_processes(run.plan.workers, len(run.placement.servers))
+    cores = len(run.placement.servers)
+    workers = stack.worker_processes(run.plan.workers, cores)
     if "upstream" not in block.scenario.needs or block.load.users < _MANY_USERS * workers:
         return False
-    throughput_rps = sum(measured.throughput_rps for measured in rounds) / len(rounds)
-    waiting = throughput_rps * run.plan.upstream_s(block.load) / workers
-    return MIN_BUSY <= busy + waiting <= _ONE_AT_A_TIME
+    working = share * min(cores, workers) / workers
+    wait_s = upstream_s(run.plan.upstream_latency, block.load)
+    waiting = _mean_rps(rounds) * wait_s / workers
+    return MIN_BUSY <= working + taken_share(rounds) + waiting <= _ONE_AT_A_TIME
+
+
+def _mean_rps(rounds: Sequence[RoundFigures]) -> float:
+    return sum(measured.throughput_rps for measured in rounds) / len(rounds)
 
 
 def taken_share(rounds: Sequence[RoundFigures]) -> float:

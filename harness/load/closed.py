@@ -93,7 +93,8 @@ class ClosedFleet(Fleet):
                         replacement.send(draw(), start)
                         counted += 1
                         if counted > 0:
-                            counting_from = min(counting_from, start)
+                            if counted == 1:
+                                counting_from = start
                             unanswered += 1
             for fileno, _ in wait(LOOK_S):
                 connection = connections[fileno]

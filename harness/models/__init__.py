@@ -127,7 +127,7 @@ from harness.models.plan import (
     Stack,
     Step,
     StepKind,
-    median_s,
+    upstream_s,
     worker_number,
 )
 from harness.models.profiles import (
@@ -291,6 +291,6 @@ __all__ = [
     "Window",
     "Winner",
     "WinnerMap",
-    "median_s",
+    "upstream_s",
     "worker_number",
 ]

@@ -371,8 +371,15 @@ class SliceSource(enum.StrEnum):
     DEFAULT = "default"
 
 
-def median_s(latency: str) -> float:
-    """The median of "constant:50" or "lognormal:50:0.5", in seconds."""
+def upstream_s(latency: str, load: Load) -> float:
+    """How long the upstream takes under a load, in the median.
+
+    Args:
+        latency: that of the run, as `Plan.upstream_latency`.
+        load: it may have a latency of its own.
+    """
+    if load.io_ms is not None:
+        return load.io_ms / 1000
     _, median_ms, *_ = latency.split(":")
     return float(median_ms) / 1000
 
@@ -405,7 +412,3 @@ class Plan:
     def upstream_latency_of(self, load: Load) -> str:
         """How long the upstream takes under a load, in the same form as `upstream_latency`."""
         return self.upstream_latency if load.io_ms is None else f"constant:{load.io_ms:g}"
-
-    def upstream_s(self, load: Load) -> float:
-        """How long the upstream takes under a load, in the median."""
-        return median_s(self.upstream_latency_of(load))

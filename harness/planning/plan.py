@@ -23,7 +23,7 @@ from harness.models import (
     SliceSource,
     Stack,
     Step,
-    median_s,
+    upstream_s,
 )
 from harness.planning.files import LADDER_FILE, SCENARIOS_FOLDER, STACKS_FILE
 from harness.planning.ladder import climbed, load_ladder
@@ -249,7 +249,7 @@ def _block(
     loaded_s = max(profile.cell_s, _LOADED_PER_WARMUP * _LONGEST_WARMUP * own_warmup_s)
     # A warm-up in which hardly a reply has come says nothing of a stack's rate. It takes no more load
     # afterwards: where requests wait that long, the ratio is steady.
-    waits_s = _upstream_s(options, load) if "upstream" in scenario.needs else 0.0
+    waits_s = upstream_s(options.upstream_latency, load) if "upstream" in scenario.needs else 0.0
     warmup_s = max(own_warmup_s, _WARM_UP_WAITS * waits_s)
     settle_s = 0.0
     if load.is_open:
@@ -269,13 +269,6 @@ def _block(
         family=family,
         fixed_slice=load.is_open and options.slice_s is not None,
     )
-
-
-def _upstream_s(options: RunOptions, load: Load) -> float:
-    """How long the upstream takes in the median."""
-    if load.io_ms is not None:
-        return load.io_ms / 1000
-    return median_s(options.upstream_latency)
 
 
 # ------------------------------------------------------------------------- contenders

@@ -45,13 +45,13 @@ _OTHERS = (
     ("#4b5563", "#b0b8c2"),
 )
 #: Their places within their family; the other stacks of a run take those that are left, in its order.
-_PLACES: Mapping[str, int] = {
-    "flask-gthread": 0,
-    "flask-gevent": 1,
-    "flask-sync": 2,
-    "fastapi-uvicorn": 0,
-    "fastapi-aiohttp": 1,
-    "fastapi-httpx2": 2,
+_PLACES: Mapping[tuple[str, str], int] = {
+    ("flask", "flask-gthread"): 0,
+    ("flask", "flask-gevent"): 1,
+    ("flask", "flask-sync"): 2,
+    ("fastapi", "fastapi-uvicorn"): 0,
+    ("fastapi", "fastapi-aiohttp"): 1,
+    ("fastapi", "fastapi-httpx2"): 2,
 }
 _MARKERS: Mapping[str, tuple[str, ...]] = {
     "flask": ("s", "D", "p", "P"),
@@ -126,11 +126,13 @@ def looks(analysis: Analysis) -> dict[str, Look]:
 def looks_of(twins: Mapping[str, str]) -> dict[str, Look]:
     """Label -> look, given label -> twin."""
     found: dict[str, Look] = {}
-    own = {(twin, _PLACES[label]) for label, twin in twins.items() if label in _PLACES}
+    own = {
+        (twin, _PLACES[twin, label]) for label, twin in twins.items() if (twin, label) in _PLACES
+    }
     left: dict[str, Iterator[int]] = {}
     for label, twin in twins.items():
         free = left.setdefault(twin, itertools.count())
-        place = _PLACES.get(label)
+        place = _PLACES.get((twin, label))
         if place is None:
             place = next(number for number in free if (twin, number) not in own)
         colours = _FAMILIES.get(twin, _OTHERS)

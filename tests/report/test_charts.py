@@ -129,12 +129,17 @@ def test_a_well_known_stack_looks_the_same_beside_any_others() -> None:
         assert len(set(looks.values())) == len(beside)
 
 
+def test_a_well_known_name_of_another_twin_takes_nobodys_look() -> None:
+    looks = palette.looks_of({"flask-gthread": "fastapi", "fastapi-uvicorn": "fastapi"})
+    assert looks["flask-gthread"] != looks["fastapi-uvicorn"]
+
+
 @pytest.mark.parametrize("name", ["curves", "tradeoff", "timeline", "latency"])
 def test_every_mark_of_a_stack_can_be_hidden_with_it(whole: Analysis, name: str) -> None:
     analysis = analyses.swept((1, 10, 100)) if name in {"curves", "tradeoff"} else whole
     sheet = draw(analysis, name)
     assert set(sheet.owners.values()) == {stack.label for stack in analysis.run.plan.stacks}
-    drawn = [line for axes in sheet.axes for line in axes.lines]
+    drawn = [mark for axes in sheet.axes for mark in (*axes.lines, *axes.collections)]
     assert drawn
     assert all(sheet.owners.get(line.get_gid()) for line in drawn)
 
