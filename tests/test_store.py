@@ -306,6 +306,13 @@ def test_the_newest_run_is_found_and_the_reference_is_never_the_newest(tmp_path:
     assert store.find_run(tmp_path, "reference").name == "reference"
 
 
+def test_without_a_run_of_ones_own_the_reference_is_the_newest(tmp_path: Path) -> None:
+    for name in ("reference", "reference-bench", "reference-sweep"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{}")
+    assert store.find_run(tmp_path, None).name == "reference"
+
+
 def test_an_unknown_run_is_answered_with_the_near_match(tmp_path: Path) -> None:
     (tmp_path / "20260101-000000-quick").mkdir()
     (tmp_path / "20260101-000000-quick" / "run.json").write_text("{}")

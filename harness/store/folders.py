@@ -73,11 +73,13 @@ def find_run(out: Path, name: str | None) -> Path:
 
 
 def list_runs(out: Path) -> list[str]:
-    """Names of the runs below `out`, oldest first; reference runs count as the oldest."""
+    """Names of the runs below `out`, oldest first; reference runs count as older, `reference` as their newest."""
     if not out.is_dir():
         return []
     names = [path.parent.name for path in out.glob("*/run.json")]
-    return sorted(names, key=lambda name: (not name.startswith(_REFERENCE), name))
+    return sorted(
+        names, key=lambda name: (not name.startswith(_REFERENCE), name == _REFERENCE, name)
+    )
 
 
 @contextmanager
