@@ -15,6 +15,8 @@ README = PROJECT / "README.md"
 #: A whole run, and a run of `make bench`, which has more rounds of less.
 REFERENCE = PROJECT / "results" / "reference"
 BENCH = PROJECT / "results" / "reference-bench"
+#: A sweep of weather up to 1,000 users, which a whole run has no time for.
+SWEEP = PROJECT / "results" / "reference-sweep"
 
 
 def table() -> str:
@@ -75,7 +77,7 @@ def _where(fewest: int, most: int) -> str:
 
 def curves() -> str:
     """The most that each stack served under any number of users, and its knee."""
-    with (REFERENCE / "parts" / "sweep-weather" / "knees.csv").open() as file:
+    with (SWEEP / "knees.csv").open() as file:
         rows = list(csv.DictReader(file))
     lines = [
         "| weather | most requests/s | with users | knee at users |",

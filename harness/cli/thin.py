@@ -50,9 +50,10 @@ def command(run_name: str, out: Path) -> None:
         with store.writing(path):
             store.thin_samples(path, record)
     write_run_report(folder)
-    click.echo(f"{folder}: {before / 1e6:.1f} MB before, {_size(folder) / 1e6:.1f} MB now")
+    now = _size(folder)
+    click.echo(f"samples of {folder}: {before / 1e6:.1f} MB before, {now / 1e6:.1f} MB now")
 
 
 def _size(folder: Path) -> int:
-    """Bytes of all files of the run."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of the samples of a run and of its parts."""
+    return sum(path.stat().st_size for path in folder.rglob("*.parquet"))
