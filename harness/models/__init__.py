@@ -106,6 +106,7 @@ from harness.models.measured import (
     SpeedWindow,
     Usage,
 )
+from harness.models.own import OwnRequest, OwnRequests, OwnService
 from harness.models.plan import (
     BY_WORKERS,
     ROUNDS_FOR_A_VERDICT,
@@ -242,6 +243,9 @@ __all__ = [
     "Need",
     "Outcome",
     "Overload",
+    "OwnRequest",
+    "OwnRequests",
+    "OwnService",
     "Pauses",
     "Placement",
     "Plan",

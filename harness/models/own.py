@@ -1,0 +1,54 @@
+"""Services of the reader's own, and what is requested of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequest:
+    """A request to services of the reader's own.
+
+    Where a text has `${NAME}`, the variable of that name is put in at the moment of sending: so
+    nothing secret is in a plan, and nothing secret gets into results.
+    """
+
+    name: str  # unique among the requests of a run: "GET /orders/7"
+    method: str
+    path: str  # percent-encoded, with the query
+    headers: tuple[tuple[str, str], ...] = ()  # in their order; values may have ${NAME}
+    body: str | None = None  # a character for each byte (latin-1), so that JSON can hold any body
+    #: Status that the reply must have; None: the one with which the service answers at first.
+    status: int | None = None
+    weight: int = 1  # how often it is sent, beside the others
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether its method is none of those that only read (RFC 9110, 9.2.1)."""
+        return self.method not in {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRequests:
+    """What is requested, and what of its source is not."""
+
+    requests: tuple[OwnRequest, ...]
+    #: What was left out or changed and why, a sentence each: "left out 12 requests that change state".
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnService:
+    """How a service of the reader's own is started, or where it runs already.
+
+    Texts may have `${NAME}`, as in requests.
+    """
+
+    url: str = ""  # of a service that runs already; empty: `command` starts it
+    command: tuple[str, ...] = ()  # program and arguments, one of which has {port}
+    ready: str = "/"  # path that answers once the service is ready, with any status below 500
+    environment: Mapping[str, str] = field(default_factory=dict)  # variables of its own
+    folder: str = ""  # working folder, absolute; empty: where twinbench was called
+    python: str = ""  # the project's own interpreter, whose folder is first on PATH; absolute
+    verify_tls: bool = True
