@@ -50,7 +50,7 @@ def gates_of(
     load_s, wall_s = load_cpu_s(rounds), sum(measured.cell.wall_s for measured in rounds)
     asked = [_errors(block, rounds)]
     if measures is not Measures.STARTS:  # the reply of a start is checked by itself
-        asked += _contract(rounds)
+        asked += _contract(block, rounds)
     if load_s:  # starts and test clients have no load process
         asked.append(gates.load_busy(load_s, wall_s))
     asked.append(gates.settled(_halves_beside_others(rounds, others)))
@@ -92,9 +92,10 @@ def _errors(block: BlockPlan, rounds: Sequence[RoundFigures]) -> GateResult:
     )
 
 
-def _contract(rounds: Sequence[RoundFigures]) -> Iterator[GateResult]:
+def _contract(block: BlockPlan, rounds: Sequence[RoundFigures]) -> Iterator[GateResult]:
     """Gates on parity and on server processes that ended."""
-    yield gates.parity([difference for measured in rounds for difference in measured.cell.parity])
+    found = [difference for measured in rounds for difference in measured.cell.parity]
+    yield gates.parity(found, own=block.scenario.is_own)
     if server_usages(rounds):
         yield gates.alive([measured.cell.died for measured in rounds if measured.cell.died])
 

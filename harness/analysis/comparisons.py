@@ -11,6 +11,7 @@ from harness.analysis import stats
 from harness.analysis.figures import RoundFigures
 from harness.analysis.percentiles import Pool, confidence_of
 from harness.models import (
+    PROCESS_SPREAD,
     BlockPlan,
     Comparison,
     Contrast,
@@ -100,6 +101,8 @@ def compare(
         [measured.cpu_us_per_request for measured in baseline],
         run.plan,
     )
+    running = {stack.label for stack in run.plan.stacks if stack.is_running}
+    kept = sum(label in running for label in labels)
     return [
         Draft(
             scenario=block.scenario.name,
@@ -107,7 +110,7 @@ def compare(
             metric=metric,
             baseline=contrast.baseline,
             candidate=contrast.candidate,
-            estimate=estimate,
+            estimate=_for_kept_processes(estimate, kept, len(shared), confidence_of(run.plan)),
             rounds=len(shared),
             valid=valid and not math.isnan(estimate.value),
             overloaded=overloaded and metric.startswith("latency_"),
@@ -116,6 +119,30 @@ def compare(
         )
         for metric, estimate in estimates.items()
     ]
+
+
+def _for_kept_processes(
+    estimate: Estimate, kept: int, rounds: int, confidence: float
+) -> Estimate:
+    """The interval as wide as if the processes that rounds could not start afresh had been drawn once.
+
+    Rounds with the same processes agree with each other better than they would with others. What they
+    don't show is put in: one draw for each side that was kept, however many rounds there were.
+
+    Args:
+        estimate: of a ratio, over rounds.
+        kept: how many of its two sides ran before the run began.
+        rounds: that it comes from.
+        confidence: of its interval.
+    """
+    if not kept or math.isnan(estimate.low):
+        return estimate
+    own = stats.t_quantile(rounds - 1, confidence) * PROCESS_SPREAD * math.sqrt(kept)
+    below = math.hypot(math.log(estimate.value / estimate.low), own)
+    above = math.hypot(math.log(estimate.high / estimate.value), own)
+    return Estimate(
+        estimate.value, estimate.value * math.exp(-below), estimate.value * math.exp(above)
+    )
 
 
 def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, ...]:

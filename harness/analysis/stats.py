@@ -98,6 +98,11 @@ def log_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimat
     return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half))
 
 
+def t_quantile(freedom: int, confidence: float = CONFIDENCE) -> float:
+    """How many standard errors a two-sided interval reaches on either side."""
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
+
+
 def p_value(estimate: Estimate, rounds: int, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided p-value of the hypothesis that the ratio is 1.
 
@@ -113,7 +118,7 @@ def p_value(estimate: Estimate, rounds: int, confidence: float = CONFIDENCE) -> 
     half = abs(math.log(estimate.value / towards_one))
     if half == 0:
         return 0.0 if estimate.value != 1 else 1.0
-    error = half / float(stdtrit(rounds - 1, 0.5 + confidence / 2))
+    error = half / t_quantile(rounds - 1, confidence)
     return float(2 * stdtr(rounds - 1, -abs(math.log(estimate.value)) / error))
 
 
@@ -128,8 +133,7 @@ def _half_width(logs: Floats, confidence: float = CONFIDENCE) -> float:
     count = len(logs)
     if count < 2:
         return math.nan
-    quantile = float(stdtrit(count - 1, 0.5 + confidence / 2))
-    return quantile * float(logs.std(ddof=1)) / math.sqrt(count)
+    return t_quantile(count - 1, confidence) * float(logs.std(ddof=1)) / math.sqrt(count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from harness.models import Arrivals, CellKey, Load, Slice
+from harness.models import Arrivals, CellKey, Load, OwnRequest, Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +77,38 @@ class Contender:
     cell: CellKey
     load: Load  # of all members together
     url: str  # empty for a test client, which has no server
+    #: What is sent where the reader brings the requests, as this stack has them; empty: the scenario's.
+    requests: tuple[OwnRequest, ...] = ()
+    verify_tls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """What one member is to play."""
 
-    scenario_file: str  # absolute path
+    scenario_file: str  # absolute path; empty where the reader brings the requests
     contenders: tuple[Contender, ...]
     part: int  # which share of the load is this member's, from 0
     parts: int
     timeout_s: float  # a request without a reply after that long has failed
     seed: str
     origin_ns: int  # on the member's clock; times in answers count from here
+    endpoints: tuple[str, ...] = ()  # names of the reader's own requests that have figures of their own
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Block:
         """Read what `dataclasses.asdict` made."""
         contenders = tuple(
-            Contender(CellKey(**item["cell"]), _load(item["load"]), item["url"])
+            Contender(
+                CellKey(**item["cell"]),
+                _load(item["load"]),
+                item["url"],
+                tuple(map(_request, item["requests"])),
+                item["verify_tls"],
+            )
             for item in value["contenders"]
         )
-        return cls(**{**value, "contenders": contenders})
+        return cls(**{**value, "contenders": contenders, "endpoints": tuple(value["endpoints"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,10 @@ class Played:
                 "parity": tuple(value["parity"]),
             }
         )
+
+
+def _request(value: Mapping[str, Any]) -> OwnRequest:
+    return OwnRequest(**{**value, "headers": tuple(map(tuple, value["headers"]))})
 
 
 def _load(value: Mapping[str, Any]) -> Load:

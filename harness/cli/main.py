@@ -24,6 +24,8 @@ COMMANDS = (
     "cost",
     "advise",
     "compare",
+    "versus",
+    "init",
     "report",
     "thin",
     "list",

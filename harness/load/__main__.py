@@ -16,6 +16,7 @@ from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager  # noqa: E402
 
 import gevent  # noqa: E402
+from locust import User  # noqa: E402
 from locust.env import Environment  # noqa: E402
 from locust.util.load_locustfile import load_locustfile  # noqa: E402
 
@@ -23,7 +24,7 @@ from harness.channel.messages import Block, Played, Turn  # noqa: E402
 from harness.channel.pipe import PipeFromMember  # noqa: E402
 from harness.channel.samples import Columns  # noqa: E402
 from harness.load.member import serve  # noqa: E402
-from harness.load.users import ScenarioUser, Seat, seated  # noqa: E402
+from harness.load.users import ScenarioUser, Seat, seated, seated_with_own  # noqa: E402
 from harness.models import CellKey, Slice  # noqa: E402
 
 _SPAWN_WITHIN_S = 10.0
@@ -38,13 +39,7 @@ def main() -> None:
 def _seat(block: Block) -> Iterator[LoadPlayer]:
     """Start one Locust user per cell; each waits in its seat until the block is over."""
     seats = {contender.cell: Seat() for contender in block.contenders}
-    scenario = _scenario(block.scenario_file)
-    environment = Environment(
-        user_classes=[
-            seated(scenario, seats[contender.cell], contender, block)
-            for contender in block.contenders
-        ]
-    )
+    environment = Environment(user_classes=_user_classes(block, seats))
     runner = environment.create_local_runner()
     runner.start(len(seats), spawn_rate=len(seats))
     try:
@@ -57,6 +52,14 @@ def _seat(block: Block) -> Iterator[LoadPlayer]:
             if seat.fleet is not None:
                 seat.fleet.close()
         runner.quit()
+
+
+def _user_classes(block: Block, seats: dict[CellKey, Seat]) -> list[type[User]]:
+    """A class for each cell."""
+    if not block.scenario_file:
+        return [seated_with_own(seats[each.cell], each, block) for each in block.contenders]
+    scenario = _scenario(block.scenario_file)
+    return [seated(scenario, seats[each.cell], each, block) for each in block.contenders]
 
 
 def _scenario(file: str) -> type[ScenarioUser]:

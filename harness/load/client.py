@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import socket
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -24,21 +25,15 @@ HEAD_END = b"\r\n\r\n"
 _EXCERPT_BYTES = 120
 
 
-class Request(Awaited, Sendable):
-    """A request as bytes, the reply that it must get, and the bytes of its last good reply."""
+class HttpRequest(Awaited, Sendable):
+    """A request as bytes, and the bytes of its last good reply; subclasses say which reply is good."""
 
-    __slots__ = (
-        "_expected", "_expected_status", "_known_body", "_known_good", "method", "payload",
-    )  # fmt: skip
+    __slots__ = ("_known_body", "_known_good", "method", "payload")
 
-    def __init__(self, sample: Sample, host: str, endpoint: int = -1) -> None:
-        if sample.method == "HEAD" or isinstance(sample.json, NoBody | Containing):
-            raise ValueError(f"sample '{sample.name}': its reply can't be checked byte by byte")
-        super().__init__(sample.name, endpoint)
-        self.method = sample.method
-        self.payload = request_bytes(sample, host)
-        self._expected = sample.json
-        self._expected_status = sample.status
+    def __init__(self, name: str, method: str, payload: bytes, endpoint: int = -1) -> None:
+        super().__init__(name, endpoint)
+        self.method = method
+        self.payload = payload
         self._known_body: bytes | None = None  # the body of the last good reply
         self._known_good = Outcome(0, 0, Failure.NONE)
 
@@ -46,32 +41,17 @@ class Request(Awaited, Sendable):
         """Use the socket as it is, since HTTP has no handshake."""
         return HttpConnection(sock)
 
+    @abstractmethod
     def judge(self, status: int, body: bytes) -> Outcome:
-        """Compare a complete reply with what the contract promises."""
-        if status != self._expected_status:
-            problem = f"status {status} instead of {self._expected_status}: {_excerpt(body)}"
-            return self._bad(status, body, Failure.WRONG_STATUS, problem)
-        if body == self._known_body:
-            return self._known_good
-        problem = self._wrong(body)
-        if problem:
-            return self._bad(status, body, Failure.WRONG_BODY, problem)
+        """Say whether a complete reply is a good one."""
+
+    def _good(self, status: int, body: bytes) -> Outcome:
         self._known_body = body
         self._known_good = Outcome(status, len(body), Failure.NONE, endpoint=self.endpoint)
         return self._known_good
 
     def _bad(self, status: int, body: bytes, failure: Failure, problem: str) -> Outcome:
         return Outcome(status, len(body), failure, f"{self.name}: {problem}", self.endpoint)
-
-    def _wrong(self, body: bytes) -> str:
-        if isinstance(self._expected, bytes):
-            return "" if body == self._expected else f"unexpected body {_excerpt(body)}"
-        try:
-            value = json.loads(body)
-        except ValueError:
-            return f"not JSON: {_excerpt(body)}"
-        problem = next(differing(self._expected, value, "body"), "")
-        return problem and f"unexpected body {_excerpt(body)}: {problem}"
 
     def remember(self, raw: bytes, outcome: int) -> None:
         """Recognise this good reply from now on, provided that it ends with its body."""
@@ -84,6 +64,41 @@ class Request(Awaited, Sendable):
     def forget(self) -> None:
         """Recognise no reply until `remember` is called again."""
         self.known_length = -1
+
+
+class Request(HttpRequest):
+    """A request of the contract, and the reply that it must get."""
+
+    __slots__ = ("_expected", "_expected_status")
+
+    def __init__(self, sample: Sample, host: str, endpoint: int = -1) -> None:
+        if sample.method == "HEAD" or isinstance(sample.json, NoBody | Containing):
+            raise ValueError(f"sample '{sample.name}': its reply can't be checked byte by byte")
+        super().__init__(sample.name, sample.method, request_bytes(sample, host), endpoint)
+        self._expected = sample.json
+        self._expected_status = sample.status
+
+    def judge(self, status: int, body: bytes) -> Outcome:
+        """Compare a complete reply with what the contract promises."""
+        if status != self._expected_status:
+            problem = f"status {status} instead of {self._expected_status}: {excerpt(body)}"
+            return self._bad(status, body, Failure.WRONG_STATUS, problem)
+        if body == self._known_body:
+            return self._known_good
+        problem = self._wrong(body)
+        if problem:
+            return self._bad(status, body, Failure.WRONG_BODY, problem)
+        return self._good(status, body)
+
+    def _wrong(self, body: bytes) -> str:
+        if isinstance(self._expected, bytes):
+            return "" if body == self._expected else f"unexpected body {excerpt(body)}"
+        try:
+            value = json.loads(body)
+        except ValueError:
+            return f"not JSON: {excerpt(body)}"
+        problem = next(differing(self._expected, value, "body"), "")
+        return problem and f"unexpected body {excerpt(body)}: {problem}"
 
 
 def request_bytes(sample: Sample, host: str) -> bytes:
@@ -101,7 +116,7 @@ class HttpConnection(Connection):
 
     __slots__ = ("_body", "_complete", "_parser", "_stays_open", "_surplus", "_whole_at_once")
 
-    request: Request
+    request: HttpRequest
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -210,5 +225,6 @@ def _sendable(sample: Sample | Message, host: str, endpoint: int) -> Sendable:
     return Request(sample, host, endpoint)
 
 
-def _excerpt(body: bytes) -> str:
+def excerpt(body: bytes) -> str:
+    """The beginning of a body, for messages."""
     return repr(body[:_EXCERPT_BYTES])

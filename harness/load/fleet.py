@@ -15,13 +15,12 @@ from collections.abc import Sequence
 
 from gevent import monkey
 
-from harness.load.client import address
 from harness.load.connection import RECEIVE_BYTES, Connection, Outcome, Sendable
 from harness.load.recorder import Recorder
+from harness.load.sockets import Opener
 from harness.models import Failure, Slice
 
-#: Locust has replaced `socket` and `select` by the time this runs; these are the system's own.
-_socket = monkey.get_original("socket", "socket")
+#: Locust has replaced `select` by the time this runs; this is the system's own.
 _select = monkey.get_original("select", "select")
 _CONNECT_S = 5.0
 #: How often the loops look for requests that have waited too long.
@@ -113,6 +112,7 @@ class Fleet(ABC):
         timeout_s: float,
         seed: int | str,
         origin_ns: int,
+        verify_tls: bool = True,
     ) -> None:
         """Prepare connections; each is opened when it is first needed.
 
@@ -123,8 +123,9 @@ class Fleet(ABC):
             timeout_s: a request fails when its whole reply takes longer than this.
             seed: decides the order of requests.
             origin_ns: when the clock of all recorded times starts (time.perf_counter_ns).
+            verify_tls: whether a certificate must hold.
         """
-        self._host, self._port, _ = address(base_url)
+        self._opener = Opener(base_url, verify_tls=verify_tls)
         self._requests = list(requests)
         self._size = size
         self._timeout_ns = int(timeout_s * 1e9)
@@ -195,18 +196,13 @@ class Fleet(ABC):
         """Open one more connection; return None if the server accepts none."""
         if self._gave_up_connecting:
             return None
+        sock = None
         try:
-            sock = _socket(socket.AF_INET, socket.SOCK_STREAM)
-        except OSError as error:  # no file descriptor left
-            self._refusal = str(error)
-            return None
-        sock.settimeout(_CONNECT_S)
-        try:
-            sock.connect((self._host, self._port))
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = self._opener.open(_CONNECT_S)
             connection = self._requests[0].connect(sock)
-        except OSError as error:
-            sock.close()
+        except OSError as error:  # refused, no file descriptor left, or a certificate that does not hold
+            if sock is not None:
+                sock.close()
             self._refusal = str(error)
             if isinstance(error, TimeoutError):
                 self._refusal = f"no answer within {_CONNECT_S:g} s"

@@ -27,6 +27,7 @@ from harness.load.closed import ClosedFleet
 from harness.load.connection import Connection, Outcome, Sendable
 from harness.load.fleet import Fleet
 from harness.load.open import OpenFleet
+from harness.load.own import own_requests
 from harness.load.recorder import Recorder
 from harness.models import Failure, Load, Slice
 
@@ -217,6 +218,29 @@ def seated(
     return user
 
 
+class OwnUser(User):
+    """The class of users who send requests of the reader's own, which Locust knows nothing of."""
+
+    abstract = True
+
+
+def seated_with_own(seat: Seat, contender: Contender, block: Block) -> type[User]:
+    """A user class that drives all connections to one service of the reader's own, in turns."""
+
+    def on_start(self: OwnUser) -> None:
+        requests = own_requests(contender.requests, contender.url, block.endpoints)
+        seat.fleet = _fleet(requests, contender, block)
+
+    def take_turn(self: OwnUser) -> None:
+        seat.take_turn()
+
+    name = f"OwnUser on {contender.cell.stack}"
+    members = {"host": contender.url, "fixed_count": 1, "on_start": on_start}
+    user: type[User] = type(name, (OwnUser,), members)
+    user.tasks = [take_turn]
+    return user
+
+
 def _fleet(requests: list[Sendable], contender: Contender, block: Block) -> Fleet:
     """The connections of this load process to one stack: its share of the cell's load."""
     url, load = contender.url, contender.load
@@ -224,6 +248,7 @@ def _fleet(requests: list[Sendable], contender: Contender, block: Block) -> Flee
         "timeout_s": block.timeout_s,
         "seed": f"{block.seed} {contender.cell.stack} {block.part}",
         "origin_ns": block.origin_ns,
+        "verify_tls": contender.verify_tls,
     }
     if load.is_open:
         return OpenFleet(

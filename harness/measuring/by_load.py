@@ -6,17 +6,19 @@ import dataclasses
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.channel.messages import Contender
 from harness.checking import parity
 from harness.measuring.blocks import TIMEOUT_S, Bench, Meters, StacksAndRoles, play_block, warm_up
 from harness.measuring.by_capacity import Searching
 from harness.measuring.crew import Crew, Order
+from harness.measuring.own_parity import compare_replies
 from harness.measuring.settling import find_settling, with_settling
-from harness.models import BlockPlan, BlockUsage, CellRound, Load, Measures
+from harness.models import BlockPlan, BlockUsage, CellKey, CellRound, Load, Measures, Stack
 from harness.planning.files import PROJECT
 from harness.planning.plan import start_order
+from harness.serving.own import Secrets, requests_of
 from harness.serving.servers import serving
 from harness.serving.targets import Target
 
@@ -49,6 +51,14 @@ class ByLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class SpotCheck:
+    """How replies differed from what they should be: stack -> differences."""
+
+    parity: Mapping[str, tuple[str, ...]]
+    differences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedBlocks:
     """Measures the blocks of a round while its targets are up."""
 
@@ -70,6 +80,7 @@ class LoadedBlocks:
         """Measure a block: parity, warm-up, turns, parity."""
         before = self.spot_check(block, "before")
         self.seat(block)
+        hidden = Secrets.of(self.bench.plan.stacks, block.scenario.requests).hidden
         rates_rps: Mapping[str, float] = {}
         searching = None
         if block.search is not None:
@@ -107,7 +118,9 @@ class LoadedBlocks:
             dataclasses.replace(
                 cell,
                 died=died(self.targets[cell.stack], trees.get(cell.stack, ())),
-                parity=before[cell.stack] + after[cell.stack],
+                parity=before.parity[cell.stack] + after.parity[cell.stack],
+                differences=before.differences.get(cell.stack, ()),
+                error_examples=tuple(map(hidden, cell.error_examples)),
             )
             for cell in measured
         ], dataclasses.replace(usage, settling=found)
@@ -116,18 +129,33 @@ class LoadedBlocks:
         """Give every cell of a block its users."""
         self.crew.seat(
             Order(
-                scenario_file=str(PROJECT / block.scenario.file),
-                contenders=tuple(
-                    Contender(cell, _load(block), self.targets[cell.stack].url)
-                    for cell in block.cells
-                ),
+                scenario_file="" if block.scenario.is_own else str(PROJECT / block.scenario.file),
+                contenders=tuple(self._contender(block, cell) for cell in block.cells),
                 timeout_s=TIMEOUT_S,
                 seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
+                endpoints=block.scenario.endpoints if block.scenario.is_own else (),
             )
         )
 
-    def spot_check(self, block: BlockPlan, when: str) -> dict[str, tuple[str, ...]]:
-        """Compare replies with the contract: stack -> differences."""
+    def _contender(self, block: BlockPlan, cell: CellKey) -> Contender:
+        stack = self.stacks[cell.stack]
+        return Contender(
+            cell,
+            _load(block),
+            self.targets[cell.stack].url,
+            requests=requests_of(stack, block.scenario.requests),
+            verify_tls=stack.own is None or stack.own.verify_tls,
+        )
+
+    @property
+    def stacks(self) -> dict[str, Stack]:
+        """By label."""
+        return {stack.label: stack for stack in self.bench.plan.stacks}
+
+    def spot_check(self, block: BlockPlan, when: str) -> SpotCheck:
+        """Compare replies with the contract, or with each other where the reader brings the requests."""
+        if block.scenario.is_own:
+            return self._compared(block, when)
         seed = f"{self.bench.plan.seed} parity {self.number} {block.key} {when}"
         urls = {label: self.targets[label].url for label in block.stacks}
         stacks = [stack for stack in self.bench.plan.stacks if stack.label in urls]
@@ -135,10 +163,22 @@ class LoadedBlocks:
         found = parity.spot_check(
             urls, block.scenario.endpoints, secrets.token_hex(6), seed, breaks
         )
-        return {
-            label: tuple(f"{when}: {difference}" for difference in differences)
-            for label, differences in found.items()
-        }
+        return SpotCheck(_at(when, found))
+
+    def _compared(self, block: BlockPlan, when: str) -> SpotCheck:
+        stacks = [self.stacks[label] for label in block.stacks]
+        # What replies say is compared once in a run: it takes seconds, and every round starts the same.
+        closely = self.number == 1 and when == "before"
+        found = compare_replies(block, stacks, self.targets, closely=closely)
+        nothing = dict.fromkeys(block.stacks, ())
+        return SpotCheck({**nothing, **_at(when, found.other_work)}, found.in_words)
+
+
+def _at(when: str, found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {
+        label: tuple(f"{when}: {difference}" for difference in differences)
+        for label, differences in found.items()
+    }
 
 
 def _load(block: BlockPlan) -> Load:

@@ -131,7 +131,7 @@ def _round(
     for target in loaded.targets.values():
         if target.child is not None:
             sampler.refuse_if_forbidden(target.child.pid)
-    wrong = loaded.spot_check(block, "before")
+    wrong = loaded.spot_check(block, "before").parity
     loaded.seat(block)
     warm_up(loaded.crew, plan.run, block, number)
     loaded.crew.measure()

@@ -44,6 +44,7 @@ class Order:
     contenders: tuple[Contender, ...]
     timeout_s: float
     seed: str
+    endpoints: tuple[str, ...] = ()  # as of a Block
 
 
 class Member:
@@ -97,6 +98,7 @@ class Crew:
                     timeout_s=order.timeout_s,
                     seed=order.seed,
                     origin_ns=origin_ns,
+                    endpoints=order.endpoints,
                 )
             )
         for member in self._members:

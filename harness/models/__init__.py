@@ -66,6 +66,7 @@ from harness.models.curves import (
     Scaling,
 )
 from harness.models.derived import (
+    PROCESS_SPREAD,
     Analysis,
     AtShare,
     Capacity,
@@ -109,6 +110,7 @@ from harness.models.measured import (
 from harness.models.own import OwnRequest, OwnRequests, OwnService
 from harness.models.plan import (
     BY_WORKERS,
+    OWN,
     ROUNDS_FOR_A_VERDICT,
     SAME_WITHIN,
     Arrivals,
@@ -167,7 +169,9 @@ __all__ = [
     "EXAMPLE_PRICES",
     "EXAMPLE_TIMES",
     "OTHER_CORES",
+    "OWN",
     "PROMISED",
+    "PROCESS_SPREAD",
     "ROUNDS_FOR_A_VERDICT",
     "SAME_WITHIN",
     "SERVER_CORES",

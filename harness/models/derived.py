@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from harness.models.published import PublishedBeside
 
 
+#: By how much fresh processes of one program differ, as a standard deviation: 0.02 is 2 %. Rounds show
+#: it, unless a service runs on from one to the next (docs/METHOD.md has the measurement).
+PROCESS_SPREAD = 0.02
+
+
 class Verdict(enum.StrEnum):
     """The candidate beside the baseline, in the words of docs/METHOD.md."""
 

@@ -99,6 +99,9 @@ class CellRound:
     load_spun_s: tuple[float, ...] = ()
     died: str = ""  # which process of the stack ended while it was measured, or did not start
     parity: tuple[str, ...] = ()  # how its replies differed from the contract, before or after
+    #: How replies of a service of the reader's own differed from those of the baseline, before or after,
+    #: though both served the request.
+    differences: tuple[str, ...] = ()
     error_examples: tuple[str, ...] = ()
     #: Keys SERVER_CORES and OTHER_CORES; one is missing where the system does not tell.
     cores: Mapping[str, CoreUsage] = field(default_factory=dict)

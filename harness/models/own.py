@@ -19,7 +19,8 @@ class OwnRequest:
     path: str  # percent-encoded, with the query
     headers: tuple[tuple[str, str], ...] = ()  # in their order; values may have ${NAME}
     body: str | None = None  # a character for each byte (latin-1), so that JSON can hold any body
-    #: Status that the reply must have; None: the one with which the service answers at first.
+    #: Status that the reply must have; None: the one with which the service answers at first, unless
+    #: that is an error of its own (500 and above).
     status: int | None = None
     weight: int = 1  # how often it is sent, beside the others
 
@@ -52,3 +53,14 @@ class OwnService:
     folder: str = ""  # working folder, absolute; empty: where twinbench was called
     python: str = ""  # the project's own interpreter, whose folder is first on PATH; absolute
     verify_tls: bool = True
+    #: Beginnings of paths, as requests have them and as this service has them: ("/api/v1", "/v1").
+    #: The first that fits is taken.
+    paths: tuple[tuple[str, str], ...] = ()
+
+    def path_of(self, path: str) -> str:
+        """A request's path as this service has it."""
+        for before, here in self.paths:
+            rest = path.removeprefix(before)
+            if rest != path and (not rest or before.endswith("/") or rest[0] in "/?"):
+                return (here + rest) or "/"
+        return path

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.models.own import OwnRequest, OwnService
 from harness.models.searches import Search, Slo
 
 #: Fewer rounds give an interval, but no verdict.
@@ -15,6 +16,8 @@ ROUNDS_FOR_A_VERDICT = 5
 SAME_WITHIN = 0.03
 
 
+#: The twin of a stack that is none: a service of the reader's own.
+OWN = "own"
 #: Stands in a label between a stack's name, which can't have it, and its worker processes.
 BY_WORKERS = "@"
 
@@ -76,7 +79,7 @@ class Stack:
 
     name: str
     label: str
-    twin: str  # "flask" or "fastapi": decides the colour in the charts
+    twin: str  # "flask" or "fastapi", or OWN: decides the colour in the charts
     app: str  # import string of the application factory
     server: str  # a key of servers.COMMANDS
     isolates: str  # one sentence that says what this stack shows
@@ -86,6 +89,12 @@ class Stack:
     )  # TWIN_* variables, in lower case and without the prefix
     workers: str = ""  # "3", "n", "2n" or "2n+1", n being the servers' cores; empty: the plan's
     breaks: tuple[str, ...] = ()  # samples and exchanges of the contract that it can't keep
+    own: OwnService | None = None  # a service of the reader's own, which is no twin
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs already, so that nobody here starts, meters or stops it."""
+        return self.own is not None and bool(self.own.url)
 
     @property
     def merges_slashes(self) -> bool:
@@ -226,6 +235,13 @@ class Scenario:
     needs: tuple[str, ...] = ()
     #: What of its requests a load may decide: "queries", "work".
     asks: tuple[str, ...] = ()
+    requests: tuple[OwnRequest, ...] = ()  # of the reader's own; such a scenario has no file
+    locustfile: str = ""  # of the reader's own, absolute
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the reader brings what is requested, so that the contract says nothing of it."""
+        return bool(self.requests or self.locustfile)
 
 
 @dataclass(frozen=True, slots=True)

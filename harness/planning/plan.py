@@ -512,8 +512,9 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
 
     def lasts_s(label: str, requests: int) -> float:
         cycle_s = users / rates_rps[label]
-        counts_s = max(requests * cycle_s, block.settle_s)
-        return block.settle_s + _UNCOUNTED_REQUESTS * cycle_s + counts_s
+        settle_s = _settle_s(block, rates_rps[label])
+        counts_s = max(requests * cycle_s, settle_s)
+        return settle_s + _UNCOUNTED_REQUESTS * cycle_s + counts_s
 
     least_s = {label: lasts_s(label, _LEAST_REQUESTS) for label in rates_rps}
     wanted_s = dict(least_s)
@@ -528,6 +529,17 @@ def slicings(block: BlockPlan, rates_rps: Mapping[str, float]) -> dict[str, Slic
         return Slicing(slice_s, min(block.cycles, max(1, round(loaded_s / slice_s))))
 
     return {label: of(label) for label in rates_rps}
+
+
+def _settle_s(block: BlockPlan, rate_rps: float) -> float:
+    """How long the users of a slice of closed load get out of step before it counts.
+
+    Whether a service of the reader's own waits for another one is not known. So its users have the time
+    that they would need if all of a request were such waiting.
+    """
+    if not block.scenario.is_own:
+        return block.settle_s
+    return min(_SETTLE_WAITS * block.load.users / rate_rps, _MOST_SETTLE_S)
 
 
 def lengths(
@@ -549,7 +561,7 @@ def lengths(
     """
     generator = random.Random(f"{plan.seed} lengths {number} {block.key} {label}")
     users = block.load.users
-    settling = rate_rps * block.settle_s
+    settling = rate_rps * _settle_s(block, rate_rps)
     usual = max(
         rate_rps * slicing.slice_s - settling - _UNCOUNTED_REQUESTS * users, _LEAST_REQUESTS * users
     )

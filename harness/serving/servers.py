@@ -20,6 +20,7 @@ from harness.models import Stack
 from harness.planning.stacks import worker_count
 from harness.processes import children as processes
 from harness.processes.children import Child
+from harness.serving.own import Secrets, command_of, readiness_of
 from harness.serving.targets import Readiness, Target
 
 #: Longer than any pause between two slices, so that connections stay open. The defaults differ:
@@ -133,15 +134,16 @@ def serving(
     """
     started: list[Child] = []
     try:
-        pending = list(zip(stacks, processes.free_ports(len(stacks)), strict=True))
+        targets = {stack.label: _running(stack) for stack in stacks if stack.is_running}
+        ours = [stack for stack in stacks if not stack.is_running]
+        pending = list(zip(ours, processes.free_ports(len(ours)), strict=True))
         for stack, port in pending:
             count = worker_count(stack, workers, cores)
             started.append(_spawn(stack, port, count, environment, start_cores, logs, folder))
-        targets = {}
-        within_s = READY_WITHIN_S + _READY_MORE_S * (len(stacks) - 1)
+        within_s = READY_WITHIN_S + _READY_MORE_S * (len(ours) - 1)
         for position, (stack, port) in enumerate(pending):
             tries = 1
-            while not (ready := _await_ready(started[position], port, check, within_s)):
+            while not (ready := _await_ready(stack, started[position], port, check, within_s)):
                 # Another process took the port after we had found it free.
                 if tries == _PORT_TRIES:
                     raise ServerFailed(f"stack '{stack.label}': no port stays free")
@@ -155,7 +157,8 @@ def serving(
             label = stack.label
             targets[label] = Target(label, _url(port), started[position], *ready)
         for target in targets.values():
-            processes.pin(target.tree, cores)
+            if target.child is not None:
+                processes.pin(target.tree, cores)
         yield targets
     finally:
         processes.stop(started)
@@ -175,6 +178,16 @@ def _spawn(
     logs: Path,
     folder: Path,
 ) -> Child:
+    if stack.own is not None:
+        command = command_of(stack, port, environment)
+        return Child(
+            stack.label,
+            command.words,
+            log=logs / f"{stack.label}-{port}.log",
+            environment=command.environment,
+            cores=cores,
+            folder=command.folder,
+        )
     return Child(
         stack.label,
         COMMANDS[stack.server](stack, port, workers),
@@ -185,10 +198,26 @@ def _spawn(
     )
 
 
+def _running(stack: Stack) -> Target:
+    """A service that runs already, if it answers."""
+    assert stack.own is not None
+    ready = readiness_of(stack)
+    body = ready.ask(stack.own.url)
+    if body is None:
+        raise ServerFailed(
+            f"service '{stack.label}': {stack.own.url} does not answer GET {ready.path} with a status "
+            "below 500: is it running, and is the address right?"
+        )
+    return Target(stack.label, stack.own.url, first_reply=body)
+
+
 def _await_ready(
-    child: Child, port: int, check: Callable[[], None], within_s: float
+    stack: Stack, child: Child, port: int, check: Callable[[], None], within_s: float
 ) -> tuple[float, bytes] | None:
     """Seconds from spawn to the first good reply, and its body; None if the port was taken."""
+    readiness, what, hidden = READY, "stack", str
+    if stack.own is not None:
+        readiness, what, hidden = readiness_of(stack), "service", Secrets.of([stack]).hidden
     deadline = child.spawned_at + within_s
     while time.monotonic() < deadline:
         check()
@@ -196,19 +225,19 @@ def _await_ready(
             if "address already in use" in child.last_lines(40).lower():
                 return None
             raise ServerFailed(
-                f"stack '{child.name}' ended at its start with exit code {child.exit_code()}; "
+                f"{what} '{child.name}' ended at its start with exit code {child.exit_code()}; "
                 "its last lines:",
-                detail=child.last_lines(),
+                detail=hidden(child.last_lines()),
             )
-        body = READY.ask(_url(port))
+        body = readiness.ask(_url(port))
         ready_s = time.monotonic() - child.spawned_at
         if body is not None and _listens(child, port):
             return ready_s, body
         time.sleep(_LOOK_AGAIN_S)
     raise ServerFailed(
-        f"stack '{child.name}' did not answer GET {READY.path} within {within_s:.0f} s; "
+        f"{what} '{child.name}' did not answer GET {readiness.path} within {within_s:.0f} s; "
         "its last lines:",
-        detail=child.last_lines(),
+        detail=hidden(child.last_lines()),
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
+import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from harness.processes.children import Child
 
 _REPLY_WITHIN_S = 5.0
+#: A page that says "ready" needs less; what has no end is not read to its end.
+_MOST_BYTES = 1 << 20
+_FIRST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,8 @@ class Readiness:
     """The request that tells whether a target is ready, and the status of a reply that says so."""
 
     path: str
-    status: int = 200
+    status: int | None = 200  # None: any that is no error of the server's own (500 and above)
+    verify_tls: bool = True
 
     def ask(self, url: str) -> bytes | None:
         """Send the request; return the reply's body, or None unless the target is ready.
@@ -26,22 +32,48 @@ class Readiness:
         server that starts is not asked again and again.
         """
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 80
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-            sock.settimeout(_REPLY_WITHIN_S)
-            if sock.connect_ex((host, port)) or sock.getsockname()[1] == port:
-                return (
-                    None  # nobody listens; or, by chance, we were given the port and met ourselves
-                )
-            connection = http.client.HTTPConnection(host, port)
-            connection.sock = sock  # HTTPConnection is slow to connect where it is mostly refused
+        tls = parts.scheme == "https"
+        host, port = parts.hostname or "", parts.port or (443 if tls else 80)
+        path = parts.path.rstrip("/") + self.path
+        with contextlib.ExitStack() as stack:
             try:
-                connection.request("GET", self.path, headers={"connection": "close"})
+                sock = stack.enter_context(_connected(host, port))
+                if tls:
+                    context = ssl.create_default_context()
+                    if not self.verify_tls:
+                        context.check_hostname = False
+                        context.verify_mode = ssl.CERT_NONE
+                    sock = stack.enter_context(context.wrap_socket(sock, server_hostname=host))
+                connection = http.client.HTTPConnection(host, port)
+                connection.sock = sock  # it is slow to connect where it is mostly refused
+                connection.request("GET", path, headers={"connection": "close"})
                 reply = connection.getresponse()
-                body = reply.read()
+                body = reply.read(_MOST_BYTES)
             except (OSError, http.client.HTTPException):
                 return None
-        return body if reply.status == self.status else None
+        return body if self._says_ready(reply.status) else None
+
+    def _says_ready(self, status: int) -> bool:
+        return status < _FIRST_ERROR if self.status is None else status == self.status
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    """A connected socket.
+
+    Raises:
+        OSError: Nobody listens there; or, by chance, we were given the port and met ourselves.
+    """
+    family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(_REPLY_WITHIN_S)
+        failed = sock.connect_ex(place)
+        if failed or sock.getsockname()[1] == port:
+            raise OSError(failed, "nobody listens")
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 @dataclass(frozen=True, slots=True)

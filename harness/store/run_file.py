@@ -11,6 +11,8 @@ Format versions of run.json (`schema`), which the journal shares:
        what is too small a difference to matter (`same_within`).
     5  blocks that search for a capacity (`BlockPlan.search`, `Load.slo`, `CellRound.windows`), which
        older versions would take for closed load. A run without such a block is still written as 4.
+    6  services of the reader's own (`Stack.own`, `Scenario.requests`), which older versions could
+       neither start nor ask. Other runs are still written as 4 or 5.
 """
 
 from __future__ import annotations
@@ -32,11 +34,15 @@ if TYPE_CHECKING:
 SCHEMA = 4
 #: Of a run that searches for a capacity.
 SEARCH_SCHEMA = 5
-_READABLE = (2, 3, 4, 5)
+#: Of a run of services of the reader's own.
+OWN_SCHEMA = 6
+_READABLE = (2, 3, 4, 5, 6)
 
 
 def schema_of(plan: Plan) -> int:
     """The schema that a run of this plan is written with."""
+    if any(block.scenario.is_own for block in plan.blocks):
+        return OWN_SCHEMA
     return SCHEMA if all(block.search is None for block in plan.blocks) else SEARCH_SCHEMA
 
 

@@ -26,6 +26,7 @@ from harness.report.sections import (
     overview,
     parts,
     published,
+    replies,
     resources,
 )
 from harness.report.view import View
@@ -44,6 +45,7 @@ def sections(
     if view.only_searches:
         return _present(
             capacity.capacity(view),
+            replies.replies(view),
             cost.example(view),
             claims.claims(view),
             method.method(view),
@@ -68,6 +70,7 @@ def sections(
         overview.table(view),
         answers.answers(view),
         answers.surprises(view),
+        replies.replies(view),
         claims.claims(view),
         parts.parts(view),
         curves.curves(view),

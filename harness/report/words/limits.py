@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.models import (
+    PROCESS_SPREAD,
     ROUNDS_FOR_A_VERDICT,
     Calibration,
     CellSummary,
@@ -105,6 +106,7 @@ def _limits(view: View) -> Iterator[str]:
             f"Not started by twinbench: {formats.clean(named)}. How much CPU time they used is "
             "unknown, and twinbench could not keep them off the servers' cores."
         )
+    yield from _not_ours(view)
     if view.analysis.idle_core_share > IDLE_SHARE_WORTH_A_WORD:
         yield (
             f"A stack that waited for its turn still used up to "
@@ -119,6 +121,21 @@ def _limits(view: View) -> Iterator[str]:
     yield (
         "The figures belong to one machine, one set of versions and these scenarios: a ratio "
         "carries over to others better than requests per second do, and neither is a promise."
+    )
+
+
+def _not_ours(view: View) -> Iterator[str]:
+    """What can't be promised of services that ran before the run began."""
+    running = [stack for stack in view.stacks.values() if stack.is_running]
+    if not running:
+        return
+    named = formats.listing([f"{each.label} ({each.own.url})" for each in running if each.own])
+    word = "It" if len(running) == 1 else "They"
+    yield (
+        f"Not started by twinbench: {formats.clean(named)}. {word} could be neither started afresh in "
+        "each round nor pinned nor metered: CPU time and memory are unknown, other work on those cores "
+        "is not seen, and the intervals allow for the "
+        f"{formats.percent(PROCESS_SPREAD)} by which two processes of one program commonly differ."
     )
 
 

@@ -42,6 +42,13 @@ _MEASURED: Mapping[Measures, str] = {
         "its CPU time contains that code's work, and its memory is not given."
     ),
 }
+_OWN = (
+    "Requests and services are the reader's own. Under load every reply has to be whole and to have the "
+    "right status: the one that the request names, or else that of the service's first reply. Before and "
+    "after each block the services answer the same requests, and their replies are compared: where one "
+    "does something else than the baseline (another status), it is not compared with it; other "
+    "differences are named."
+)
 CLOSED_HIDES = (
     "Closed load hides a stall: users who wait for the server send nothing meanwhile, so these "
     "requests are missing from the percentiles (coordinated omission)."
@@ -63,9 +70,11 @@ def _method(view: View) -> Iterator[str]:
     same = formats.percent(plan.same_within)
     yield (
         f"The run has {formats.plural(view.rounds, 'round')}{_of_plan(view)}. Each round starts "
-        f"every stack afresh, {_workers(view)}, because "
+        f"{_afresh(plan)} because "
         "two identical processes can differ by a few percent until they are restarted."
     )
+    if any(block.scenario.is_own for block in run.blocks):
+        yield _OWN
     yield from _precision(view)
     yield from _slices(view)
     measured = {block.scenario.measures for block in run.blocks}
@@ -88,15 +97,24 @@ def _method(view: View) -> Iterator[str]:
         )
     if any(block.load.io_ms is not None for block in run.blocks):
         yield "How long the upstream service takes to answer is a part of each load."
-    elif plan.upstream_latency:
+    elif any("upstream" in block.scenario.needs for block in run.blocks):
         yield f"The upstream service answers after {_upstream(plan.upstream_latency)}."
 
 
-def _workers(view: View) -> str:
+def _afresh(plan: Plan) -> str:
+    """What each round starts; services of the reader's own have as many processes as they like."""
+    if any(stack.is_running for stack in plan.stacks):
+        return "every service afresh that did not run already,"
+    if all(stack.own is not None for stack in plan.stacks):
+        return "every service afresh,"
+    return f"every stack afresh, {_workers(plan)},"
+
+
+def _workers(plan: Plan) -> str:
     """With how many worker processes."""
-    if any(stack.with_its_number for stack in view.plan.stacks):
+    if any(stack.with_its_number for stack in plan.stacks):
         return f"with the number of worker processes that stands after “{BY_WORKERS}” in its label"
-    return f"with {formats.plural(view.plan.workers, 'worker process', 'es')}"
+    return f"with {formats.plural(plan.workers, 'worker process', 'es')}"
 
 
 def _searches(view: View) -> Iterator[str]:

@@ -1,0 +1,189 @@
+"""Sockets to a server, with TLS or without: what a base URL says, and how connections are opened."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gevent import monkey
+
+#: Locust has replaced `socket` by the time this runs; this is the system's own.
+_socket = monkey.get_original("socket", "socket")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a base URL such as http://127.0.0.1:8000 says."""
+
+    host: str
+    port: int
+    host_header: str
+    tls: bool = False
+    prefix: str = ""  # begins every path: "/api" for http://127.0.0.1:8000/api/
+
+    @classmethod
+    def of(cls, base_url: str) -> Address:
+        """Split a base URL.
+
+        Raises:
+            ValueError: It is no address of an HTTP server.
+        """
+        parts = urlsplit(base_url)
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise ValueError(f"'{base_url}' is not an http:// or https:// address")
+        return cls(
+            host=parts.hostname,
+            port=parts.port or _DEFAULT_PORTS[parts.scheme],
+            host_header=parts.netloc.rpartition("@")[2],
+            tls=parts.scheme == "https",
+            prefix=parts.path.rstrip("/"),
+        )
+
+    def place(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
+        """The family and the place that the host stands for, so that no request asks for it again.
+
+        Raises:
+            OSError: There is no such host.
+        """
+        family, _, _, _, place = socket.getaddrinfo(
+            self.host, self.port, type=socket.SOCK_STREAM
+        )[0]
+        return family, (str(place[0]), int(place[1]))
+
+
+def tls_context(*, verify: bool) -> ssl.SSLContext:
+    """How certificates are looked at: against the system's authorities, or not at all."""
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class TlsSocket:
+    """TLS over a connected socket, for a loop that waits until the socket can be read.
+
+    The TLS is in memory (`ssl.SSLObject`) and the socket stays a plain one, so that a socket that does
+    not block says so for the reply, and not for a record of TLS.
+    """
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        """Shake hands; the socket blocks, with a time-out.
+
+        Raises:
+            OSError: The server speaks no TLS, its certificate does not hold, or it takes too long.
+        """
+        self._sock = sock
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = sock.recv(1 << 16)
+                if not data:
+                    raise ConnectionError("closed in the handshake of TLS") from None
+                self._incoming.write(data)
+                continue
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):  # the alert, which tells the server why
+                    self._flush()
+                raise
+            break
+        self._flush()
+
+    def recv(self, size: int) -> bytes:
+        """What has come; empty if the server has closed.
+
+        Raises:
+            BlockingIOError: What has come is no whole record yet.
+            OSError: What has come is no TLS.
+        """
+        data = self._sock.recv(size)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+        pieces: list[bytes] = []
+        try:
+            while piece := self._tls.read(size):
+                pieces.append(piece)
+        except ssl.SSLWantReadError:
+            self._flush()  # a change of keys is answered
+            if not pieces:
+                raise BlockingIOError from None
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b"".join(pieces)
+        return b"".join(pieces)
+
+    def send(self, data: bytes) -> int:
+        """Send all of it."""
+        self._tls.write(data)
+        self._flush()
+        return len(data)
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it."""
+        self.send(data)
+
+    def _flush(self) -> None:
+        data = self._outgoing.read()
+        if not data:
+            return
+        waits = self._sock.gettimeout()
+        if waits == 0:
+            self._sock.setblocking(True)
+        try:
+            self._sock.sendall(data)
+        finally:
+            if waits == 0:
+                self._sock.setblocking(False)
+
+    def fileno(self) -> int:
+        """The descriptor of the socket."""
+        return self._sock.fileno()
+
+    def setblocking(self, flag: bool) -> None:
+        """Whether to wait in `recv`."""
+        self._sock.setblocking(flag)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+
+class Opener:
+    """Opens connections to one server."""
+
+    def __init__(self, base_url: str, *, verify_tls: bool = True) -> None:
+        self.address = Address.of(base_url)
+        self._context = tls_context(verify=verify_tls) if self.address.tls else None
+        self._place: tuple[socket.AddressFamily, tuple[str, int]] | None = None
+
+    def open(self, within_s: float) -> socket.socket:
+        """Connect a socket, which blocks.
+
+        Raises:
+            OSError: The server refuses, or does not answer in time.
+        """
+        if self._place is None:
+            self._place = self.address.place()
+        family, place = self._place
+        sock: socket.socket = _socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(within_s)
+            sock.connect(place)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._context is None:
+                return sock
+            # It is used as a socket is, by those who send and receive.
+            return TlsSocket(sock, self._context, self.address.host)  # type: ignore[return-value]
+        except BaseException:
+            sock.close()
+            raise
