@@ -82,6 +82,14 @@ from harness.models.derived import (
     TimelinePoint,
     Verdict,
 )
+from harness.models.fail_ifs import (
+    RATIO_METRICS,
+    FailIf,
+    FailIfJudged,
+    FailOutcome,
+    FailSubject,
+    Inconclusive,
+)
 from harness.models.machine import (
     BusyProcess,
     Finding,
@@ -168,6 +176,7 @@ __all__ = [
     "EXAMPLE_TIMES",
     "OTHER_CORES",
     "PROMISED",
+    "RATIO_METRICS",
     "ROUNDS_FOR_A_VERDICT",
     "SAME_WITHIN",
     "SERVER_CORES",
@@ -212,6 +221,10 @@ __all__ = [
     "Difference",
     "EndpointSummary",
     "Estimate",
+    "FailIf",
+    "FailIfJudged",
+    "FailOutcome",
+    "FailSubject",
     "Failure",
     "Family",
     "Finding",
@@ -227,6 +240,7 @@ __all__ = [
     "HeldPoint",
     "HeldSeries",
     "HeldStep",
+    "Inconclusive",
     "JudgedClaim",
     "Kind",
     "Knee",

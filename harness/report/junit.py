@@ -1,0 +1,83 @@
+"""Promises as JUnit XML, which pipelines show as tests: a case for each condition and candidate."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from xml.etree import ElementTree as ET
+
+from harness.models import Analysis, BlockKey, FailIfJudged, FailOutcome, Inconclusive
+from harness.report import formats
+from harness.report.words import promises as words
+
+#: What XML 1.0 has no form for: a reply's bytes may stand in the reason.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(analysis: Analysis, inconclusive: Inconclusive) -> bytes:
+    """The whole file.
+
+    Broken promises are failures. Inconclusive ones are failures or skipped, as the user wants it.
+    Times are the seconds that a scenario was measured for, shared among its cases.
+
+    Args:
+        analysis: Of the run, with its promises.
+        inconclusive: What an inconclusive promise comes to.
+    """
+    took_s = _seconds_by_block(analysis)
+    cases_of = Counter(BlockKey(each.scenario, each.load) for each in analysis.fail_ifs)
+    cases = []
+    for each in analysis.fail_ifs:
+        key = BlockKey(each.scenario, each.load)
+        cases.append((_case(each, inconclusive), took_s.get(key, 0.0) / cases_of[key]))
+    counts = {
+        "tests": str(len(cases)),
+        "failures": str(sum(case.find("failure") is not None for case, _ in cases)),
+        "errors": "0",
+        "skipped": str(sum(case.find("skipped") is not None for case, _ in cases)),
+        "time": f"{sum(seconds for _, seconds in cases):.3f}",
+    }
+    suites = ET.Element("testsuites", {"name": "twinbench", **counts})
+    # A time without its zone, as the format wants it.
+    started = analysis.run.started[:19]
+    suite = ET.SubElement(
+        suites,
+        "testsuite",
+        {"name": f"twinbench {_text(analysis.run.run_id)}", **counts, "timestamp": started},
+    )
+    for case, seconds in cases:
+        case.set("time", f"{seconds:.3f}")
+        suite.append(case)
+    ET.indent(suites)
+    return ET.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n"
+
+
+def _case(judged: FailIfJudged, inconclusive: Inconclusive) -> ET.Element:
+    case = ET.Element(
+        "testcase",
+        {
+            # Programs that show such files take what stands before a dot for a folder.
+            "classname": _text(f"twinbench.{judged.scenario} ({judged.load})"),
+            "name": _text(f"{judged.condition.text}: {words.beside_words(judged)}"),
+        },
+    )
+    said = _text(words.sentence(judged))
+    if judged.outcome is FailOutcome.KEPT:
+        ET.SubElement(case, "system-out").text = said
+    elif judged.outcome is FailOutcome.BROKEN or inconclusive is Inconclusive.FAIL:
+        failure = ET.SubElement(case, "failure", {"message": said, "type": str(judged.outcome)})
+        failure.text = said
+    else:
+        ET.SubElement(case, "skipped", {"message": said})
+    return case
+
+
+def _seconds_by_block(analysis: Analysis) -> dict[BlockKey, float]:
+    took_s: dict[BlockKey, float] = {}
+    for usage in (usage for finished in analysis.run.rounds for usage in finished.blocks):
+        took_s[usage.key] = took_s.get(usage.key, 0.0) + usage.took_s
+    return took_s
+
+
+def _text(words_of_it: str) -> str:
+    return _NOT_XML.sub("�", words_of_it.replace(formats.NBSP, " "))
