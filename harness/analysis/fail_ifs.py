@@ -213,8 +213,11 @@ def _beside_saved(run: _Run, saved: SavedRun, block: BlockPlan, blank: FailIfJud
     judged = replace(blank, baseline=moved.baseline, figure=moved.quotient, rounds=moved.rounds)
     if moved.later is None or moved.earlier is None:
         return _Draft(replace(judged, reason="there is no figure"))
+    if moved.rounds < ROUNDS_FOR_A_VERDICT <= moved.rounds_of_each[0]:
+        reason = f"{saved.name} has {moved.rounds} of {ROUNDS_FOR_A_VERDICT} rounds"
+        return _Draft(replace(judged, reason=reason))
     beyond = stats.quotient(
-        _scaled(moved.later, blank.condition.bound), moved.earlier, (moved.rounds, moved.rounds)
+        _scaled(moved.later, blank.condition.bound), moved.earlier, moved.rounds_of_each
     )
     return _by_interval(judged, beyond.p_value / 2)
 

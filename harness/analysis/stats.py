@@ -280,7 +280,7 @@ def quotient(later: Estimate, earlier: Estimate, rounds: tuple[int, int]) -> Quo
     Args:
         later: the numerator.
         earlier: the denominator.
-        rounds: how many rounds each of the two is based on.
+        rounds: how many rounds `later` and `earlier` are based on.
 
     Returns:
         NaN if one of the values is not above zero; NaN limits and a p-value of 1 if one of the
