@@ -544,12 +544,22 @@ def test_junit_has_a_case_for_each_promise(inconclusive: Inconclusive) -> None:
     assert all(case.find("failure") is None and case.find("skipped") is None for case in kept)
 
 
+def test_junit_has_an_error_for_each_invalid_measurement() -> None:
+    made = analyses.with_invalid_cell()
+    suite = ET.fromstring(report.junit(made, Inconclusive.PASS))[0]
+    invalid = [cell for cell in made.cells if not cell.valid]
+    assert suite.get("errors") == suite.get("tests") == str(len(invalid))
+    (first, *_) = suite.iter("error")
+    assert invalid[0].reason.replace("\u00a0", " ").split()[0] in (first.get("message") or "")
+
+
 #: The attributes that all readers of such files know, as their schemas have them.
 _KNOWN = {
     "testsuites": {"name", "time", "tests", "failures", "errors"},
     "testsuite": {"name", "tests", "failures", "errors", "time", "skipped", "timestamp"},
     "testcase": {"name", "time", "classname"},
     "failure": {"type", "message"},
+    "error": {"type", "message"},
     "skipped": {"type", "message"},
     "system-out": set(),
 }

@@ -1,12 +1,23 @@
-"""Promises as JUnit XML, which pipelines show as tests: a case for each condition and candidate."""
+"""Promises as JUnit XML, which pipelines show as tests: a case for each condition and candidate.
+
+A measurement that is invalid has a case of its own, since it fails the run whatever was promised.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from harness.models import Analysis, BlockKey, FailIfJudged, FailOutcome, Inconclusive
+from harness.models import (
+    Analysis,
+    BlockKey,
+    CellSummary,
+    FailIfJudged,
+    FailOutcome,
+    Inconclusive,
+)
 from harness.report import formats
 from harness.report.words import promises as words
 
@@ -24,16 +35,17 @@ def junit(analysis: Analysis, inconclusive: Inconclusive) -> bytes:
         analysis: Of the run, with its promises.
         inconclusive: What an inconclusive promise comes to.
     """
-    took_s = _seconds_by_block(analysis)
-    cases_of = Counter(BlockKey(each.scenario, each.load) for each in analysis.fail_ifs)
-    cases = []
-    for each in analysis.fail_ifs:
-        key = BlockKey(each.scenario, each.load)
-        cases.append((_case(each, inconclusive), took_s.get(key, 0.0) / cases_of[key]))
+    found = [
+        (BlockKey(each.scenario, each.load), _promise(each, inconclusive))
+        for each in analysis.fail_ifs
+    ]
+    found += [(cell.key.block, _invalid(cell)) for cell in analysis.cells if not cell.valid]
+    took_s, sharing = _seconds_by_block(analysis), Counter(key for key, _ in found)
+    cases = [(case, took_s.get(key, 0.0) / sharing[key]) for key, case in found]
     counts = {
         "tests": str(len(cases)),
-        "failures": str(sum(case.find("failure") is not None for case, _ in cases)),
-        "errors": "0",
+        "failures": _count(cases, "failure"),
+        "errors": _count(cases, "error"),
         "time": f"{sum(seconds for _, seconds in cases):.3f}",
     }
     suites = ET.Element("testsuites", {"name": "twinbench", **counts})
@@ -43,7 +55,7 @@ def junit(analysis: Analysis, inconclusive: Inconclusive) -> bytes:
         {
             "name": _text(f"twinbench {analysis.run.run_id}"),
             **counts,
-            "skipped": str(sum(case.find("skipped") is not None for case, _ in cases)),
+            "skipped": _count(cases, "skipped"),
             "timestamp": analysis.run.started[:19],  # without its zone, as the format wants it
         },
     )
@@ -54,15 +66,9 @@ def junit(analysis: Analysis, inconclusive: Inconclusive) -> bytes:
     return ET.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n"
 
 
-def _case(judged: FailIfJudged, inconclusive: Inconclusive) -> ET.Element:
-    case = ET.Element(
-        "testcase",
-        {
-            # Programs that show such files take what stands before a dot for a folder.
-            "classname": _text(f"twinbench.{judged.scenario} ({judged.load})"),
-            "name": _text(f"{judged.condition.text}: {words.beside_words(judged)}"),
-        },
-    )
+def _promise(judged: FailIfJudged, inconclusive: Inconclusive) -> ET.Element:
+    key = BlockKey(judged.scenario, judged.load)
+    case = _case(key, f"{judged.condition.text}: {words.beside_words(judged)}")
     said = _text(words.sentence(judged))
     if judged.outcome is FailOutcome.KEPT:
         ET.SubElement(case, "system-out").text = said
@@ -72,6 +78,22 @@ def _case(judged: FailIfJudged, inconclusive: Inconclusive) -> ET.Element:
     else:
         ET.SubElement(case, "skipped", {"message": said})
     return case
+
+
+def _invalid(cell: CellSummary) -> ET.Element:
+    case = _case(cell.key.block, f"valid: {cell.stack}")
+    said = _text(f"invalid: {cell.key}: {formats.clean(cell.reason)}")
+    ET.SubElement(case, "error", {"message": said, "type": "invalid"}).text = said
+    return case
+
+
+def _case(key: BlockKey, name: str) -> ET.Element:
+    # Programs that show such files take what stands before a dot for a folder.
+    return ET.Element("testcase", {"classname": _text(f"twinbench.{key}"), "name": _text(name)})
+
+
+def _count(cases: Sequence[tuple[ET.Element, float]], what: str) -> str:
+    return str(sum(case.find(what) is not None for case, _ in cases))
 
 
 def _seconds_by_block(analysis: Analysis) -> dict[BlockKey, float]:
