@@ -97,7 +97,7 @@ def test_every_command_of_the_examples_can_be_read() -> None:
 def test_every_condition_that_the_document_names_can_be_read() -> None:
     table = re.findall(r"^\| (`.*?) \|", DOCUMENT.read_text(), re.MULTILINE)
     named = re.findall(r"`([^`]+)`", " ".join(table))
-    assert {each.subject for each in map(lambda text: parse_fail_ifs([text])[0], named)} >= {
+    assert {each.subject for each in (parse_fail_ifs([text])[0] for text in named)} >= {
         *("throughput", "p50", "p99", "cpu", "errors", "parity")
     }  # fmt: skip
 

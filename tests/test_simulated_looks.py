@@ -43,7 +43,11 @@ def with_logs(logs: list[np.ndarray], rounds: int, *, made: Analysis | None = No
     return replace(
         made,
         comparisons=tuple(
-            _with(comparison, stats.log_mean(np.exp(drawn[:rounds]).tolist(), _confidence(made.run.plan, rounds)), rounds)
+            _with(
+                comparison,
+                stats.log_mean(np.exp(drawn[:rounds]).tolist(), _confidence(made.run.plan, rounds)),
+                rounds,
+            )
             for comparison, drawn in zip(made.comparisons, logs, strict=True)
         ),
     )
@@ -66,7 +70,11 @@ def _with(comparison: Comparison, estimate: stats.Estimate, rounds: int) -> Comp
 
 
 def at_the_bound(generator: np.random.Generator, heavy: bool = False) -> np.ndarray:
-    drawn = generator.standard_t(3, LOOKS[-1]) / math.sqrt(3) if heavy else generator.normal(0, 1, LOOKS[-1])
+    drawn = (
+        generator.standard_t(3, LOOKS[-1]) / math.sqrt(3)
+        if heavy
+        else generator.normal(0, 1, LOOKS[-1])
+    )
     return math.log(CONDITION.bound) + SPREAD * drawn
 
 
@@ -116,9 +124,9 @@ def test_with_many_comparisons_at_the_bound_hardly_more_runs_call_one_broken() -
 
 @pytest.mark.parametrize("saved_rounds", [5, 20])
 def test_looks_beside_a_saved_run_decide_it_as_seldom(saved_rounds: int) -> None:
-    """Its rounds are the same at every look, and chance has no further try with them."""
+    """Its luck is the same at every look, but each look weighs it anew."""
     generator = np.random.default_rng(7)
-    runs = RUNS // 8
+    runs = RUNS // 2
     fixed = replace(template(), run=replace(template().run, plan=hello_plan(rounds=5)))
     broken = kept = 0
     for _ in range(runs):
@@ -132,8 +140,8 @@ def test_looks_beside_a_saved_run_decide_it_as_seldom(saved_rounds: int) -> None
             said |= {each.outcome for each in judge((CONDITION,), now, SavedRun("main", before))}
         broken += FailOutcome.BROKEN in said
         kept += FailOutcome.KEPT in said
-    assert broken / runs <= 0.04  # two standard errors above 2.5 % of 500
-    assert kept / runs <= 0.04
+    assert broken / runs <= 0.032  # two standard errors above 2.5 % of 2,000
+    assert kept / runs <= 0.032
 
 
 def test_what_is_well_beyond_the_bound_is_found_within_few_looks() -> None:

@@ -276,9 +276,7 @@ def _pairs(first: _Side, other: _Side, *, own: bool) -> Iterator[_Pair]:
             else stats.quotient(after.estimate, before.estimate, rounds)
         )
         yield _Pair(
-            replace(
-                moved, rounds=min(rounds), rounds_of_each=rounds, quotient=made.estimate
-            ),
+            replace(moved, rounds=min(rounds), rounds_of_each=rounds, quotient=made.estimate),
             made.p_value,
         )
 

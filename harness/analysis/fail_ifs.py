@@ -17,6 +17,7 @@ from scipy.special import betaincinv
 
 from harness.analysis import stats
 from harness.analysis.between import compare_runs
+from harness.analysis.looks import looks_again
 from harness.analysis.percentiles import confidence_of
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
@@ -210,16 +211,25 @@ def _beside_saved(run: _Run, saved: SavedRun, block: BlockPlan, blank: FailIfJud
         reason = "; ".join(dict.fromkeys(reasons)) or f"{saved.name} has no such figure"
         return _Draft(replace(blank, reason=reason))
     moved = comparable[0]
-    judged = replace(blank, baseline=moved.baseline, figure=moved.quotient, rounds=moved.rounds)
-    if moved.later is None or moved.earlier is None:
-        return _Draft(replace(judged, reason="there is no figure"))
-    if moved.rounds < ROUNDS_FOR_A_VERDICT <= moved.rounds_of_each[0]:
+    if saved.analysis.run.run_id == run.analysis.run.run_id:  # there is nothing that could differ
+        beside_itself = replace(
+            blank, baseline=moved.baseline, figure=moved.quotient, rounds=moved.rounds
+        )
+        return _by_interval(beside_itself, 1.0)
+    assert moved.later is not None
+    assert moved.earlier is not None
+    # The saved run's rounds are the same at every look, but a look decides by both: it needs its own
+    # share of the error as any other.
+    plan, of_each = run.analysis.run.plan, moved.rounds_of_each
+    confidence = confidence_of(plan, of_each[0]) if looks_again(plan) else stats.CONFIDENCE
+    figure = stats.quotient(moved.later, moved.earlier, of_each, confidence).estimate
+    judged = replace(blank, baseline=moved.baseline, figure=figure, rounds=moved.rounds)
+    if moved.rounds < ROUNDS_FOR_A_VERDICT <= of_each[0]:
         reason = f"{saved.name} has {moved.rounds} of {ROUNDS_FOR_A_VERDICT} rounds"
         return _Draft(replace(judged, reason=reason))
-    beyond = stats.quotient(
-        _scaled(moved.later, blank.condition.bound), moved.earlier, moved.rounds_of_each
-    )
-    return _by_interval(judged, beyond.p_value / 2)
+    scaled = _scaled(moved.later, blank.condition.bound)
+    p_value = stats.quotient(scaled, moved.earlier, of_each, confidence).p_value / 2
+    return _by_interval(judged, p_value * 2 * ERROR / (1 - confidence))
 
 
 def _moved(rows: Sequence[Moved], block: BlockPlan, blank: FailIfJudged) -> Moved | None:

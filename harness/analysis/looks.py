@@ -12,6 +12,8 @@ ended the run.
 
 from __future__ import annotations
 
+import math
+
 from harness.analysis import stats
 from harness.models import Plan
 
@@ -35,10 +37,10 @@ def look_of(rounds: int, first: int) -> int:
 
 
 def is_look(rounds: int, first: int) -> bool:
-    """Whether a run looks after so many rounds: first, 2 × first, 4 × first …"""
+    """Whether a run looks after so many rounds: the first, and each doubling of them."""
     return rounds >= first and look_of(rounds, first) < look_of(rounds + 1, first)
 
 
 def confidence_at(look: int) -> float:
     """The nominal two-sided confidence of intervals at a look."""
-    return 1 - (1 - stats.CONFIDENCE) / 2**look
+    return 1 - (1 - stats.CONFIDENCE) * math.ldexp(1, -look)

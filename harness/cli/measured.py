@@ -146,8 +146,8 @@ def write_run_report(
 ) -> Analysis:
     """Make tables, charts and page of a run and of its parts."""
     from harness import report, store
-    from harness.analysis.analyse import analyse
     from harness.analysis import fail_ifs
+    from harness.analysis.analyse import analyse
     from harness.analysis.claims import Evidence, judge
     from harness.analysis.profiles import analyse_profile
     from harness.analysis.published import beside

@@ -17,6 +17,7 @@ from harness.analysis import figures, looks, stats
 from harness.analysis.analyse import analyse
 from harness.analysis.fail_ifs import SavedRun, judge
 from harness.analysis.maps import near_line
+from harness.measuring.saved import saved_run
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     BlockKey,
@@ -29,7 +30,6 @@ from harness.models import (
     RunRecord,
     Samples,
 )
-from harness.measuring.saved import saved_run
 from harness.planning.plan import block_order
 
 ReadSamples = Callable[[CellRound], Samples]

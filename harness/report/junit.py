@@ -63,7 +63,8 @@ def junit(analysis: Analysis, inconclusive: Inconclusive) -> bytes:
         case.set("time", f"{seconds:.3f}")
         suite.append(case)
     ET.indent(suites)
-    return ET.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n"
+    written: bytes = ET.tostring(suites, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
 
 
 def _promise(judged: FailIfJudged, inconclusive: Inconclusive) -> ET.Element:

@@ -47,7 +47,7 @@ MARKS: Mapping[Verdict, Mark] = {
 }
 #: The same and what becomes of promises, of which one word is a verdict's too.
 BADGES: Mapping[Verdict | FailOutcome, Mark] = {
-    **MARKS,
+    **dict[Verdict | FailOutcome, Mark](MARKS.items()),
     FailOutcome.KEPT: Mark(
         "✓", "bold green", ("#0b6b3a", "#e2f3e9"), ("#8fdcb0", "#15382a"), "kept"
     ),

@@ -13,12 +13,12 @@ from harness.models import (
     Analysis,
     CellSummary,
     Cost,
-    FailSubject,
     Costing,
     Curve,
     CurvePoint,
     EndpointSummary,
     Estimate,
+    FailSubject,
     JudgedClaim,
 )
 from harness.store.atomic import replacing
@@ -424,9 +424,7 @@ def fail_if_rows(analysis: Analysis) -> list[dict[str, Any]]:
             "figure": known(each.figure.value) if each.figure else None,
             "ci_low": known(each.figure.low) if each.figure else None,
             "ci_high": known(each.figure.high) if each.figure else None,
-            "bound": None
-            if each.condition.subject is FailSubject.PARITY
-            else each.condition.bound,
+            "bound": None if each.condition.subject is FailSubject.PARITY else each.condition.bound,
             "rounds": each.rounds,
             "reason": each.reason,
         }

@@ -36,9 +36,7 @@ def promises(view: View) -> Section | None:
 
 def table(judged: Sequence[FailIfJudged]) -> Table:
     """A row for each, the broken ones first."""
-    return Table(
-        "promises", _COLUMNS, tuple(_rows(words.worst_first(judged))), is_dense=False
-    )
+    return Table("promises", _COLUMNS, tuple(_rows(words.worst_first(judged))), is_dense=False)
 
 
 def _rows(judged: Sequence[FailIfJudged]) -> Iterator[Row]:
