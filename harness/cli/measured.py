@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,25 @@ import click
 
 from harness.cli.output import print_json, print_tables
 from harness.errors import EXIT_INVALID, BadInput
-from harness.models import Analysis, ConnectionsAnalysis, MeasuredPart, RunRecord
+from harness.models import (
+    Analysis,
+    ConnectionsAnalysis,
+    FailIf,
+    FailOutcome,
+    Inconclusive,
+    MeasuredPart,
+    RunRecord,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a pipeline asks of a run."""
+
+    fail_ifs: tuple[FailIf, ...] = ()  # empty: those that the run was begun with
+    against: Path | None = None  # the saved run that they compare with; likewise
+    inconclusive: Inconclusive = Inconclusive.FAIL
+    junit: Path | None = None  # where JUnit XML goes
 
 
 @contextmanager
@@ -45,19 +63,31 @@ def keeping(folder: Path, *, remove_empty: bool = True, resumable: bool = True) 
 
 
 def write_and_print_report(
-    folder: Path, *, as_json: bool, as_markdown: bool = False, same_within: float | None = None
+    folder: Path,
+    *,
+    as_json: bool,
+    as_markdown: bool = False,
+    same_within: float | None = None,
+    judging: Judging | None = None,
 ) -> None:
-    """Make tables, charts and page from a run's raw data; exit with 1 if a cell is invalid.
+    """Make tables, charts and page from a run's raw data.
+
+    Exits with 1 if a cell is invalid, a promise is broken, or one is inconclusive where it has to be
+    decided.
 
     Args:
         folder: The run's.
         as_json: Whether to print JSON rather than tables.
         as_markdown: Whether to print a short text for a pull request.
         same_within: What is too small a difference to matter; None: as the run was begun with.
+        judging: What a pipeline asks of the run; None: what it was begun with.
     """
     from harness import report, store
 
-    analysis = write_run_report(folder, same_within)
+    judging = judging or Judging()
+    analysis = write_run_report(folder, same_within, judging)
+    if judging.junit is not None:
+        store.write_file(judging.junit, report.junit(analysis, judging.inconclusive))
     page = folder / "report" / "index.html"
     if as_json:
         print_json({"run": str(folder), "report": str(page), **store.analysis_as_json(analysis)})
@@ -66,8 +96,38 @@ def write_and_print_report(
     else:
         print_tables(report.terminal(analysis))
         click.echo(f"\nReport: {page}")
-    if not (analysis.valid and all(part.valid == part.cells for part in analysis.parts)):
+    for line in report.promise_lines(analysis.fail_ifs):
+        click.echo(line, err=True)
+    valid = analysis.valid and all(part.valid == part.cells for part in analysis.parts)
+    if not valid or _fails(analysis, judging.inconclusive):
         sys.exit(EXIT_INVALID)
+
+
+def _fails(analysis: Analysis, inconclusive: Inconclusive) -> bool:
+    """Whether a promise is broken, or could not be decided where it has to be."""
+    outcomes = {each.outcome for each in analysis.fail_ifs}
+    undecided = FailOutcome.INCONCLUSIVE in outcomes and inconclusive is Inconclusive.FAIL
+    return FailOutcome.BROKEN in outcomes or undecided
+
+
+def find_saved_run(out: Path, name: str) -> Path | None:
+    """The folder of the run that promises compare with; None without one.
+
+    Raises:
+        BadInput: There is no such run, it can't be read, or it was cut off.
+    """
+    from harness import store
+
+    if not name:
+        return None
+    folder = store.find_run(out, name)
+    if store.read_run(folder).ended is None:
+        raise BadInput(
+            f"--against {name}: the run was cut off before its end: "
+            f"'twinbench run --resume {folder}' finishes it",
+            parameter="--against",
+        )
+    return folder
 
 
 def write_connections_report(folder: Path) -> ConnectionsAnalysis:
@@ -81,13 +141,17 @@ def write_connections_report(folder: Path) -> ConnectionsAnalysis:
     return analysis
 
 
-def write_run_report(folder: Path, same_within: float | None = None) -> Analysis:
+def write_run_report(
+    folder: Path, same_within: float | None = None, judging: Judging | None = None
+) -> Analysis:
     """Make tables, charts and page of a run and of its parts."""
     from harness import report, store
+    from harness.analysis import fail_ifs
     from harness.analysis.analyse import analyse
     from harness.analysis.claims import Evidence, judge
     from harness.analysis.profiles import analyse_profile
     from harness.analysis.published import beside
+    from harness.measuring.saved import saved_run
     from harness.planning.claims import load_claims, read_sources
     from harness.planning.published import load_published
     from harness.planning.twins import twin_code
@@ -98,6 +162,7 @@ def write_run_report(folder: Path, same_within: float | None = None) -> Analysis
     if not record.rounds:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    conditions, against = _promises(record, judging or Judging())
     parts = {within: _write_part(within) for within in store.parts_within(folder)}
     evidence = [Evidence(analysis, folder.name)]
     evidence += [Evidence(of, within.name) for within, of in parts.items()]
@@ -107,6 +172,7 @@ def write_run_report(folder: Path, same_within: float | None = None) -> Analysis
         analysis,
         claims=judge(load_claims(), evidence),
         published=beside(load_published(), analysis),
+        fail_ifs=fail_ifs.judge(conditions, analysis, saved_run(against) if against else None),
         parts=tuple(_measured_part(folder, within, of) for within, of in parts.items()),
     )
     store.write_tables(folder, analysis)
@@ -118,6 +184,17 @@ def write_run_report(folder: Path, same_within: float | None = None) -> Analysis
     files = report.render(analysis, twin_code(endpoints), profiles)
     store.write_report(folder / "report", files)
     return analysis
+
+
+def _promises(record: RunRecord, judging: Judging) -> tuple[tuple[FailIf, ...], Path | None]:
+    """The conditions, and the saved run that they compare with; those of the run if none are given."""
+    begun_with = Path(record.plan.against) if record.plan.against else None
+    conditions = judging.fail_ifs or record.plan.fail_ifs
+    against = judging.against or (None if judging.fail_ifs else begun_with)
+    for option, given in (("--against", judging.against), ("--junit", judging.junit)):
+        if given and not conditions:
+            raise BadInput(f"{option} {given} is about promises: give a --fail-if 'p99>1.10' too")
+    return conditions, against
 
 
 def _write_part(folder: Path) -> Analysis | ConnectionsAnalysis:

@@ -83,6 +83,14 @@ from harness.models.derived import (
     TimelinePoint,
     Verdict,
 )
+from harness.models.fail_ifs import (
+    RATIO_METRICS,
+    FailIf,
+    FailIfJudged,
+    FailOutcome,
+    FailSubject,
+    Inconclusive,
+)
 from harness.models.machine import (
     BusyProcess,
     Finding,
@@ -172,6 +180,7 @@ __all__ = [
     "OWN",
     "PROMISED",
     "PROCESS_SPREAD",
+    "RATIO_METRICS",
     "ROUNDS_FOR_A_VERDICT",
     "SAME_WITHIN",
     "SERVER_CORES",
@@ -216,6 +225,10 @@ __all__ = [
     "Difference",
     "EndpointSummary",
     "Estimate",
+    "FailIf",
+    "FailIfJudged",
+    "FailOutcome",
+    "FailSubject",
     "Failure",
     "Family",
     "Finding",
@@ -231,6 +244,7 @@ __all__ = [
     "HeldPoint",
     "HeldSeries",
     "HeldStep",
+    "Inconclusive",
     "JudgedClaim",
     "Kind",
     "Knee",
