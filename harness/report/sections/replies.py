@@ -23,7 +23,11 @@ def replies(view: View) -> Section | None:
             "and bodies and headers said the same, apart from what each draws for itself."
         )
         return Section("replies", "Replies", (Paragraph((text,)),), "Replies")
-    columns = (Column("Service"), Column("What"), Column("How its replies differ from the baseline's"))
+    columns = (
+        Column("Service"),
+        Column("What"),
+        Column("How its replies differ from the baseline's"),
+    )
     return Section(
         "replies",
         "Replies",
