@@ -20,6 +20,7 @@ from harness.report.charts import pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.markdown import markdown
 from harness.report.page import page
+from harness.report.parity import parity_page, parity_terminal
 from harness.report.profile import drawings, flame_files, profile_terminal, render_profile
 from harness.report.pull_request import pull_request
 from harness.report.sections import sections
@@ -35,6 +36,8 @@ __all__ = [
     "claims_lines",
     "connections_terminal",
     "cost_terminal",
+    "parity_page",
+    "parity_terminal",
     "profile_terminal",
     "pull_request",
     "render",
