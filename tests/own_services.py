@@ -55,7 +55,9 @@ def json_reply(
 
 
 @contextmanager
-def service(answer: Answer, wrap: Callable[[socket.socket], socket.socket] = lambda sock: sock) -> Iterator[str]:
+def service(
+    answer: Answer, wrap: Callable[[socket.socket], socket.socket] = lambda sock: sock
+) -> Iterator[str]:
     """Yield the URL of a server that replies as `answer` says, and closes after each reply."""
     counted = threading.Lock()
     count = 0
@@ -65,6 +67,13 @@ def service(answer: Answer, wrap: Callable[[socket.socket], socket.socket] = lam
             nonlocal count
             try:
                 sock = wrap(self.request)
+            except OSError:
+                return  # the client does not like our certificate
+            with sock:
+                self._talk(sock)
+
+        def _talk(self, sock: socket.socket) -> None:
+            try:
                 sock.settimeout(20)
                 asked = self._read(sock)
                 if asked is None:

@@ -15,7 +15,11 @@ PLACES = st.lists(st.text(max_size=6) | st.integers(0, 99), max_size=5).map(tupl
     [
         ("$", [(), ("a",), ("a", 0)], []),
         ("$.a", [("a",), ("a", "b"), ("a", 3)], [(), ("b",), ("b", "a"), ("A",)]),
-        ("$.items[*].id", [("items", 0, "id"), ("items", 9, "id")], [("items",), ("items", 0), ("items", 0, "x")]),
+        (
+            "$.items[*].id",
+            [("items", 0, "id"), ("items", 9, "id")],
+            [("items",), ("items", 0), ("items", 0, "x")],
+        ),
         ("$.items[3]", [("items", 3), ("items", 3, "x")], [("items", 33), ("items", "3")]),
         ("$..updated", [("updated",), ("a", 0, "updated"), ("updated", "x")], [("a",), ("b", "c")]),
         ("$.a..b.c", [("a", "b", "c"), ("a", "x", 0, "b", "c")], [("b", "c"), ("a", "b")]),
@@ -37,7 +41,20 @@ def test_an_expression_covers_places_and_what_is_below_them(
 
 @pytest.mark.parametrize(
     "expression",
-    ["", "created_at", ".a", "$a", "$.", "$..", "$.a[", "$.a[-1]", "$.a[?(@.x)]", "$.a[1:2]", "$.a b", "$['a]"],
+    [
+        "",
+        "created_at",
+        ".a",
+        "$a",
+        "$.",
+        "$..",
+        "$.a[",
+        "$.a[-1]",
+        "$.a[?(@.x)]",
+        "$.a[1:2]",
+        "$.a b",
+        "$['a]",
+    ],
 )
 def test_what_is_none_is_refused_with_an_example(expression: str) -> None:
     with pytest.raises(BadInput, match=r"--ignore .*'\$\.created_at'"):

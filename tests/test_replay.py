@@ -1,12 +1,12 @@
 """The same requests to services of somebody else's, and what of their replies differs."""
 
+import io
 import itertools
 import json
 import re
-import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import report
-from harness.checking import operations, replay as replaying
+from harness.checking import operations
+from harness.checking import replay as replaying
 from harness.checking.contents import Said, said
 from harness.checking.differences import Drawings, Ignored, differing, drawings
-from harness.checking.json_paths import json_path, written
+from harness.checking.json_paths import json_path
 from harness.checking.replay import replay
 from harness.checking.request import curl
 from harness.cli.main import cli
@@ -162,7 +163,7 @@ def test_errors_of_another_shape_are_named(
         ("/login", "/login/", (Kind.REDIRECT, "the redirect's target differs by the slash at its end")),
         ("/u/7", "/v/7", (Kind.REDIRECT, "redirects to /v/… instead of /u/…")),
         ("/login?next=/a", "/login?next=/b", (Kind.REDIRECT, "the redirect's target has another query")),
-        ("/login", "http://[::1", (Kind.REDIRECT, "redirects to http://[::1 instead of /login")),
+        ("/login", "http://[::1", (Kind.REDIRECT, "redirects to http://[::… instead of /login")),
     ],
 )  # fmt: skip
 def test_redirects_are_compared_by_where_they_lead(
@@ -195,9 +196,7 @@ def test_a_redirect_to_the_same_path_with_a_slash_is_named() -> None:
         ("sid=1", "session=1", ["cookie session: only in b", "cookie sid: missing in b"]),
     ],
 )  # fmt: skip
-def test_cookies_are_compared_by_name_and_attributes(
-    one: str, two: str, causes: list[str]
-) -> None:
+def test_cookies_are_compared_by_name_and_attributes(one: str, two: str, causes: list[str]) -> None:
     first, other = (of(headers=(("set-cookie", each),)) for each in (one, two))
     assert found(first, other) == [(Kind.COOKIE, cause) for cause in causes]
 
@@ -320,7 +319,8 @@ def test_what_a_service_draws_is_compared_by_its_kind() -> None:
     drawn = drawings(asked, Ignored())
     assert drawn == Drawings(frozenset({"$.id"}), frozenset())
     value, kind = (
-        next(differing(asked[0], of_json({"id": each, "name": "x"}), ("a", "b"))) for each in (9, "9")
+        next(differing(asked[0], of_json({"id": each, "name": "x"}), ("a", "b")))
+        for each in (9, "9")
     )
     assert drawn.covers(value)
     assert not drawn.covers(kind)
@@ -359,7 +359,9 @@ def test_services_that_answer_the_same_agree() -> None:
 
 def test_differences_are_grouped_by_cause_and_the_worst_is_first() -> None:
     paths = [f"/items/{number}" for number in range(5)]
-    one = routes({f"GET {path}": json_reply({"price": 1.5}) for path in paths} | {"GET /x": reply("x")})
+    one = routes(
+        {f"GET {path}": json_reply({"price": 1.5}) for path in paths} | {"GET /x": reply("x")}
+    )
     two = routes({f"GET {path}": json_reply({"price": "1.5"}) for path in paths})
     result = between(one, two, *get(*paths, "/x"))
     assert [(each.kind, each.cause, each.requests, len(each.examples)) for each in result.causes] == [
@@ -380,20 +382,22 @@ def test_elements_of_a_list_are_one_cause() -> None:
     assert cause.examples[0].detail.startswith("$[0].p")
 
 
-def counting(**fixed: Any) -> Answer:
-    numbers = itertools.count()
-    return lambda _: json_reply({"id": next(numbers) * 7, **fixed}, headers=[("X-Request-Id", str(next(numbers)))])
+def counting(first: int = 0, **fixed: Any) -> Answer:
+    numbers = itertools.count(first)
+    return lambda _: json_reply(
+        {"id": next(numbers) * 7, **fixed}, headers=[("X-Request-Id", str(next(numbers)))]
+    )
 
 
 def test_what_services_draw_for_themselves_is_no_difference() -> None:
-    result = between(counting(name="x"), counting(name="x"))
+    result = between(counting(name="x"), counting(500, name="x"))
     assert result.agree
     assert [(each.place, each.services) for each in result.drawn] == [
         ("$.id", ("a", "b")),
         ("header x-request-id", ("a", "b")),
     ]
-    assert not between(counting(name="x"), counting(name="x"), twice=False).agree
-    (cause,) = between(counting(name="x"), counting(name="y")).causes
+    assert not between(counting(name="x"), counting(500, name="x"), twice=False).agree
+    (cause,) = between(counting(name="x"), counting(500, name="y")).causes
     assert cause.cause == "$.name: different values"
 
 
@@ -431,7 +435,9 @@ def test_a_status_that_comes_and_goes_is_noted() -> None:
 
 
 def post(path: str = "/items", **more: Any) -> OwnRequest:
-    return OwnRequest(f"POST {path}", "POST", path, (("content-type", "application/json"),), "{}", **more)
+    return OwnRequest(
+        f"POST {path}", "POST", path, (("content-type", "application/json"),), "{}", **more
+    )
 
 
 def test_what_changes_state_is_sent_only_if_it_may() -> None:
@@ -490,7 +496,9 @@ def test_few_of_many_requests_can_be_sent() -> None:
         seen.append(asked.path)
         return reply("x")
 
-    result = between(answer, lambda _: reply("x"), *get(*(f"/{n}" for n in range(10))), at_most=2, twice=False)
+    result = between(
+        answer, lambda _: reply("x"), *get(*(f"/{n}" for n in range(10))), at_most=2, twice=False
+    )
     assert (seen, result.requests) == (["/0", "/5"], 2)
 
 
@@ -532,7 +540,9 @@ def test_secrets_are_sent_and_never_shown() -> None:
         def answer(asked: Asked) -> bytes:
             key = asked.header("x-key")
             body = {"you said": key, key: 1, "kind": kind, "all": [f"Key {key}"]}
-            return json_reply(body, headers=[("X-Echo", f"{kind} {key}"), ("Set-Cookie", f"{key}=1")])
+            return json_reply(
+                body, headers=[("X-Echo", f"{kind} {key}"), ("Set-Cookie", f"{key}=1")]
+            )
 
         return answer
 
@@ -556,7 +566,10 @@ def test_secrets_are_sent_and_never_shown() -> None:
         assert each.causes
         assert "gehe" not in repr(each)
         assert '"${KEY}"' in each.causes[0].examples[0].curl["a"]
-    assert [cause.cause for cause in other.causes] == ["$.kind: different values", "x-echo: different values"]
+    assert [cause.cause for cause in other.causes] == [
+        "$.kind: different values",
+        "x-echo: different values",
+    ]
 
 
 def test_a_variable_that_is_not_set_is_found_before_anything_is_sent() -> None:
@@ -572,7 +585,13 @@ def test_a_variable_that_is_not_set_is_found_before_anything_is_sent() -> None:
         return reply("x")
 
     with pytest.raises(BadInput):
-        between(answer, answer, *get("/"), OwnRequest("x", "GET", "/", (("k", "${KEY}"),)), expand=expand)
+        between(
+            answer,
+            answer,
+            *get("/"),
+            OwnRequest("x", "GET", "/", (("k", "${KEY}"),)),
+            expand=expand,
+        )
     assert seen == []
 
 
@@ -598,7 +617,9 @@ def test_a_curl_command_sends_what_was_sent(request_: OwnRequest, tmp_path: Path
         text = value.replace("${KEY}", "v 1")
         assert (f"{name}: {text}" if value else f"{name};") in words
     if request_.body is not None:
-        assert words[words.index("--data-binary") + 1] == "it's v 1\n"  # no argument holds a zero byte
+        assert (
+            words[words.index("--data-binary") + 1] == "it's v 1\n"
+        )  # no argument holds a zero byte
     assert ("-X" in words) is (request_.method != "GET")
 
 
@@ -616,7 +637,8 @@ def document(*paths: str, **more: Any) -> dict[str, Any]:
 def test_operations_that_one_lacks_are_named_whatever_parameters_are_called() -> None:
     a = document("GET /users/{id}", "DELETE /users/{id}", "GET /old")
     b = document("GET /{user_id}", "POST /new", servers=[{"url": "/users"}])
-    assert list(operations.lacking({"a": a, "b": b})) == [
+    known = {"a": operations.operations(a), "b": operations.operations(b)}
+    assert list(operations.lacking(known)) == [
         LackingOperation("DELETE", "/users/{id}", "a", "b"),
         LackingOperation("GET", "/old", "a", "b"),
         LackingOperation("POST", "/users/new", "b", "a"),
@@ -625,6 +647,7 @@ def test_operations_that_one_lacks_are_named_whatever_parameters_are_called() ->
 
 def flask_like(*known: str) -> Answer:
     """Answers OPTIONS for the paths that it knows."""
+
     def answer(asked: Asked) -> bytes:
         path = re.sub(r"/1$", "/{}", asked.path)
         methods = [each.split()[0] for each in known if each.split()[1] == path]
@@ -673,8 +696,11 @@ def check(*arguments: str) -> Result:
 
 @pytest.fixture
 def differing_urls() -> Iterator[tuple[str, str]]:
-    one = routes({"GET /hello": json_reply({"a": 1}), "GET /<b>": reply("x")})
-    with service(one) as a, service(routes({"GET /hello": json_reply({"a": "</script><b>1"})})) as b:
+    one = routes({"GET /hello": json_reply({"a": 1, "t": "x"})})
+    with (
+        service(one) as a,
+        service(routes({"GET /hello": json_reply({"a": "1", "t": "</script><b>1"})})) as b,
+    ):
         yield a, b
 
 
@@ -686,7 +712,8 @@ def test_check_names_what_differs_and_how_to_see_it(differing_urls: tuple[str, s
     for url in (a, b):
         assert f"curl -i --path-as-is --compressed {url}/hello\n" in done.stdout
     assert check("--a", a, "--b", a, "--get", "/hello").exit_code == 0
-    assert check("--a", a, "--b", b, "--get", "/hello", "--ignore", "$.a").exit_code == 0
+    ignoring = ("--ignore", "$.a", "--ignore", "$..t")
+    assert check("--a", a, "--b", b, "--get", "/hello", *ignoring).exit_code == 0
 
 
 def test_check_prints_json_as_described(differing_urls: tuple[str, str]) -> None:
@@ -694,7 +721,7 @@ def test_check_prints_json_as_described(differing_urls: tuple[str, str]) -> None
     done = check("--a", a, "--b", b, "--c", b, "--get", "/hello", "--json")
     assert problems("check", done.stdout) == []
     answer = json.loads(done.stdout)
-    assert (answer["agree"], [each["other"] for each in answer["causes"]]) == (False, ["b", "c"])
+    assert (answer["agree"], {each["other"] for each in answer["causes"]}) == (False, {"b", "c"})
     assert answer["causes"][0]["examples"][0]["curl"]["b"].endswith(f"{b}/hello")
 
 
@@ -710,34 +737,35 @@ def test_check_writes_a_page_in_which_texts_stay_texts(
 ) -> None:
     a, b = differing_urls
     page = tmp_path / "parity.html"
-    done = check("--a", a, "--b", b, "--get", "/hello", "--get", "/<b>", "--html", str(page))
+    done = check("--a", a, "--b", b, "--get", "/hello", "--html", str(page))
     assert done.exit_code == 1, done.output
     text = page.read_text()
     assert "<b>" not in text.partition("</style>")[2]
-    assert "GET /&lt;b&gt;" in text
+    assert "&lt;/script&gt;&lt;b&gt;1" in text
     assert "Do both answer the same?" in text
     assert text.count("</script>") == 1
     assert "from run" not in text
 
 
+A, B = "http://127.0.0.1:1", "http://127.0.0.1:2"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--a", "http://h"], "name the other with --b URL"),
-        (["--b", "http://h"], "name the other with --a URL"),
-        (["--get", "/x"], "name the other with --a URL"),
-        (["--a", "http://h", "--b", "http://h"], "give a path with --get"),
-        (["--a", "localhost:1", "--b", "http://h", "--get", "/"], "--a localhost:1: name a service that runs"),
-        (["--a", "http://h:port", "--b", "http://h", "--get", "/"], "--a http://h:port: name a service"),
-        (["--a", "http://u:geheim@h", "--b", "http://h", "--get", "/"], "can't hold a user or password"),
-        (["--a", "http://h", "--b", "http://h?x=1", "--get", "/"], "--b http://h?x=1: name the service without"),
-        (["--a", "http://h", "--b", "http://h", "--get", "x"], "--get x: a path begins with /"),
-        (["--a", "http://h", "--b", "http://h", "--get", "/a b"], "write it percent-encoded: /a%20b"),
-        (["--a", "http://h", "--b", "http://h", "--get", "/", "--stack", "x"], "--stack belongs to a check"),
-        (["--a", "http://h", "--b", "http://h", "--get", "/", "--cases", "9"], "--cases belongs to a check"),
-        (["--a", "http://127.0.0.1:1", "--b", "http://h", "--get", "/", "--ignore", "a"], "begins with $"),
-        (["--a", "http://h", "--b", "http://h", "--get", "/", "--openapi-a", "/no/such"], "No such file"),
-        (["--a", "http://h", "--b", "http://h", "--get", "/", "--html", "/no/such/x.html"], "its folder is not there"),
+        (["--a", A], "name both, with --a and --b"),
+        (["--b", A], "name both, with --a and --b"),
+        (["--get", "/x"], "name both, with --a and --b"),
+        (["--once"], "name both, with --a and --b"),
+        (["--a", A, "--b", B], "give a path with --get"),
+        (["--a", "flask-gthread", "--b", "flask-gthread", "--get", "/"], "name both"),
+        (["--a", A, "--b", "http://u:geheim@127.0.0.1", "--get", "/"], "--b"),
+        (["--a", A, "--b", B, "--get", "x"], "must begin with /"),
+        (["--a", A, "--b", B, "--get", "/", "--stack", "x"], "--stack belongs to a check"),
+        (["--a", A, "--b", B, "--get", "/", "--cases", "9"], "--cases belongs to a check"),
+        (["--a", A, "--b", B, "--get", "/", "--ignore", "a"], "begins with $"),
+        (["--a", A, "--b", B, "--get", "/", "--openapi-a", "/no/such.json"], "/no/such.json"),
+        (["--a", A, "--b", B, "--get", "/", "--html", "/no/such/x.html"], "its folder is not there"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_that_says_what_to_do(arguments: list[str], said: str) -> None:
@@ -748,20 +776,59 @@ def test_bad_input_is_one_line_that_says_what_to_do(arguments: list[str], said: 
     assert "geheim" not in str(done.exception)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"openapi": "3.1.0"}', '{"openapi": 1, "paths": []}', "\xff"])
-def test_a_document_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "openapi.json"
-    path.write_bytes(text.encode("latin-1"))
-    done = check("--a", "http://h", "--b", "http://h", "--get", "/", "--openapi-b", str(path))
-    assert isinstance(done.exception, BadInput)
-    assert f"--openapi-b {path}" in str(done.exception)
-
-
 def test_an_unreachable_service_ends_the_check() -> None:
     with nobody_listening() as url:
         done = check("--a", url, "--b", url, "--get", "/")
     assert isinstance(done.exception, EnvironmentFailed)
-    assert "service a" in str(done.exception)
+    assert f"service 'a': {url}" in str(done.exception)
+
+
+def test_a_service_may_be_a_command_and_have_paths_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "x.json").write_text('{"a": 1}')
+    command = f"python -m http.server {{port}} --bind 127.0.0.1 --directory {tmp_path}"
+    with service(routes({"GET /new/x.json": json_reply({"a": 2})})) as url:
+        arguments = ["--a", command, "--b", url, "--get", "/old/x.json", "--map", "b:/old/*=/new/*"]
+        done = check(*arguments, "--json")
+    assert done.exit_code == 1, done.output
+    assert {"$.a: different values", "HTTP/1.1 instead of HTTP/1.0"} <= {
+        each["cause"] for each in json.loads(done.stdout)["causes"]
+    }
+    curl_b = json.loads(done.stdout)["causes"][0]["examples"][0]["curl"]["b"]
+    assert curl_b.endswith("/new/x.json")
+
+
+def test_what_may_change_state_is_left_out_and_said(tmp_path: Path) -> None:
+    with service(routes({})) as url:
+        file = tmp_path / "shop.toml"
+        file.write_text(
+            f'get = ["/x"]\n[a]\nurl = "{url}"\n[b]\nurl = "{url}"\n'
+            '[[request]]\nmethod = "DELETE"\npath = "/y"\n'
+        )
+        left = check(str(file), "--json")
+        sent = check(str(file), "--json", "--allow-writes")
+    assert (left.exit_code, sent.exit_code) == (0, 0), left.output
+    assert [json.loads(each.stdout)["requests"] for each in (left, sent)] == [1, 2]
+    assert "left out 1 request" in json.loads(left.stdout)["notes"][0]
+
+
+def test_variables_are_put_in_and_are_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "geheim-7")
+    page = tmp_path / "page.html"
+
+    def echoing(word: str) -> Answer:
+        return lambda asked: json_reply({"word": word, "you": asked.header("authorization") + word})
+
+    with service(echoing("one")) as a, service(echoing("two")) as b:
+        header = "authorization: Bearer ${SHOP_TOKEN}"
+        arguments = ["--a", a, "--b", b, "--get", "/", "--header", header, "--html", str(page)]
+        done = check(*arguments)
+    assert done.exit_code == 1
+    assert "***" in done.stdout
+    assert "${SHOP_TOKEN}" in done.stdout
+    assert "geheim" not in done.output + page.read_text()
 
 
 def test_a_document_that_is_given_is_compared_with_the_service_s_own(tmp_path: Path) -> None:
@@ -784,11 +851,11 @@ def test_all_that_is_found_fits_a_narrow_terminal_and_a_page() -> None:
         for number, kind in enumerate(list(DifferenceKind) * 5)
     )
     made = ParityFound({"a": URL, "b": URL}, 50, 1, 0, causes, notes=("a note",))
-    console = Console(width=60, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=60, record=True, file=io.StringIO())
     console.print(report.parity_terminal(made), crop=False)
     text = console.export_text()
     assert "20 more" in text.replace("\n", " ")
-    assert "--allow-writes" in text
+    assert "A note." in text
     page = report.parity_page(made).decode()
     assert all(f"cause {number} " in page for number in range(50))
 

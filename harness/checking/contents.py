@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from harness.checking.exchange import target_of
 from harness.checking.json_bodies import NO_VALUE
-from harness.models import ReplyFailure, Framing, Reply
+from harness.models import Framing, Reply, ReplyFailure
 
 Redact = Callable[[str], str]
 
@@ -164,7 +164,9 @@ def _without_secrets(value: Any, redacted: Redact) -> Any:
         case list():
             return [_without_secrets(each, redacted) for each in value]
         case dict():
-            return {redacted(name): _without_secrets(each, redacted) for name, each in value.items()}
+            return {
+                redacted(name): _without_secrets(each, redacted) for name, each in value.items()
+            }
         case _:
             return value
 

@@ -11,7 +11,7 @@ from typing import Any
 from harness.checking.contents import Form, Said, error_shape, excerpt, value_excerpt
 from harness.checking.json_paths import JsonPath, Place, written
 from harness.models import DifferenceKind as Kind
-from harness.models import ReplyFailure, Framing, ReplyDifference
+from harness.models import Framing, ReplyDifference, ReplyFailure
 
 #: Of one reply; more tell a reader nothing.
 _MOST_DIFFERENCES = 2_000
@@ -269,9 +269,7 @@ def _json(
 
     kinds = _kind_of(here), _kind_of(there)
     if kinds[0] != kinds[1]:
-        yield found(
-            Kind.STRUCTURE, f"{kinds[0]} in {names[0]}, {kinds[1]} in {names[1]}"
-        )
+        yield found(Kind.STRUCTURE, f"{kinds[0]} in {names[0]}, {kinds[1]} in {names[1]}")
     elif isinstance(here, dict):
         for name in [*here, *(name for name in there if name not in here)]:
             inner = (*place, name)
@@ -300,8 +298,10 @@ def _json(
         values = f"{value_excerpt(here)} in {names[0]}, {value_excerpt(there)} in {names[1]}"
         yield found(Kind.VALUE, "different values", values, is_value=True)
     elif type(here) is not type(there):  # 1 and 1.0, which typed clients tell apart
-        ways = ["with a decimal point" if isinstance(each, float) else "as a whole number"
-                for each in (here, there)]
+        ways = [
+            "with a decimal point" if isinstance(each, float) else "as a whole number"
+            for each in (here, there)
+        ]
         yield found(
             Kind.VALUE,
             f"written {ways[0]} in {names[0]}, {ways[1]} in {names[1]}",

@@ -5,7 +5,9 @@ h11 reads the reply; whatever is wrong with it is said in the reply, and never r
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 import re
 import socket
 import ssl
@@ -18,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import brotli
 import h11
 
-from harness.models import ReplyFailure, Framing, OwnRequest, Reply
+from harness.models import Framing, OwnRequest, Reply, ReplyFailure
 
 #: From connecting to the last byte.
 TIMEOUT_S = 10.0
@@ -34,7 +36,8 @@ _USUAL_HEADERS = (
 )
 #: What follows from the body, and from how it is sent here.
 _OWN_HEADERS = {"content-length", "transfer-encoding", "connection", "keep-alive"}
-_VARIABLE = re.compile(r"\$\{\w+\}")
+#: `${NAME}`, and `$${`, which stands for the characters `${` themselves.
+_VARIABLE = re.compile(r"\$\$\{|\$\{\w+\}")
 
 #: What h11 says -> what a reader wants to know.
 _MALFORMED = (
@@ -82,10 +85,8 @@ def exchange(
     except (OSError, UnicodeError) as error:
         return Reply(ReplyFailure.REFUSED, why_refused(error))
     with sock:
-        try:
+        with contextlib.suppress(OSError):  # it may have replied before it had read all of it
             sock.sendall(outgoing)
-        except OSError:
-            pass  # it may have replied before it had read the whole request
         return _received(sock, connection, request.method, deadline, timeout_s, max_body_bytes)
 
 
@@ -125,12 +126,17 @@ def target_of(url: str, path: str) -> str:
 
 
 def body_of(request: OwnRequest, expand: Callable[[str], str]) -> bytes | None:
-    """The body's bytes, with variables put in as UTF-8."""
+    """The body's bytes, with variables put in as UTF-8, and in JSON as a part of a text."""
     if request.body is None:
         return None
+    types = [value for name, value in request.headers if name.lower() == "content-type"]
+    is_json = any("json" in value for value in types)
 
     def put_in(found: re.Match[str]) -> str:
-        return expand(found.group()).encode().decode("latin-1")
+        value = expand(found.group())
+        if is_json:
+            value = json.dumps(value, ensure_ascii=False)[1:-1]
+        return value.encode().decode("latin-1")
 
     return _VARIABLE.sub(put_in, request.body).encode("latin-1")
 
@@ -153,13 +159,21 @@ def _encoded(
         h11.Request(
             method=request.method,
             target=target_of(url, expand(request.path)),
-            headers=[(name.encode("ascii"), value.encode("utf-8")) for name, value in headers],
+            headers=[(name.encode("ascii"), _header_bytes(value)) for name, value in headers],
         )
     ]
     if body:
         events.append(h11.Data(data=body))
     events.append(h11.EndOfMessage())
     return b"".join(connection.send(event) or b"" for event in events)
+
+
+def _header_bytes(value: str) -> bytes:
+    """A character for each byte, as everywhere in twinbench; UTF-8 if it has others."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
 
 
 @functools.cache

@@ -67,7 +67,8 @@ def json_path(text: str, option: str = "--ignore") -> JsonPath:
     expression = text.strip()
     if not expression.startswith("$"):
         raise BadInput(
-            f"{option} '{text}': a path into JSON begins with $, as in {_EXAMPLES}", parameter=option
+            f"{option} '{text}': a path into JSON begins with $, as in {_EXAMPLES}",
+            parameter=option,
         )
     steps = []
     at = 1
@@ -94,7 +95,7 @@ def _step(found: re.Match[str]) -> _Step:
 
 
 def _unquoted(text: str) -> str:
-    """The name that stands between quotes, with the escapes of JSON and `\\'`."""
+    """The name that stands between quotes, with the escapes of JSON and of the quotes."""
     doubled = re.sub(r"\\.|\"", lambda found: _ESCAPES.get(found[0], found[0]), text)
     try:
         return str(json.loads(f'"{doubled}"'))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,14 +52,14 @@ def is_document(value: object) -> bool:
     )
 
 
-def operations(document: Document) -> Operations:
+def operations(document: Document, requested: Callable[[str], str] = str) -> Operations:
     """All operations; two paths are the same if only the names of their parameters differ."""
     base = _base(document)
     found: Operations = {}
     for path, item in document["paths"].items():
         if not isinstance(item, dict) or not isinstance(path, str):
             continue
-        whole = f"{base}/{path.lstrip('/')}"
+        whole = requested(f"{base}/{path.lstrip('/')}")
         for method in _METHODS:
             if method in item:
                 found.setdefault((method.upper(), re.sub(r"\{[^{}]*\}", "{}", whole)), whole)
@@ -70,6 +72,8 @@ def lacking_operations(
     requests: Sequence[OwnRequest],
     *,
     unverified: Collection[str] = (),
+    paths: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
+    requested: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
     expand: Callable[[str], str] = str,
 ) -> tuple[tuple[LackingOperation, ...], tuple[str, ...]]:
     """Operations that a service has and another lacks, and notes on what can't be told.
@@ -79,13 +83,15 @@ def lacking_operations(
         documents: Label -> its document where the caller has one; the others are asked for theirs.
         requests: What is requested of the services: paths that they know.
         unverified: Labels of services whose certificates are not verified.
+        paths: Label -> what makes the service's own path of a request's.
+        requested: Label -> what makes a request's path of the service's own.
         expand: Puts variables in where a text has `${NAME}`.
     """
-    known: dict[str, Document] = {}
+    known: dict[str, Operations] = {}
     for label, url in urls.items():
         document = documents.get(label) or fetched(url, verify_tls=label not in unverified)
         if document is not None:
-            known[label] = document
+            known[label] = operations(document, requested.get(label, str))
     if not known:
         return (), ()
     found: list[LackingOperation] = []
@@ -97,12 +103,15 @@ def lacking_operations(
 
         def ask(request: OwnRequest, label: str = label) -> tuple[int, str]:
             reply = exchange(
-                urls[label], request, verify_tls=label not in unverified, expand=expand
+                urls[label],
+                replace(request, path=paths.get(label, str)(request.path)),
+                verify_tls=label not in unverified,
+                expand=expand,
             )
             return reply.status, reply.header("allow")
 
-        paths = [each for each in requests if each.method == "GET"][:_MOST_KNOWN_PATHS]
-        there = next((each for each in paths if 200 <= ask(each)[0] < 300), None)
+        reads = [each for each in requests if each.method == "GET"][:_MOST_KNOWN_PATHS]
+        there = next((each for each in reads if 200 <= ask(each)[0] < 300), None)
         if there is None:
             notes.append(f"{label} has no OpenAPI document to compare with that of {within}")
             continue
@@ -112,10 +121,9 @@ def lacking_operations(
     return tuple(found), tuple(notes)
 
 
-def lacking(documents: Mapping[str, Document]) -> Iterator[LackingOperation]:
+def lacking(known: Mapping[str, Operations]) -> Iterator[LackingOperation]:
     """What of the first service's document each other lacks, and what the first lacks of theirs."""
-    first, *others = documents
-    known = {label: operations(document) for label, document in documents.items()}
+    first, *others = known
     for other in others:
         for within, lacks in ((first, other), (other, first)):
             for key, path in known[within].items():
@@ -125,7 +133,7 @@ def lacking(documents: Mapping[str, Document]) -> Iterator[LackingOperation]:
 
 def probed(
     within: str,
-    document: Document,
+    described: Operations,
     label: str,
     ask: Callable[[OwnRequest], tuple[int, str]],
     known_path: str,
@@ -134,7 +142,7 @@ def probed(
 
     Args:
         within: The service that has the document.
-        document: It.
+        described: What it says.
         label: The service that is asked.
         ask: Sends it a request and returns status and `allow` of the reply.
         known_path: A path that it does have.
@@ -151,7 +159,7 @@ def probed(
     found: list[LackingOperation] = []
     answers: dict[str, tuple[int, str]] = {}
     left_out = 0
-    for (method, folded), path in operations(document).items():
+    for (method, folded), path in described.items():
         if folded not in answers:
             if len(answers) >= _MOST_PROBES:
                 left_out += 1

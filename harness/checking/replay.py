@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from harness.checking.causes import Causes, Draws
 from harness.checking.contents import Redact, Said, excerpt, said
@@ -19,7 +20,7 @@ from harness.checking.exchange import TIMEOUT_S, body_of, exchange, unreachable
 from harness.checking.json_paths import json_path
 from harness.checking.request import curl
 from harness.errors import EnvironmentFailed
-from harness.models import ReplyFailure, OwnRequest, ParityFound, ReplyDifference
+from harness.models import OwnRequest, ParityFound, ReplyDifference, ReplyFailure
 
 #: For all requests; what is not sent by then is not sent.
 BUDGET_S = 600.0
@@ -43,6 +44,7 @@ def replay(
     ignore: Sequence[str] = (),
     ignore_headers: Collection[str] = (),
     unverified: Collection[str] = (),
+    paths: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
     expand: Callable[[str], str] = str,
     redacted: Redact = str,
     timeout_s: float = TIMEOUT_S,
@@ -60,6 +62,7 @@ def replay(
         ignore: Places in JSON that are not compared: `$.created_at`.
         ignore_headers: Names of headers that are not compared.
         unverified: Labels of services whose certificates are not verified.
+        paths: Label -> what makes the service's own path of a request's.
         expand: Puts variables in where a text has `${NAME}`.
         redacted: Takes the values of such variables out of a text.
         timeout_s: For each request.
@@ -82,7 +85,9 @@ def replay(
     for request in chosen:  # a variable that is not set is found before anything is sent
         _expanded(request, expand)
     services = {
-        label: _Service(label, url, label not in unverified, expand, redacted, timeout_s)
+        label: _Service(
+            label, url, label not in unverified, paths.get(label, str), expand, redacted, timeout_s
+        )
         for label, url in urls.items()
     }
     for service in services.values():
@@ -116,9 +121,7 @@ def replay(
     )
 
 
-def _chosen(
-    requests: Sequence[OwnRequest], *, allow_writes: bool
-) -> tuple[list[OwnRequest], int]:
+def _chosen(requests: Sequence[OwnRequest], *, allow_writes: bool) -> tuple[list[OwnRequest], int]:
     """The requests to send, each reading one once, and how many that change state are left out."""
     chosen: list[OwnRequest] = []
     left_out = 0
@@ -155,6 +158,7 @@ class _Service:
     label: str
     url: str
     verify_tls: bool
+    path_of: Callable[[str], str]
     expand: Callable[[str], str]
     redacted: Redact
     timeout_s: float
@@ -174,17 +178,18 @@ class _Service:
 
     def ask(self, request: OwnRequest, where: str) -> Said:
         """Send it a request; one that accepts no connection any more ends the check."""
+        own = replace(request, path=self.path_of(request.path))
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             reply = exchange(
                 self.url,
-                request,
+                own,
                 expand=self.expand,
                 verify_tls=self.verify_tls,
                 timeout_s=self.timeout_s,
             )
             if reply.failure is not ReplyFailure.REFUSED:
-                return said(reply, self.url, self.expand(request.path), self.redacted)
+                return said(reply, self.url, self.expand(own.path), self.redacted)
             if time.monotonic() > deadline:
                 raise EnvironmentFailed(
                     f"service {self.label} ({self.shown}) can't be reached any more, at {where} "
@@ -194,7 +199,8 @@ class _Service:
 
     def curl(self, request: OwnRequest) -> str:
         """A command that sends it the request."""
-        return curl(request, self.shown, verify_tls=self.verify_tls)
+        own = replace(request, path=self.path_of(request.path))
+        return curl(own, self.shown, verify_tls=self.verify_tls)
 
 
 @dataclass(slots=True)

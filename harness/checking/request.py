@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from harness.models import OwnRequest
 
 #: What the reader's shell puts in, as twinbench did when it sent the request.
-_VARIABLE = re.compile(r"(\$\{\w+\})")
+_VARIABLE = re.compile(r"(\$\{\w+\}|\$\$\{)")
+#: Stands for the characters `${` in a request, and not for a variable.
+_ESCAPED = "$${"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,13 @@ def curl(request: OwnRequest, url: str, *, verify_tls: bool = True) -> str:
 
 def _with_variables(text: str, encoding: str = "utf-8") -> str:
     """A word of a shell in which `${NAME}` stays a variable and everything else is itself."""
-    parts = [
-        f'"{part}"' if _VARIABLE.fullmatch(part) else _shell_word(part.encode(encoding))
-        for part in _VARIABLE.split(text)
-        if part
-    ]
+    parts = []
+    for part in _VARIABLE.split(text):
+        if part.startswith("${") and _VARIABLE.fullmatch(part):
+            parts.append(f'"{part}"')
+        elif part:
+            literal = "${" if part == _ESCAPED else part
+            parts.append(_shell_word(literal.encode(encoding)))
     return "".join(parts) or "''"
 
 

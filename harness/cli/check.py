@@ -13,6 +13,7 @@ import click
 
 from harness.cli.options import Command, as_record, json_option, seed_option, stacks_file_option
 from harness.cli.output import print_json, progress_console
+from harness.cli.own_options import OwnOptions, compared, own_options
 from harness.cli.replayed import ReplayOptions, check_services, refuse_mixing
 from harness.errors import EXIT_INVALID
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--stack",
     "stacks",
@@ -38,14 +40,6 @@ if TYPE_CHECKING:
 )
 @seed_option("Seed of the generated requests")
 @stacks_file_option
-@click.option("--a", metavar="URL", help="Own service that the others are compared with.")
-@click.option("--b", metavar="URL", help="Own service that is compared with it.")
-@click.option(
-    "--c", "more", multiple=True, metavar="URL", help="Another such service; may be repeated."
-)
-@click.option(
-    "--get", multiple=True, metavar="PATH", help="Request this path of them; may be repeated."
-)
 @click.option(
     "--ignore",
     multiple=True,
@@ -61,11 +55,6 @@ if TYPE_CHECKING:
     help="Header that is not compared; may be repeated.",
 )
 @click.option(
-    "--allow-writes",
-    is_flag=True,
-    help="Send requests that may change state too: all but GET, HEAD, OPTIONS and TRACE.",
-)
-@click.option(
     "--once",
     is_flag=True,
     help="Send each request once. Without this, each is sent twice or three times to each service, "
@@ -75,7 +64,7 @@ if TYPE_CHECKING:
     "--openapi-a",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="OpenAPI document of the first, as JSON (default: what it has at /openapi.json).",
+    help="OpenAPI document of the first, to find what the other lacks (default: /openapi.json of each).",
 )
 @click.option(
     "--openapi-b",
@@ -89,15 +78,14 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write what was found to this page too.",
 )
-@click.option(
-    "--verify-tls/--no-verify-tls",
-    default=True,
-    help="Whether https needs a certificate that this machine trusts (default: it does).",
-)
 @json_option
+@own_options
 @as_record(ReplayOptions)
 def command(
     replayed: ReplayOptions,
+    *,
+    own: OwnOptions,
+    file: Path | None,
     stacks: tuple[str, ...],
     cases: int,
     seed: int,
@@ -106,9 +94,10 @@ def command(
 ) -> None:
     """Send the same requests to several services and compare the replies.
 
-    With --a and --b, these are services of your own: each of their replies is compared in status,
-    body, headers, cookies, redirects and encodings, and differences are shown by their cause, worst
-    first. Otherwise, they are the project's stacks.
+    With --a and --b or with a FILE (see 'twinbench init'), these are services of your own, named as for
+    'twinbench versus': each of their replies is compared with that of the first in status, body,
+    headers, cookies, redirects and encodings. Differences are shown by their cause, worst first.
+    Otherwise, they are the project's stacks.
 
     Replies of stacks to requests of the contract are compared with what the contract promises, to the byte.
     Replies to generated requests are compared with those of the first stack: status, JSON value,
@@ -122,12 +111,13 @@ def command(
     \b
     Examples:
       twinbench check --a http://127.0.0.1:5000 --b http://127.0.0.1:8000 --get /hello
+      twinbench check shop.toml --ignore '$..updated' --html parity.html
       twinbench check --stack flask-gthread --stack fastapi-uvicorn
       twinbench check --cases 20000 --seed 1
     """
-    if replayed.are_given:
-        refuse_mixing(click.get_current_context(), ("stacks", "cases", "seed", "stacks_file"))
-        check_services(replayed, as_json=as_json)
+    if file is not None or own != OwnOptions() or replayed != ReplayOptions():
+        refuse_mixing(click.get_current_context())
+        check_services(compared(own, file, stacks_file, seed=seed), replayed, as_json=as_json)
         return
     from harness.checking import both
     from harness.planning.stacks import find_stacks

@@ -2,79 +2,48 @@
 
 from __future__ import annotations
 
-import json
-import string
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.output import print_json, print_tables, progress_console
 from harness.errors import EXIT_INVALID, BadInput, BadOption
-from harness.models import OwnRequest, OwnRequests
+
+if TYPE_CHECKING:
+    from harness.cli.own_options import Compared
+    from harness.models import ParityFound, Stack
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """What the reader may decide of a check of own services."""
+    """What the reader may decide of a check of own services, beside what they are."""
 
-    a: str | None
-    b: str | None
-    more: tuple[str, ...]
-    get: tuple[str, ...]
-    ignore: tuple[str, ...]
-    ignore_headers: tuple[str, ...]
-    allow_writes: bool
-    once: bool
-    openapi_a: Path | None
-    openapi_b: Path | None
-    html: Path | None
-    verify_tls: bool
-
-    @property
-    def are_given(self) -> bool:
-        """Whether any of them is."""
-        others = (self.get, self.ignore, self.ignore_headers, self.allow_writes, self.once)
-        files = (self.openapi_a, self.openapi_b, self.html)
-        named = (self.a, self.b, *self.more)
-        return any(others) or any(each is not None for each in (*files, *named)) or not (
-            self.verify_tls
-        )
+    ignore_headers: tuple[str, ...] = ()
+    once: bool = False
+    openapi_a: Path | None = None
+    openapi_b: Path | None = None
+    html: Path | None = None
 
 
-def check_services(options: ReplayOptions, *, as_json: bool) -> None:
-    """Send the requests to each service, show what differs, and end with the exit code of it."""
+def check_services(given: Compared, options: ReplayOptions, *, as_json: bool) -> None:
+    """Send the requests to each service, show what differs, and end with the exit code of it.
+
+    Raises:
+        BadInput: Something is missing or makes no sense.
+        EnvironmentFailed: A service does not start, or can't be reached.
+    """
     from harness import report, store
-    from harness.checking.operations import lacking_operations
-    from harness.checking.replay import replay
 
-    urls = _services(options)
-    requests = _requests(options)
-    documents = _documents(options)
-    if options.html is not None and not options.html.absolute().parent.is_dir():
-        raise BadOption("--html", options.html, "its folder is not there; make it first")
-    unverified = () if options.verify_tls else tuple(urls)
-    sendable = [each for each in requests.requests if options.allow_writes or not each.changes_state]
-    with _counting(len(sendable)) as request_done:
-        found = replay(
-            urls,
-            requests.requests,
-            twice=not options.once,
-            allow_writes=options.allow_writes,
-            ignore=options.ignore,
-            ignore_headers=options.ignore_headers,
-            unverified=unverified,
-            request_done=request_done,
-        )
-    lacking, notes = lacking_operations(
-        urls, documents, requests.requests, unverified=unverified
-    )
-    found = replace(found, lacking=lacking, notes=(*requests.notes, *found.notes, *notes))
+    _refuse(given, options)
+    documents = _documents(given.stacks, options)
+    found = _found(given, options, documents)
     if options.html is not None:
         with store.replacing(options.html) as file:
             file.write(report.parity_page(found))
@@ -89,83 +58,88 @@ def check_services(options: ReplayOptions, *, as_json: bool) -> None:
         sys.exit(EXIT_INVALID)
 
 
-def resolve_service(text: str, option: str) -> str:
-    """The URL of a service that was named. Commands and stacks will be resolved here, too.
+def _refuse(given: Compared, options: ReplayOptions) -> None:
+    from harness.checking.json_paths import json_path
 
-    Raises:
-        BadInput: It is no URL of HTTP.
-    """
-    try:
-        address = urlsplit(text)
-        is_url = address.scheme in ("http", "https") and bool(address.hostname)
-        address.port  # noqa: B018 - raises if it is no number
-    except ValueError:
-        is_url = False
-    if not is_url:
-        raise BadOption(option, text, "name a service that runs, as in http://127.0.0.1:8000")
-    if address.username is not None or address.password is not None:
-        raise BadInput(
-            f"{option}: an address can't hold a user or password; send a header that has ${{NAME}}",
-            parameter=option,
-        )
-    if address.query or address.fragment:
-        raise BadOption(option, text, "name the service without ? and #; --get names a path")
-    return text.rstrip("/")
+    if len(given.stacks) < 2:
+        raise BadInput("a check of own services compares two: name both, with --a and --b")
+    labels = [stack.label for stack in given.stacks]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise BadInput(f"two services are called '{twice}': give each a name of its own")
+    if given.locustfile is not None:
+        raise BadInput("a check sends requests, and a locustfile has none: give --get PATH instead")
+    if not given.requests.requests:
+        notes = f" ({'; '.join(given.requests.notes)})" if given.requests.notes else ""
+        raise BadInput(f"nothing to request{notes}: give a path with --get, as in --get /orders/7")
+    for text in given.ignore:  # before anything is started
+        json_path(text)
+    if options.html is not None and not options.html.absolute().parent.is_dir():
+        raise BadOption("--html", options.html, "its folder is not there; make it first")
 
 
-def _services(options: ReplayOptions) -> dict[str, str]:
-    """Label -> URL."""
-    if options.a is None or options.b is None:
-        missing = "--a" if options.a is None else "--b"
-        raise BadInput(f"a check of own services compares two: name the other with {missing} URL")
-    named = [("--a", options.a), ("--b", options.b), *(("--c", each) for each in options.more)]
-    if len(named) > len(string.ascii_lowercase):
-        raise BadInput(f"--c: at most {len(string.ascii_lowercase)} services can be compared")
-    return {
-        label: resolve_service(text, option)
-        for label, (option, text) in zip(string.ascii_lowercase, named, strict=False)
-    }
-
-
-def _requests(options: ReplayOptions) -> OwnRequests:
-    """What is requested. Other sources than --get will be read here, too."""
-    if not options.get:
-        raise BadInput("nothing to request: give a path with --get, as in --get /orders/7")
-    return OwnRequests(tuple(_get(path) for path in dict.fromkeys(options.get)))
-
-
-def _get(path: str) -> OwnRequest:
-    if not path.startswith("/"):
-        raise BadOption("--get", path, "a path begins with /, as in --get /orders/7")
-    encoded = quote(path, safe="".join(map(chr, range(0x21, 0x7F))))
-    if encoded != path:
-        raise BadOption("--get", path, f"write it percent-encoded: {encoded}")
-    return OwnRequest(f"GET {path}", "GET", path)
-
-
-def _documents(options: ReplayOptions) -> dict[str, Mapping[str, Any]]:
+def _documents(stacks: Sequence[Stack], options: ReplayOptions) -> dict[str, Mapping[str, Any]]:
     """Label -> the OpenAPI document that was given for it."""
-    from harness.checking.operations import is_document
+    from harness.planning.requests.openapi_document import read_document
 
-    found = {}
-    for label, path in (("a", options.openapi_a), ("b", options.openapi_b)):
-        if path is None:
-            continue
-        option = f"--openapi-{label}"
-        try:
-            document = json.loads(path.read_bytes())
-        except OSError as error:
-            raise BadOption(option, path, f"can't be read: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
-            where = f"line {error.lineno}, " if isinstance(error, json.JSONDecodeError) else ""
-            what = error.msg if isinstance(error, json.JSONDecodeError) else "no text"
-            raise BadOption(
-                option, path, f"{where}{what}: give the OpenAPI document as JSON"
-            ) from error
-        if not is_document(document):
-            raise BadOption(option, path, "it is no OpenAPI document: 'openapi' or 'paths' is missing")
-        found[label] = document
-    return found
+    given = zip(stacks, (options.openapi_a, options.openapi_b), strict=False)
+    return {stack.label: read_document(path) for stack, path in given if path is not None}
+
+
+def _found(
+    given: Compared, options: ReplayOptions, documents: Mapping[str, Mapping[str, Any]]
+) -> ParityFound:
+    from harness.checking.operations import lacking_operations
+    from harness.checking.replay import replay
+    from harness.planning.requests.variables import expand
+    from harness.serving.own import Secrets
+
+    requests = given.requests.requests
+    own = {stack.label: stack.own for stack in given.stacks if stack.own is not None}
+    paths = {label: each.path_of for label, each in own.items()}
+    requested = {
+        label: replace(each, paths=tuple((here, before) for before, here in each.paths)).path_of
+        for label, each in own.items()
+    }
+    unverified = [label for label, each in own.items() if not each.verify_tls]
+    put_in = partial(expand, environ=os.environ)
+    with _running(given.stacks) as urls, _counting(len(requests)) as request_done:
+        found = replay(
+            urls,
+            requests,
+            twice=not options.once,
+            allow_writes=True,  # who did not allow it has none of them here
+            ignore=given.ignore,
+            ignore_headers=options.ignore_headers,
+            unverified=unverified,
+            paths=paths,
+            expand=put_in,
+            redacted=Secrets.of(given.stacks, requests).hidden,
+            request_done=request_done,
+        )
+        lacking, notes = lacking_operations(
+            urls,
+            documents,
+            requests,
+            unverified=unverified,
+            paths=paths,
+            requested=requested,
+            expand=put_in,
+        )
+    return replace(found, lacking=lacking, notes=(*given.requests.notes, *found.notes, *notes))
+
+
+@contextmanager
+def _running(stacks: Sequence[Stack]) -> Iterator[dict[str, str]]:
+    """Start what does not run yet; yield label -> URL."""
+    from harness.serving.standalone import stacks_with_services
+
+    starting = [stack.label for stack in stacks if not stack.is_running]
+    if starting:
+        progress_console().print(f"starting {', '.join(starting)}")
+    needs = None if any(stack.own is None for stack in stacks) else ()
+    with stacks_with_services(stacks, needs=needs) as urls:
+        yield urls
 
 
 @contextmanager
@@ -179,12 +153,10 @@ def _counting(total: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def refuse_mixing(context: click.Context, names: Sequence[str]) -> None:
-    """Raise BadInput if an option of the other kind of check was given with one of this kind."""
-    for name in names:
-        source = context.get_parameter_source(name)
-        if source is click.core.ParameterSource.COMMANDLINE:
-            option = {"stacks": "--stack", "stacks_file": "--stacks-file"}.get(name, f"--{name}")
+def refuse_mixing(context: click.Context) -> None:
+    """Raise BadInput for an option that belongs to a check of the project's stacks."""
+    for name, option in (("stacks", "--stack"), ("cases", "--cases")):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise BadInput(
                 f"{option} belongs to a check of the project's stacks: leave it out, or leave out "
                 "--a, --b and what belongs to them"

@@ -141,7 +141,7 @@ def _heading(found: ParityFound, cause: Cause) -> str:
 
 def _notes(found: ParityFound) -> Section:
     notes = [f"{formats.clean(each[0].upper() + each[1:])}." for each in found.notes if each]
-    said = [each for each in (words.left_out(found), words.drawn_words(found.drawn)) if each]
+    said = [each for each in (words.drawn_words(found.drawn),) if each]
     blocks: list[Block] = []
     if said or notes:
         blocks.append(Bullets((*said, *notes), outputs=DOCUMENTS))

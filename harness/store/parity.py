@@ -1,4 +1,4 @@
-"""What `twinbench check --a … --b … --json` says."""
+"""What `twinbench check --json` says of services of the reader's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ def parity_as_json(found: ParityFound) -> dict[str, Any]:
         "agree": found.agree,
         "services": [{"label": label, "url": url} for label, url in found.services.items()],
         "requests": found.requests,
-        "left_out": found.left_out,
         "unsent": found.unsent,
         "causes": [
             {

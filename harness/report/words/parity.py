@@ -38,9 +38,7 @@ def conclusion(found: ParityFound) -> str:
             f"{formats.plural(len(found.causes), 'cause')} of differences in {sent}, worst first"
         )
     if found.lacking:
-        parts.append(
-            f"{formats.plural(len(found.lacking), 'operation')} that a service lacks"
-        )
+        parts.append(f"{formats.plural(len(found.lacking), 'operation')} that a service lacks")
     unsent = f" {_unsent(found).capitalize()}." if found.unsent else ""
     return f"{'; '.join(parts)}.{unsent}"
 
@@ -78,15 +76,4 @@ def drawn_words(drawn: tuple[Drawn, ...], most: int = 8) -> str:
     return (
         "These differ each time that the same service is asked, so their values are not compared: "
         f"{', '.join(named)}{more}."
-    )
-
-
-def left_out(found: ParityFound) -> str:
-    """What would have it sent; empty if nothing was left out."""
-    if not found.left_out:
-        return ""
-    verb = "was" if found.left_out == 1 else "were"
-    return (
-        f"{formats.plural(found.left_out, 'request')} that may change state {verb} left out; "
-        "--allow-writes sends such requests too."
     )
