@@ -167,21 +167,22 @@ def with_paths(stacks: Sequence[Stack], maps: Sequence[str]) -> list[Stack]:
     Raises:
         BadInput: A map can't be read, or names no service.
     """
-    by_label = {stack.label: stack for stack in stacks}
+    found = list(stacks)
     for text in maps:
         label, _, rest = text.partition(":")
         before, equals, here = rest.partition("=")
-        stack = by_label.get(label)
-        if stack is None or stack.own is None or not equals:
-            known = ", ".join(name for name, each in by_label.items() if each.own) or "none"
-            advice = (
-                f"write a service and two beginnings, as in 'b:/api/v1/*=/v1/*' (services: {known})"
-            )
+        places = [at for at, stack in enumerate(found) if stack.own and stack.label == label]
+        if not places or not equals:
+            known = ", ".join(stack.label for stack in found if stack.own) or "none"
+            advice = f"write a service and two beginnings, as in 'b:/api/v1/*=/v1/*' (services: {known})"
             raise BadOption("--map", text, advice)
         pair = path_pair("--map", before, here)
-        own = dataclasses.replace(stack.own, paths=(*stack.own.paths, pair))
-        by_label[label] = dataclasses.replace(stack, own=own)
-    return list(by_label.values())
+        for at in places:
+            own = found[at].own
+            assert own is not None
+            own = dataclasses.replace(own, paths=(*own.paths, pair))
+            found[at] = dataclasses.replace(found[at], own=own)
+    return found
 
 
 def path_pair(where: str, before: str, here: str) -> tuple[str, str]:
