@@ -7,14 +7,13 @@ needs no change, whatever it imports: it is loaded after that.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import gevent
-import locust.user.task
-import locust.user.wait_time
 import requests
 from locust.clients import HttpSession, ResponseContextManager
 from locust.contrib.fasthttp import FastHttpSession, LocustUserAgent
@@ -24,10 +23,6 @@ _KEY = "twinbench"
 _PORTS = {"http": 80, "https": 443}
 
 _real_sleep: Callable[..., None] = gevent.sleep
-
-
-class Exchange(Protocol):
-    """A request of a user, from the moment it may be sent."""
 
 
 class Member(Protocol):
@@ -44,10 +39,10 @@ class Member(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let it sleep, by its clock."""
 
-    def begin(self, method: str, name: str) -> Exchange | None:
-        """Wait until a request may be sent; None if nobody measures it."""
+    def begin(self, method: str, name: str) -> Any:
+        """Wait until a request may be sent; return what `end` wants to know of it."""
 
-    def end(self, exchange: Exchange | None, response: Any) -> None:
+    def end(self, exchange: Any, response: Any) -> None:
         """Say that the reply has come, or None that there will be none."""
 
 
@@ -86,9 +81,13 @@ def install() -> None:
     """Replace what is replaced, once in a process; a second call does nothing."""
     if gevent.sleep is not _real_sleep:
         return
-    gevent.sleep = time.sleep = _sleep
-    for module in (locust.user.wait_time, locust.user.task):
-        module.perf_counter = _perf_counter  # what constant_pacing and constant_throughput ask
+    gevent.sleep = _sleep
+    time.sleep = _sleep  # type: ignore[assignment]
+    # What constant_pacing and constant_throughput ask, of users and of task sets. By attribute,
+    # `locust.user.task` is the decorator of that name.
+    for name in ("locust.user.wait_time", "locust.user.task"):
+        module: Any = sys.modules[name]
+        module.perf_counter = _perf_counter
     _install_in_requests()
     _install_in_fast_client()
 
@@ -155,13 +154,15 @@ def _install_in_requests() -> None:
                 raise WentElsewhere(problem, request=request)
         return requests.Session.send(self, request, **kwargs)
 
-    HttpSession.request = request
-    HttpSession._send_request_safe_mode = send_request
-    HttpSession.send = send  # requests calls it again for each redirect
+    session: Any = HttpSession
+    session.request = request
+    session._send_request_safe_mode = send_request
+    session.send = send  # requests calls it again for each redirect
 
 
 def _install_in_fast_client() -> None:
-    real_request, real_open = FastHttpSession.request, LocustUserAgent._urlopen
+    real_request: Any = FastHttpSession.request
+    real_open: Any = LocustUserAgent._urlopen
 
     def request(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
         member = current()
@@ -187,8 +188,10 @@ def _install_in_fast_client() -> None:
                 raise FastWentElsewhere(problem)
         return real_open(self, request)
 
-    FastHttpSession.request = request
-    LocustUserAgent._urlopen = open_url  # called again for each redirect
+    session: Any = FastHttpSession
+    agent: Any = LocustUserAgent
+    session.request = request
+    agent._urlopen = open_url  # called again for each redirect
 
 
 def _bracketed(host: str) -> str:

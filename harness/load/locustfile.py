@@ -11,6 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,13 @@ class LocustfileUsers:
         self._task_trouble = ""  # the last exception of a task
         self._in_flight = 0
         self._unsettled = 0  # requests that were in flight when the last turn ended
-        self._forget_slice()
+        self._wanted = 0
+        self._skipped = 0
+        self._sent = 0  # requests that were sent before the last counted one
+        self._unanswered = 0  # counted requests that are in flight
+        self._from_ns = 0  # when the first counted request was sent; 0: not yet
+        self._to_ns = 0  # when the first request was due that is not counted any more; 0: not yet
+        self._cut = False  # whether the turn has ended
         # Whatever the file starts while it is loaded knows that it belongs to this stack.
         error = gevent.spawn(self._set_up_or_say_why_not, url).get()
         if error is not None:
@@ -216,7 +223,8 @@ class LocustfileUsers:
         """
         self._raise_trouble()
         self.recorder.begin_slice()
-        self._forget_slice()
+        self._sent = self._unanswered = self._from_ns = self._to_ns = 0
+        self._cut = False
         self._wanted = sys.maxsize if requests is None else requests
         self._skipped = 0 if requests is None else uncounted + max(1, self._unsettled)
         self._begin_within_s = self._begin_within_s or _BEGIN_SHARE * seconds
@@ -252,12 +260,15 @@ class LocustfileUsers:
         """Stop all users, as Locust does: each runs its on_stop, whose requests are not measured."""
         self._closing = True
         with contextlib.suppress(gevent.Timeout), gevent.Timeout(_QUIT_WITHIN_S):
-            self._environment.events.quitting.fire(environment=self._environment, reverse=True)
-            self._environment.runner.quit()
+            events: Any = self._environment.events  # Locust gives them no types
+            events.quitting.fire(environment=self._environment, reverse=True)
+            runner = self._environment.runner
+            assert runner is not None
+            runner.quit()
         self._ended = True
         self._gate.set()  # for what users have started and is no user
         for member in self._members:
-            client = getattr(member.user, "client", None)
+            client: Any = getattr(member.user, "client", None)
             with contextlib.suppress(Exception):
                 getattr(client, "client", client).close()  # the agent in FastHttpUser's client
         folder = str(Path(self._path).parent)
@@ -268,15 +279,6 @@ class LocustfileUsers:
         """End the calling greenlet if the block is over."""
         if self._ended:
             raise gevent.GreenletExit
-
-    def _forget_slice(self) -> None:
-        self._wanted = 0
-        self._skipped = 0
-        self._sent = 0  # requests that were sent before the last counted one
-        self._unanswered = 0  # counted requests that are in flight
-        self._from_ns = 0  # when the first counted request was sent; 0: not yet
-        self._to_ns = 0  # when the first request was due that is not counted any more; 0: not yet
-        self._cut = False  # whether the turn has ended
 
     def _is_warm(self, begin_ns: int) -> bool:
         """Whether a warm-up may end."""
@@ -556,15 +558,16 @@ class LocustfileUsers:
     def _seated(self, user_class: type[User]) -> type[User]:
         """A subclass whose users begin when they are told, and of whom it is known how they end."""
         users = self
+        its: Any = user_class
 
-        def __init__(self: User, environment: Environment) -> None:
-            super(seated, self).__init__(environment)
+        def __init__(self: Any, environment: Environment) -> None:
+            its.__init__(self, environment)
             self._cp_last_run = users.clock.now_ns() / 1e9
             if isinstance(self, HttpUser) and not users._verify_tls:
                 self.client.verify = False
 
-        def run(self: User) -> None:
-            users.run_user(self, super(seated, self).run)
+        def run(self: Any) -> None:
+            users.run_user(self, partial(its.run, self))
 
         members = {"__module__": user_class.__module__, "__init__": __init__, "run": run}
         seated: type[User] = type(user_class.__name__, (user_class,), members)
@@ -599,13 +602,13 @@ class LocustfileUsers:
         return BadInput(f"{self._path}: {problem}")
 
 
-def _loaded(path: str, url: str) -> tuple[Sequence[type[User]], Events, Any]:
+def _loaded(path: str, url: str) -> tuple[Sequence[type[User]], Any, Any]:
     """Load a locustfile as if for the first time.
 
     Each stack has modules, classes and listeners of its own, so that what the file keeps in them
     (a token, a counter) is not shared between stacks.
     """
-    events = Events()
+    events: Any = Events()  # type: ignore[no-untyped-call]
     folder = str(Path(path).parent)
     if not Path(path).is_file():
         raise BadInput(f"{path}: there is no such file")
@@ -663,7 +666,7 @@ def _fresh_modules(folder: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _in_place_of_events(events: Events) -> Iterator[None]:
+def _in_place_of_events(events: Any) -> Iterator[None]:
     """Let what is imported register its listeners here: `from locust import events`."""
     shared, locust.events = locust.events, events
     try:

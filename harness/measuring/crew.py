@@ -152,8 +152,9 @@ class Crew:
         for contender in self._order.contenders:
             answers = [member.answer() for member in self._members]
             shares = [Played.from_json(answer.values["played"]) for answer in answers]
-            columns = [unpack(answer.data) for answer in answers]
-            names, columns = named_alike([share.endpoints for share in shares], columns)
+            names, columns = named_alike(
+                [share.endpoints for share in shares], [unpack(answer.data) for answer in answers]
+            )
             yield PlayedCell(_merged_cell(contender.cell, shares, names), merged_samples(columns))
 
 
@@ -186,7 +187,7 @@ def merged_samples(shares: Sequence[Columns]) -> Columns:
 
 def named_alike(
     names: Sequence[Sequence[str]], shares: Sequence[Columns]
-) -> tuple[tuple[str, ...], list[Columns]]:
+) -> tuple[tuple[str, ...], Sequence[Columns]]:
     """Let samples name an endpoint by its place in alphabetical order, not in that of a member.
 
     Args:
@@ -196,9 +197,9 @@ def named_alike(
     """
     known = sorted({name for of_member in names for name in of_member})[:_MOST_ENDPOINTS]
     if not known:
-        return (), list(shares)
+        return (), shares
     place = {name: number for number, name in enumerate(known)}
-    renamed = []
+    renamed: list[Columns] = []
     for of_member, share in zip(names, shares, strict=True):
         # The last one stands for samples that name none: their place is -1.
         places = np.array([*(place.get(name, -1) for name in of_member), -1], dtype=np.int8)

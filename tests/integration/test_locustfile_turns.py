@@ -120,6 +120,31 @@ def test_other_waits_come_out_too(tmp_path: Path, wait: str) -> None:
         assert cell.rps == pytest.approx(USERS / (wait_s + cell.latency_s), rel=0.05)
 
 
+def test_constant_pacing_of_a_task_set_goes_by_the_clock_of_turns(tmp_path: Path) -> None:
+    source = """
+    from locust import FastHttpUser, TaskSet, constant, constant_pacing, task
+
+    class Asking(FastHttpUser):
+        wait_time = constant(60)
+
+        @task
+        class Steps(TaskSet):
+            wait_time = constant_pacing(0.1)
+
+            @task
+            def get(self):
+                self.client.get("/hello")
+    """
+    with answering() as (url, _), running(tmp_path, source, [url], users=4) as users:
+        users.warm_up(0.2)
+        for cycle in range(10):
+            users.play(seconds=0.1, cycle=cycle)
+            time.sleep(0.15)
+        (cell,) = users.finish()
+    # 1 s of turns, 4 users and 0.1 s from one request to the next.
+    assert 30 <= len(cell.samples["slice"]) <= 44
+
+
 def test_no_request_is_sent_while_another_stack_has_its_turn(tmp_path: Path) -> None:
     source = CONSTANT.replace("CLIENT", "HttpUser")
     with (
