@@ -11,6 +11,7 @@ import select
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 from gevent import monkey
 
@@ -98,6 +99,31 @@ class Poller:
             _select([self._poll.fileno()], [], [], seconds)
             return self.wait(0)
         return self.wait(seconds - _MS if seconds > 2 * _MS else 0)
+
+
+class TakesTurns(Protocol):
+    """What loads one stack in its turns, whatever its users are."""
+
+    recorder: Recorder
+
+    def run_slice(
+        self,
+        cycle: int,
+        seconds: float,
+        settle_s: float,
+        requests: int | None = None,
+        uncounted: int = 0,
+    ) -> Slice:
+        """Load the stack for about `seconds`, and wait until nothing is in flight."""
+
+    def look_back(self) -> None:
+        """Record what was lost since the last slice."""
+
+    def forget(self) -> None:
+        """Drop what was recorded so far, as after a warm-up."""
+
+    def close(self) -> None:
+        """End what the users do."""
 
 
 class Fleet(ABC):

@@ -246,7 +246,7 @@ def versus_catalogue(
         users=_USERS,
         warmup_s=_WARMUP_S,
         least_slice_s=_LEAST_SLICE_S,
-        needs=_needs(stacks, requests),
+        needs=_needs(stacks, requests, known=not locustfile),
         requests=_within_deck(requests),
         locustfile=locustfile,
     )
@@ -316,13 +316,17 @@ def _within_deck(requests: Sequence[OwnRequest]) -> tuple[OwnRequest, ...]:
     )
 
 
-def _needs(stacks: Sequence[Stack], requests: Sequence[OwnRequest]) -> tuple[str, ...]:
-    """What the twins among the contenders need to answer."""
+def _needs(
+    stacks: Sequence[Stack], requests: Sequence[OwnRequest], *, known: bool
+) -> tuple[str, ...]:
+    """What the twins among the contenders need to answer: everything, if requests are not known."""
     if all(stack.own is not None for stack in stacks):
         return ()
-    known = {endpoint.name for endpoint in contract.ENDPOINTS}
+    endpoints = {endpoint.name for endpoint in contract.ENDPOINTS}
+    if not known:
+        return contract.needs(endpoints)
     names = {
         f"{request.method} {contract.path_template(request.method, request.path)}"
         for request in requests
     }
-    return contract.needs(names & known)
+    return contract.needs(names & endpoints)
