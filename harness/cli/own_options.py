@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -140,7 +140,7 @@ def own_options(function: F) -> F:
         own = {name: given.pop(name) for name in names & given.keys()}
         return function(own=OwnOptions(**own), **given)
 
-    decorated: Any = command
+    decorated = cast("F", command)
     return functools.reduce(lambda inner, option: option(inner), reversed(options), decorated)
 
 

@@ -174,7 +174,9 @@ def with_paths(stacks: Sequence[Stack], maps: Sequence[str]) -> list[Stack]:
         places = [at for at, stack in enumerate(found) if stack.own and stack.label == label]
         if not places or not equals:
             known = ", ".join(stack.label for stack in found if stack.own) or "none"
-            advice = f"write a service and two beginnings, as in 'b:/api/v1/*=/v1/*' (services: {known})"
+            advice = (
+                f"write a service and two beginnings, as in 'b:/api/v1/*=/v1/*' (services: {known})"
+            )
             raise BadOption("--map", text, advice)
         pair = path_pair("--map", before, here)
         for at in places:
