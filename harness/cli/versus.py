@@ -21,10 +21,11 @@ from harness.cli.options import (
     resume_option,
     stacks_file_option,
 )
-from harness.cli.own_options import OwnOptions, compared, own_options
+from harness.cli.own_options import own_options
 from harness.errors import BadInput
 from harness.models import Plan, Slo
 from harness.planning.options import RunOptions
+from harness.planning.own_options import OwnOptions
 
 if TYPE_CHECKING:
     from harness.models import Calibration
@@ -132,6 +133,7 @@ def _plan(
     """What is to be measured, if it can be."""
     from harness.cli.output import progress_console
     from harness.machine import open_files
+    from harness.planning.own_options import compared
     from harness.planning.versus import versus_catalogue, versus_plan
 
     given = compared(own, file, stacks_file, seed=options.seed, locustfile=locustfile)

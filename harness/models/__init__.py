@@ -91,6 +91,7 @@ from harness.models.machine import (
 )
 from harness.models.maps import Crossing, Tile, Winner, WinnerMap
 from harness.models.measured import (
+    FROM_PYTHON,
     OTHER_CORES,
     SERVER_CORES,
     BlockUsage,
@@ -168,10 +169,11 @@ __all__ = [
     "EXAMPLE_HEADROOM",
     "EXAMPLE_PRICES",
     "EXAMPLE_TIMES",
+    "FROM_PYTHON",
     "OTHER_CORES",
     "OWN",
-    "PROMISED",
     "PROCESS_SPREAD",
+    "PROMISED",
     "ROUNDS_FOR_A_VERDICT",
     "SAME_WITHIN",
     "SERVER_CORES",
