@@ -96,6 +96,16 @@ def test_the_lower_limit_follows_from_the_lower_of_the_one_and_the_upper_of_the_
     assert (below.low, below.high) == pytest.approx((1 / 2.0, 1 / 0.9))
 
 
+def test_each_interval_counts_with_the_rounds_of_its_own_run() -> None:
+    few, many = (2.0, 1.8, 2.0 / 0.9), (2.0, 1.98, 2.0 / 0.99)
+    moved = headline(compared(run(ratio=few, rounds=5), run("two", ratio=many, rounds=30)))
+    assert (moved.rounds, moved.rounds_of_each) == (5, (30, 5))
+    expected = stats.quotient(Estimate(*many), Estimate(*few), (30, 5)).estimate
+    assert (moved.quotient.low, moved.quotient.high) == pytest.approx((expected.low, expected.high))
+    # With its few rounds, the width is nearly all that of the first run.
+    assert moved.quotient.high == pytest.approx(1 / 0.9, rel=0.01)
+
+
 def test_a_quotient_without_an_interval_is_no_evidence() -> None:
     alone = Estimate(2.0, math.nan, math.nan)
     found = stats.quotient(alone, Estimate(1.0, 0.9, 1.1), (1, 8))

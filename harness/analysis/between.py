@@ -269,13 +269,16 @@ def _pairs(first: _Side, other: _Side, *, own: bool) -> Iterator[_Pair]:
         if moved.reason or before is None or after is None:
             yield _Pair(moved, 1.0)
             continue
-        rounds = before.rounds, after.rounds
+        rounds = after.rounds, before.rounds
         made = (
             stats.Quotient(Estimate(1.0, 1.0, 1.0), 1.0)  # no two samples: there is no noise
             if is_same_run
             else stats.quotient(after.estimate, before.estimate, rounds)
         )
-        yield _Pair(replace(moved, rounds=min(rounds), quotient=made.estimate), made.p_value)
+        yield _Pair(
+            replace(moved, rounds=min(rounds), rounds_of_each=rounds, quotient=made.estimate),
+            made.p_value,
+        )
 
 
 def _is_same_run(first: _Side, other: _Side) -> bool:

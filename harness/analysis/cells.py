@@ -57,7 +57,7 @@ def summarise(
     latency = pool.estimates()
     sent = sum(measured.sent for measured in rounds)
     kept = schedule_kept(rounds, run, pool)
-    confidence = confidence_of(run.plan)
+    confidence = confidence_of(run.plan, len(rounds))
     cores = {
         group: usages
         for group in (SERVER_CORES, OTHER_CORES)

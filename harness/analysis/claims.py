@@ -328,7 +328,7 @@ def _worker_memory(test: ClaimTest, analysis: Analysis) -> _Found | None:
         return _Found(None, "memory was not metered")
     mean, half = (
         sum(shares) / len(shares),
-        stats.half_width(shares, confidence_of(analysis.run.plan)),
+        stats.half_width(shares, confidence_of(analysis.run.plan, len(shares))),
     )
     return _Found(
         Estimate(mean, mean - half, mean + half),

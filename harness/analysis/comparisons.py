@@ -94,7 +94,7 @@ def compare(
     # If too few samples were measured for a p99 of both stacks, it is left out and not invalid.
     if "p99" in baseline_pool.supported & candidate_pool.supported:
         estimates["latency_p99_ms"] = candidate_pool.ratio(
-            baseline_pool, "p99", confidence_of(run.plan)
+            baseline_pool, "p99", confidence_of(run.plan, len(shared))
         )
     estimates["cpu_us_per_request"] = _mean_ratio(
         [measured.cpu_us_per_request for measured in candidate],
@@ -110,7 +110,7 @@ def compare(
             metric=metric,
             baseline=contrast.baseline,
             candidate=contrast.candidate,
-            estimate=_for_kept_processes(estimate, kept, len(shared), confidence_of(run.plan)),
+            estimate=_for_kept_processes(estimate, kept, len(shared), confidence_of(run.plan, len(shared))),
             rounds=len(shared),
             valid=valid and not math.isnan(estimate.value),
             overloaded=overloaded and metric.startswith("latency_"),
@@ -179,11 +179,8 @@ def with_verdicts(drafts: Sequence[Draft], run: RunRecord) -> tuple[Comparison, 
 
 def _verdicts_of_family(family: Sequence[Draft], run: RunRecord) -> dict[Draft, Verdict]:
     """The verdicts of comparisons whose p-values are corrected together (Holm)."""
-    confidence = confidence_of(run.plan)
     comparable = [draft for draft in family if draft.comparable]
-    p_values = stats.holm(
-        [stats.p_value(draft.estimate, draft.rounds, confidence) for draft in comparable]
-    )
+    p_values = stats.holm([_p_value(draft, run.plan) for draft in comparable])
     verdicts = {draft: Verdict.OVERLOADED if draft.valid else Verdict.INVALID for draft in family}
     for draft, p_value in zip(comparable, p_values, strict=True):
         verdicts[draft] = stats.verdict(
@@ -191,9 +188,20 @@ def _verdicts_of_family(family: Sequence[Draft], run: RunRecord) -> dict[Draft, 
             band=run.plan.same_within,
             rounds=draft.rounds,
             more_is_better=draft.metric == "throughput_rps",
-            significant=p_value < 1 - confidence,
+            significant=p_value < 1 - stats.CONFIDENCE,
         )
     return verdicts
+
+
+def _p_value(draft: Draft, plan: Plan) -> float:
+    """As small as a p-value of a run with a fixed number of rounds would have to be.
+
+    Where stopping has raised the nominal confidence, which may be another for each block, a p-value
+    has to be as much smaller.
+    """
+    confidence = confidence_of(plan, draft.rounds)
+    p_value = stats.p_value(draft.estimate, draft.rounds, confidence)
+    return min(1.0, p_value * (1 - stats.CONFIDENCE) / (1 - confidence))
 
 
 def _mean_ratio(candidate: Sequence[float], baseline: Sequence[float], plan: Plan) -> Estimate:
@@ -202,4 +210,4 @@ def _mean_ratio(candidate: Sequence[float], baseline: Sequence[float], plan: Pla
         numerator / denominator if denominator > 0 else math.nan
         for numerator, denominator in zip(candidate, baseline, strict=True)
     ]
-    return stats.log_mean(ratios, confidence_of(plan))
+    return stats.log_mean(ratios, confidence_of(plan, len(ratios)))

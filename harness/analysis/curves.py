@@ -102,7 +102,7 @@ def _curve(
     values = np.array([point.value for point in usable], dtype=np.float64)
     of_points = [paces[by_value[point.value].key] for point in usable]
     log_rps, log_in_flight = _by_round(of_points)
-    confidence = confidence_of(run.plan)
+    confidence = confidence_of(run.plan, len(log_rps))
     enough = len(usable) >= LEAST_POINTS and len(log_rps) > 0
     return Curve(
         scenario=scenario,

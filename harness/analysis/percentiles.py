@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis import stats
+from harness.analysis import looks, stats
 from harness.models import Estimate, Plan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
@@ -25,8 +25,15 @@ UNKNOWN = Estimate(math.nan, math.nan, math.nan)
 Times = npt.NDArray[np.int64]
 
 
-def confidence_of(plan: Plan) -> float:
-    """Return the nominal confidence with which intervals contain the true value in 95 %."""
+def confidence_of(plan: Plan, rounds: int) -> float:
+    """Return the nominal confidence with which intervals contain the true value in 95 %.
+
+    Args:
+        plan: what decided how many rounds there are.
+        rounds: the number of rounds that an interval is based on.
+    """
+    if looks.looks_again(plan):
+        return looks.confidence_at(looks.look_of(rounds, plan.rounds))
     return stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
 
 

@@ -265,11 +265,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
 class Quotient:
     """A figure of one run ÷ the same figure of another, which share nothing."""
 
-    estimate: Estimate  # with its 95 % interval
+    estimate: Estimate  # with its interval
     p_value: float  # two-sided, of the hypothesis that it is 1
 
 
-def quotient(later: Estimate, earlier: Estimate, rounds: tuple[int, int]) -> Quotient:
+def quotient(
+    later: Estimate,
+    earlier: Estimate,
+    rounds: tuple[int, int],
+    confidence: float = CONFIDENCE,
+) -> Quotient:
     """Divide two independent figures, each known by its 95 % interval over its own rounds.
 
     Welch's interval on the logarithms: each standard error is the half width of an interval ÷ its
@@ -284,7 +289,9 @@ def quotient(later: Estimate, earlier: Estimate, rounds: tuple[int, int]) -> Quo
     Args:
         later: the numerator.
         earlier: the denominator.
-        rounds: how many rounds each of the two is based on.
+        rounds: how many rounds `later` and `earlier` are based on.
+        confidence: the nominal confidence of the interval of `later`, and of the quotient's; that of
+            `earlier` is 95 %.
 
     Returns:
         NaN if one of the values is not above zero; NaN limits and a p-value of 1 if one of the
@@ -299,17 +306,19 @@ def quotient(later: Estimate, earlier: Estimate, rounds: tuple[int, int]) -> Quo
         if later.low > 0 and earlier.high > 0
         else None,
         rounds,
+        confidence,
     )
     above = _error(
         (math.log(later.high / later.value), math.log(earlier.value / earlier.low))
         if later.high > 0 and earlier.low > 0
         else None,
         rounds,
+        confidence,
     )
     if below is None or above is None:
         return Quotient(Estimate(value, math.nan, math.nan), 1.0)
     limits = [
-        error * (float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) if error else 0.0)
+        error * (float(stdtrit(freedom, 0.5 + confidence / 2)) if error else 0.0)
         for error, freedom in (below, above)
     ]
     estimate = Estimate(value, value * math.exp(-limits[0]), value * math.exp(limits[1]))
@@ -320,7 +329,7 @@ def quotient(later: Estimate, earlier: Estimate, rounds: tuple[int, int]) -> Quo
 
 
 def _error(
-    halves: tuple[float, float] | None, rounds: tuple[int, int]
+    halves: tuple[float, float] | None, rounds: tuple[int, int], confidence: float
 ) -> tuple[float, float] | None:
     """Standard error of a difference and its degrees of freedom, by Welch and Satterthwaite.
 
@@ -329,8 +338,8 @@ def _error(
     if halves is None or min(rounds) < 2 or not all(map(math.isfinite, halves)):
         return None
     squares = [
-        (half / float(stdtrit(count - 1, 0.5 + CONFIDENCE / 2))) ** 2
-        for half, count in zip(halves, rounds, strict=True)
+        (half / float(stdtrit(count - 1, 0.5 + nominal / 2))) ** 2
+        for half, count, nominal in zip(halves, rounds, (confidence, CONFIDENCE), strict=True)
     ]
     total = sum(squares)
     if total == 0:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from harness.analysis import power, stats
+from harness.analysis import looks, power
+from harness.analysis.percentiles import confidence_of
 from harness.models import ROUNDS_FOR_A_VERDICT, Calibration, Family, Plan
 
 #: True differences of which it is said how often they are found.
@@ -27,7 +28,7 @@ def can_find(plan: Plan, calibration: Calibration | None) -> str:
             f"{ROUNDS_FOR_A_VERDICT} rounds”"
         )
     spread, source = _spread(calibration)
-    confidence = stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
+    confidence = confidence_of(plan, plan.rounds)
     found = ", ".join(
         f"{100 * difference:g} % in {_share(chance)}"
         for difference in _DIFFERENCES
@@ -45,6 +46,9 @@ def can_find(plan: Plan, calibration: Calibration | None) -> str:
         f"{_count(plan.rounds, 'round')} with a spread of {100 * spread:.2g} % ({source}) and "
         f"{_count(comparisons, 'comparison')} find a true difference of {found} of runs"
     )
+    if looks.looks_again(plan):
+        promised = ", ".join(condition.text for condition in plan.fail_ifs)
+        return f"{text}; further rounds until it is decided whether {promised}"
     if plan.precision is None:
         return text
     needed = power.rounds_for(math.log1p(plan.precision), spread=spread, confidence=confidence)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from harness.errors import BadInput
 from harness.models import Calibration, Plan, SliceSource
+from harness.planning.options import RunOptions
 
 #: Options that `--resume` leaves any use for; a run that was begun has its plan.
-_BESIDE_RESUME = frozenset({"resume", "out", "as_json"})
+_BESIDE_RESUME = frozenset({"resume", "out", "as_json", "inconclusive", "junit"})
 
 
 def calibration_of_this_machine(out: Path) -> Calibration | None:
@@ -19,6 +21,38 @@ def calibration_of_this_machine(out: Path) -> Calibration | None:
     from harness.machine import environment
 
     return store.read_calibration(out, environment.fingerprint())
+
+
+def with_saved_run(options: RunOptions, out: Path) -> RunOptions:
+    """The options with the folder of the saved run that promises compare with.
+
+    Raises:
+        BadInput: There is no such run, or it can't be used.
+    """
+    from harness.cli.measured import find_saved_run
+
+    folder = find_saved_run(out, options.against)
+    return options if folder is None else replace(options, against=str(folder))
+
+
+def refuse_unlike_saved_run(plan: Plan) -> None:
+    """Refuse a saved run that has nothing in common with a plan, before minutes are spent on it.
+
+    Raises:
+        BadInput: That is so.
+    """
+    from harness import store
+
+    if not plan.against:
+        return
+    saved = {block.key for block in store.read_run(Path(plan.against)).blocks}
+    if not saved & {block.key for block in plan.blocks}:
+        raise BadInput(
+            f"--against {plan.against} measured {', '.join(map(str, sorted(saved)))} and nothing of "
+            f"this run ({', '.join(map(str, sorted(block.key for block in plan.blocks)))}): name a "
+            "run of the same scenarios and loads",
+            parameter="--against",
+        )
 
 
 def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
@@ -101,6 +135,8 @@ def _summary(plan: Plan) -> str:
             f" and more within {plan.budget_s / 60:g} minutes where intervals are wider than "
             f"±{100 * plan.precision:g} %"
         )
+    elif plan.budget_s is not None and plan.fail_ifs:
+        counted += f" and more within {plan.budget_s / 60:g} minutes until promises are decided"
     return f"{counted}, {_slices(plan)}seed {plan.seed}"
 
 

@@ -19,6 +19,8 @@ from harness.models import (
     SAME_WITHIN,
     Arrivals,
     Demand,
+    FailIf,
+    Inconclusive,
     Prices,
     Slo,
 )
@@ -290,6 +292,53 @@ class Promise(click.ParamType[Slo]):
 def slo_option(help_text: str) -> Callable[[F], F]:
     """`--slo`: the promise that has to be kept."""
     return click.option("--slo", type=Promise(), required=True, metavar="PROMISE", help=help_text)
+
+
+def fail_if_options(function: F) -> F:
+    """`--fail-if`, `--against`, `--inconclusive`, `--junit`: a gate for pipelines."""
+    options = (
+        click.option(
+            "--fail-if",
+            "fail_ifs",
+            multiple=True,
+            metavar="CONDITION",
+            callback=_fail_ifs,
+            help="Exit with 1 if this is so of a candidate, such as 'throughput<0.95', 'p50>1.1', "
+            "'p99>1.10', 'cpu>1.2' (ratios to the baseline), 'errors>0', 'errors>0.1%' or 'parity' "
+            "(any difference of replies); may be repeated, or hold several with commas between them. "
+            "A ratio is decided by its interval, never by the point.",
+        ),
+        click.option(
+            "--against",
+            default="",
+            metavar="RUN",
+            help="Let --fail-if compare each candidate with itself in this saved run, and not with "
+            "the baseline.",
+        ),
+        click.option(
+            "--inconclusive",
+            type=click.Choice([str(each) for each in Inconclusive]),
+            callback=lambda _context, _parameter, name: Inconclusive(name),
+            default=str(Inconclusive.FAIL),
+            show_default=True,
+            help="What to do about a promise of --fail-if that could not be decided.",
+        ),
+        click.option(
+            "--junit",
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help="Write the promises of --fail-if to this file too, as JUnit XML.",
+        ),
+    )
+    return functools.reduce(lambda inner, option: option(inner), reversed(options), function)
+
+
+def _fail_ifs(
+    _context: click.Context, _parameter: click.Parameter, texts: Sequence[str]
+) -> tuple[FailIf, ...]:
+    from harness.planning.fail_if import parse_fail_ifs
+
+    return parse_fail_ifs(texts)
 
 
 def price_options(function: F) -> F:

@@ -74,7 +74,7 @@ class Progress:
         self._so_far = so_far
         time_decides = math.isfinite(within_s) or plan.budget_s is not None
         self._rounds = None if time_decides else plan.rounds
-        self._at_most = "at most " if plan.precision is not None else ""
+        self._at_most = "at most " if plan.precision is not None or plan.fail_ifs else ""
         self._begun_s = time.monotonic()
         self._remaining = Remaining(
             plan,

@@ -15,6 +15,7 @@ from harness.cli.options import (
     arrivals_option,
     as_record,
     effort_options,
+    fail_if_options,
     generators_option,
     json_option,
     out_option,
@@ -23,6 +24,8 @@ from harness.cli.options import (
     stack_option,
     stacks_file_option,
 )
+from harness.errors import BadInput
+from harness.models import Inconclusive
 from harness.planning.options import RunOptions
 
 
@@ -98,6 +101,7 @@ from harness.planning.options import RunOptions
     "capacity, held connections, and where the CPU time goes (default: only in profile full, if "
     "neither scenarios, stacks nor loads are chosen).",
 )
+@fail_if_options
 @resume_option
 @stacks_file_option
 @out_option
@@ -107,6 +111,8 @@ def command(
     options: RunOptions,
     *,
     claims: bool | None,
+    inconclusive: Inconclusive,
+    junit: Path | None,
     resume: str | None,
     stacks_file: Path,
     out: Path,
@@ -122,8 +128,9 @@ def command(
     TWINBENCH_ROUNDS and TWINBENCH_OUT replace options that are not given.
 
     \b
-    Exit codes: 0 all valid, 1 a cell is invalid, 2 bad input,
-    3 the environment failed, 130 interrupted (what was measured is kept).
+    Exit codes: 0 all valid, 1 a cell is invalid or a promise of --fail-if
+    is not kept, 2 bad input, 3 the environment failed, 130 interrupted
+    (what was measured is kept).
 
     \b
     Examples:
@@ -140,10 +147,12 @@ def command(
       twinbench run weather --stack flask-gthread --stack fastapi-aiohttp --users 200
       twinbench run hello --stack fastapi-uvicorn --stack fastapi-uvicorn
       twinbench run users-lookup --rate 300 --arrivals constant
+      twinbench run hello --fail-if 'throughput<0.95,errors>0' --junit gate.xml
       twinbench run --resume results/20260101-120000-quick
     """
     from harness.cli import measuring
     from harness.cli.measured import write_and_print_report
+    from harness.library.reports import Judging
     from harness.cli.output import progress_console
     from harness.planning.claims import load_claims
     from harness.planning.parts import is_whole, whole_plan
@@ -152,6 +161,9 @@ def command(
     if resume is not None:
         folder = measuring.resume(resume, out)
     else:
+        if junit is not None and not options.fail_ifs:
+            raise BadInput(f"--junit {junit} is about promises: give a --fail-if 'p99>1.10' too")
+        options = measuring.with_saved_run(options, out)
         calibration = measuring.calibration_of_this_machine(out)
         catalogue = load_catalogue(stacks_file)
         slice_s = calibration.slice_s if calibration else None
@@ -159,6 +171,9 @@ def command(
             plan = whole_plan(catalogue, options, load_claims(), calibrated_slice_s=slice_s)
         else:
             plan = make_plan(catalogue, options, calibrated_slice_s=slice_s)
+        measuring.refuse_unlike_saved_run(plan)
         folder = measuring.measure(plan, out, calibration)
     progress_console().print("writing the report")
-    write_and_print_report(folder, as_json=as_json)
+    write_and_print_report(
+        folder, as_json=as_json, judging=Judging(inconclusive=inconclusive, junit=junit)
+    )

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.models import Analysis, ConnectionsAnalysis, MeasuredPart, RunRecord
+from harness.models import (
+    Analysis,
+    ConnectionsAnalysis,
+    FailIf,
+    Inconclusive,
+    MeasuredPart,
+    RunRecord,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a pipeline asks of a run."""
+
+    fail_ifs: tuple[FailIf, ...] = ()  # empty: those that the run was begun with
+    against: Path | None = None  # the saved run that they compare with; likewise
+    inconclusive: Inconclusive = Inconclusive.FAIL
+    junit: Path | None = None  # where JUnit XML goes
 
 
 def write_connections_report(folder: Path) -> ConnectionsAnalysis:
@@ -21,13 +38,17 @@ def write_connections_report(folder: Path) -> ConnectionsAnalysis:
     return analysis
 
 
-def write_run_report(folder: Path, same_within: float | None = None) -> Analysis:
+def write_run_report(
+    folder: Path, same_within: float | None = None, judging: Judging | None = None
+) -> Analysis:
     """Make tables, charts and page of a run and of its parts."""
     from harness import report, store
+    from harness.analysis import fail_ifs
     from harness.analysis.analyse import analyse
     from harness.analysis.claims import Evidence, judge
     from harness.analysis.profiles import analyse_profile
     from harness.analysis.published import beside
+    from harness.measuring.saved import saved_run
     from harness.planning.claims import load_claims, read_sources
     from harness.planning.published import load_published
     from harness.planning.twins import twin_code
@@ -38,6 +59,7 @@ def write_run_report(folder: Path, same_within: float | None = None) -> Analysis
     if not record.rounds:
         raise BadInput(f"{folder}: no block was measured to its end, so there is nothing to show")
     analysis = analyse(record, lambda cell: store.read_samples(folder, cell))
+    conditions, against = _promises(record, judging or Judging())
     parts = {within: _write_part(within) for within in store.parts_within(folder)}
     evidence = [Evidence(analysis, folder.name)]
     evidence += [Evidence(of, within.name) for within, of in parts.items()]
@@ -47,6 +69,7 @@ def write_run_report(folder: Path, same_within: float | None = None) -> Analysis
         analysis,
         claims=judge(load_claims(), evidence),
         published=beside(load_published(), analysis),
+        fail_ifs=fail_ifs.judge(conditions, analysis, saved_run(against) if against else None),
         parts=tuple(_measured_part(folder, within, of) for within, of in parts.items()),
     )
     store.write_tables(folder, analysis)
@@ -58,6 +81,17 @@ def write_run_report(folder: Path, same_within: float | None = None) -> Analysis
     files = report.render(analysis, twin_code(endpoints), profiles)
     store.write_report(folder / "report", files)
     return analysis
+
+
+def _promises(record: RunRecord, judging: Judging) -> tuple[tuple[FailIf, ...], Path | None]:
+    """The conditions, and the saved run that they compare with; those of the run if none are given."""
+    begun_with = Path(record.plan.against) if record.plan.against else None
+    conditions = judging.fail_ifs or record.plan.fail_ifs
+    against = judging.against or (None if judging.fail_ifs else begun_with)
+    for option, given in (("--against", judging.against), ("--junit", judging.junit)):
+        if given and not conditions:
+            raise BadInput(f"{option} {given} is about promises: give a --fail-if 'p99>1.10' too")
+    return conditions, against
 
 
 def _write_part(folder: Path) -> Analysis | ConnectionsAnalysis:

@@ -10,10 +10,14 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from harness.analysis import figures, stats
+from harness.analysis import figures, looks, stats
+from harness.analysis.analyse import analyse
+from harness.analysis.fail_ifs import SavedRun, judge
 from harness.analysis.maps import near_line
+from harness.measuring.saved import saved_run
 from harness.models import (
     ROUNDS_FOR_A_VERDICT,
     BlockKey,
@@ -189,6 +193,48 @@ class WhereWidest:
 
 
 @dataclass(frozen=True, slots=True)
+class UntilDecided:
+    """The planned rounds of every block; then those whose promises are not decided yet.
+
+    Verdicts decide here what is measured, which widths alone do elsewhere. That is sound because the
+    run looks at them after few numbers of rounds, and every look has its own share of the error: see
+    harness.analysis.looks. Between two looks, rounds measure what the last one has left.
+    """
+
+    read_samples: ReadSamples
+    within_s: float
+    saved: SavedRun | None = None  # what ratios are to; None: to the run's own baseline
+    name: str = AS_PLANNED
+
+    def next(self, record: RunRecord) -> Decision | None:
+        """Every block, or those that have a promise to decide; None without any, or time for it."""
+        plan, done = record.plan, len(record.decisions)
+        if done < plan.rounds:
+            return _decided(record, plan.blocks, f"every block in the first {plan.rounds} rounds")
+        open_now = self._undecided(record) if looks.is_look(done, plan.rounds) else None
+        keys = record.decisions[-1].blocks if open_now is None else open_now
+        blocks = [block for block in plan.blocks if block.key in keys]
+        used_s, taken_s = used_seconds(record), _seconds_of_blocks(record)
+        own_s = (used_s - sum(map(sum, taken_s.values()))) / len(record.rounds)
+        takes_s = max(0.0, own_s) + sum(
+            sum(taken_s[block.key]) / len(taken_s[block.key]) for block in blocks
+        )
+        if used_s + takes_s > self.within_s:
+            return None
+        look = looks.look_of(done, plan.rounds)
+        reason = (
+            f"promises of {len(blocks)} of {len(plan.blocks)} blocks are not decided at look {look}; "
+            f"{used_s:.0f} of {self.within_s:.0f} s are used"
+        )
+        return _decided(record, blocks, reason)
+
+    def _undecided(self, record: RunRecord) -> set[BlockKey]:
+        """Blocks with a promise that further rounds may decide."""
+        judged = judge(record.plan.fail_ifs, analyse(record, self.read_samples), self.saved)
+        return {BlockKey(each.scenario, each.load) for each in judged if each.is_open}
+
+
+@dataclass(frozen=True, slots=True)
 class WithinTime:
     """As another pacing, but without rounds that would likely end too late."""
 
@@ -237,6 +283,9 @@ def _decided(record: RunRecord, blocks: Sequence[BlockPlan], reason: str) -> Dec
 
 def pacing_of(plan: Plan, read_samples: ReadSamples) -> Pacing:
     """The pacing that a plan asks for."""
+    if looks.looks_again(plan) and plan.budget_s is not None:
+        saved = saved_run(Path(plan.against)) if plan.against else None
+        return UntilDecided(read_samples, plan.budget_s, saved)
     if plan.precision is None:
         return EveryRound()
     widths = Widths(plan.precision, read_samples)

@@ -83,6 +83,14 @@ from harness.models.derived import (
     TimelinePoint,
     Verdict,
 )
+from harness.models.fail_ifs import (
+    RATIO_METRICS,
+    FailIf,
+    FailIfJudged,
+    FailOutcome,
+    FailSubject,
+    Inconclusive,
+)
 from harness.models.machine import (
     BusyProcess,
     Finding,
@@ -174,6 +182,7 @@ __all__ = [
     "OWN",
     "PROCESS_SPREAD",
     "PROMISED",
+    "RATIO_METRICS",
     "ROUNDS_FOR_A_VERDICT",
     "SAME_WITHIN",
     "SERVER_CORES",
@@ -218,6 +227,10 @@ __all__ = [
     "Difference",
     "EndpointSummary",
     "Estimate",
+    "FailIf",
+    "FailIfJudged",
+    "FailOutcome",
+    "FailSubject",
     "Failure",
     "Family",
     "Finding",
@@ -233,6 +246,7 @@ __all__ = [
     "HeldPoint",
     "HeldSeries",
     "HeldStep",
+    "Inconclusive",
     "JudgedClaim",
     "Kind",
     "Knee",

@@ -83,6 +83,8 @@ class Moved:
     change: Change
     reason: str = ""  # why it can't be compared
     is_secondary: bool = False  # another metric decides its block, or it is a step of a ladder
+    #: That the figures of the later run and of the first one are based on; 0 as in `rounds`.
+    rounds_of_each: tuple[int, int] = (0, 0)
 
     @property
     def changed(self) -> bool:

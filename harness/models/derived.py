@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.models.claims import JudgedClaim
     from harness.models.costs import Costing
     from harness.models.curves import Curve
+    from harness.models.fail_ifs import FailIfJudged
     from harness.models.maps import WinnerMap
     from harness.models.published import PublishedBeside
 
@@ -329,6 +330,7 @@ class Analysis:
     claims: tuple[JudgedClaim, ...] = ()  # the whole ledger, by this run alone
     published: PublishedBeside | None = None
     parts: tuple[MeasuredPart, ...] = ()
+    fail_ifs: tuple[FailIfJudged, ...] = ()  # what became of the promises that were asked for
 
     @property
     def valid(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.models.own import OwnRequest, OwnService
+from harness.models.fail_ifs import FailIf
 from harness.models.searches import Search, Slo
 
 #: Fewer rounds give an interval, but no verdict.
@@ -424,6 +425,9 @@ class Plan:
     usual_slice_s: float | None = None  # what it decided
     #: Names of what is measured after all rounds, each in a folder of its own; see planning.parts.
     parts: tuple[str, ...] = ()
+    #: Conditions under which the run fails. With a budget, it goes on until they are decided.
+    fail_ifs: tuple[FailIf, ...] = ()
+    against: str = ""  # folder of the saved run that they compare with; empty: the baseline stack
 
     def upstream_latency_of(self, load: Load) -> str:
         """How long the upstream takes under a load, in the same form as `upstream_latency`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from apps import contract
 from harness.errors import BadInput, BadOption
-from harness.models import SAME_WITHIN, Arrivals, Profile
+from harness.models import SAME_WITHIN, Arrivals, FailIf, Profile
 
 PROFILES: Mapping[str, Profile] = {
     # For tests and a first look: two rounds give no verdict.
@@ -77,6 +77,8 @@ class RunOptions:
     #: value makes a load: lookups in the database, and units of CPU work.
     queries: tuple[int, ...] = ()
     work: tuple[int, ...] = ()
+    fail_ifs: tuple[FailIf, ...] = ()  # conditions under which the run fails
+    against: str = ""  # folder of the saved run that they compare with; empty: the baseline
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -145,6 +147,15 @@ class RunOptions:
         if self.slice_s is not None and not _MIN_SLICE_S <= self.slice_s <= _MAX_SLICE_S:
             advice = f"give {_MIN_SLICE_S} to {_MAX_SLICE_S:g} seconds"
             raise BadOption("--slice", self.slice_s, advice)
+        if self.against and not self.fail_ifs:
+            raise BadInput(
+                f"--against {self.against} is what --fail-if compares with: give a --fail-if too"
+            )
+        if self.fail_ifs and self.precision is not None and self.rounds is None:
+            raise BadInput(
+                f"--precision {100 * self.precision:g}%: with --fail-if, a run goes on until its "
+                "promises are decided: leave out --precision, or give --rounds"
+            )
         if self.seed < 0:
             raise BadOption("--seed", self.seed, "give a whole number from 0 on")
 

@@ -25,6 +25,7 @@ from harness.models import (
     Step,
     upstream_s,
 )
+from harness.planning.fail_if import refuse_undecidable
 from harness.planning.files import LADDER_FILE, SCENARIOS_FOLDER, STACKS_FILE
 from harness.planning.ladder import climbed, load_ladder
 from harness.planning.options import RunOptions
@@ -124,7 +125,7 @@ def make_plan(
     climbs = _climbs(catalogue, options, scenarios)
     contenders, labels = _contenders(catalogue, options, scenarios, climbs)
     slice_source, usual_slice_s = _usual_slice(options, calibrated_slice_s)
-    return Plan(
+    plan = Plan(
         profile=options.profile.name,
         seed=options.seed,
         rounds=_rounds(options),
@@ -153,7 +154,11 @@ def make_plan(
         budget_s=_budget_s(options),
         slice_source=slice_source,
         usual_slice_s=usual_slice_s,
+        fail_ifs=options.fail_ifs,
+        against=options.against,
     )
+    refuse_undecidable(plan)
+    return plan
 
 
 def _usual_slice(
@@ -183,8 +188,8 @@ def _rounds(options: RunOptions) -> int:
 
 
 def _precision(options: RunOptions) -> float | None:
-    """A budget always has a target, without which nothing is wide."""
-    if options.precision is not None or _budget_s(options) is None:
+    """A budget has a target, without which nothing is wide; or promises that are to be decided."""
+    if options.precision is not None or options.fail_ifs or _budget_s(options) is None:
         return options.precision
     return options.profile.precision
 

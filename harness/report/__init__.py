@@ -18,6 +18,7 @@ from harness.report.advice import advice_section
 from harness.report.between import between_terminal, render_between
 from harness.report.charts import chart_of, pictures
 from harness.report.connections import connections_terminal, render_connections
+from harness.report.junit import junit
 from harness.report.markdown import markdown
 from harness.report.page import page
 from harness.report.profile import drawings, flame_files, profile_terminal, render_profile
@@ -28,6 +29,7 @@ from harness.report.terminal import Terminal
 from harness.report.view import View
 from harness.report.words.claims import lines as claims_lines
 from harness.report.words.heading import heading
+from harness.report.words.promises import lines as promise_lines
 
 __all__ = [
     "advice_terminal",
@@ -36,7 +38,9 @@ __all__ = [
     "claims_lines",
     "connections_terminal",
     "cost_terminal",
+    "junit",
     "profile_terminal",
+    "promise_lines",
     "pull_request",
     "render",
     "render_between",

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.models import Verdict
+from harness.models import FailOutcome, Verdict
 
 
 class Output(enum.Enum):
@@ -225,7 +225,8 @@ class Cell:
     value: float | None = None
     detail: str = ""  # belongs to it, as its interval does: "[3,980, 4,260]"
     aside: tuple[str, ...] = ()  # for which the page alone has room
-    verdict: Verdict | None = None  # stands beside the text; instead of it where there is none
+    #: Stands beside the text; instead of it where there is none.
+    verdict: Verdict | FailOutcome | None = None
     verdict_text: str = ""  # in place of the verdict's own word
     not_judged: str = ""  # likewise, where there are too few rounds for a verdict
     codes: tuple[str, ...] = ()  # stand before the text, as one would type them

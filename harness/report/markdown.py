@@ -36,7 +36,11 @@ def markdown(heading: Heading, sections: Sequence[Section], pictures: Mapping[st
 
 
 def excerpt(
-    title: str, table: Table | None, findings: Sequence[Finding], folded: Sequence[Table]
+    title: str,
+    table: Table | None,
+    findings: Sequence[Finding],
+    folded: Sequence[Table],
+    first: Section | None = None,
 ) -> str:
     """A text that needs no file beside it, and is short until the reader unfolds it.
 
@@ -45,8 +49,14 @@ def excerpt(
         table: what is shown at once; None: there is nothing.
         findings: what is said below it.
         folded: what is shown on demand.
+        first: what stands above the table, with a heading of its own.
     """
     lines = [f"### {_text(title)}", ""]
+    if first is not None:
+        lines += [f"#### {_text(first.heading)}", ""]
+        for block in first.shown(Output.MARKDOWN):
+            if isinstance(block, Table):
+                lines += [*_table(block), ""]
     lines += ["Nothing to show."] if table is None else _table(table)
     lines += ["", *(f"- {_finding(finding)}" for finding in findings)]
     if folded:

@@ -30,7 +30,7 @@ from harness.report.content import (
     shown,
 )
 from harness.report.palette import variables
-from harness.report.verdicts import MARKS, NOT_JUDGED
+from harness.report.verdicts import BADGES, NOT_JUDGED
 from harness.report.words.heading import Heading
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -57,7 +57,7 @@ def page(heading: Heading, sections: Sequence[Section], pictures: Mapping[str, P
         sections=shown_sections,
         section_ids={section.id for section, _ in shown_sections},
         pictures=pictures,
-        marks={**{str(verdict): mark for verdict, mark in MARKS.items()}, _NOT_JUDGED: NOT_JUDGED},
+        marks={**{str(verdict): mark for verdict, mark in BADGES.items()}, _NOT_JUDGED: NOT_JUDGED},
         not_judged=_NOT_JUDGED,
         variables=variables(),
         owned=OWNED,

@@ -16,6 +16,7 @@ from harness.report.words.heading import title, when
 _HEADLINES = ("comparisons", "capacity", "map")
 _ALL = "cells"
 _REMARKS = "remarks"
+_PROMISES = "promises"
 
 
 def pull_request(analysis: Analysis) -> str:
@@ -28,6 +29,7 @@ def pull_request(analysis: Analysis) -> str:
         headlines[0] if headlines else None,
         (Finding(_validity(view)), *_remarks(declared), Finding(_where(view))),
         tuple(_tables(declared, (_ALL,))),
+        next((section for section in declared if section.id == _PROMISES), None),
     )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from harness.models import Verdict
+from harness.models import FailOutcome, Verdict
 from harness.report.content import (
     Block,
     Cell,
@@ -22,7 +22,7 @@ from harness.report.content import (
     Section,
     Table,
 )
-from harness.report.verdicts import MARKS, NOT_JUDGED
+from harness.report.verdicts import BADGES, MARKS, NOT_JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _cell(cell: Cell, row: Row, *, details: bool) -> Text:
     return Text(words, style)
 
 
-def verdict_text(verdict: Verdict) -> Text:
+def verdict_text(verdict: Verdict | FailOutcome) -> Text:
     """A verdict with its sign, in its colour."""
-    mark = MARKS[verdict]
+    mark = BADGES[verdict]
     return Text(f"{mark.sign} {verdict}", mark.terminal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.models import ROUNDS_FOR_A_VERDICT, Comparison, Verdict
+from harness.models import ROUNDS_FOR_A_VERDICT, Comparison, FailOutcome, Verdict
 from harness.report.palette import MUTED
 
 
@@ -43,6 +43,16 @@ MARKS: Mapping[Verdict, Mark] = {
     ),
     Verdict.INVALID: Mark(
         "✕", "bold magenta", ("#6b2150", "#f6e3ee"), ("#eab2d3", "#43213a"), "invalid"
+    ),
+}
+#: The same and what becomes of promises, of which one word is a verdict's too.
+BADGES: Mapping[Verdict | FailOutcome, Mark] = {
+    **dict[Verdict | FailOutcome, Mark](MARKS.items()),
+    FailOutcome.KEPT: Mark(
+        "✓", "bold green", ("#0b6b3a", "#e2f3e9"), ("#8fdcb0", "#15382a"), "kept"
+    ),
+    FailOutcome.BROKEN: Mark(
+        "✗", "bold red", ("#9a3412", "#fdece2"), ("#f5b48f", "#46261a"), "broken"
     ),
 }
 #: Verdicts without a ratio that can be shown.

@@ -39,7 +39,7 @@ from harness.store.profiles import (
     write_stacks,
 )
 from harness.store.recovery import recover
-from harness.store.reports import write_report
+from harness.store.reports import write_file, write_report
 from harness.store.run_file import SCHEMA, read_run, schema_of, write_run
 from harness.store.samples import (
     SAMPLE_COLUMNS,
@@ -54,6 +54,7 @@ from harness.store.tables import (
     COMPARISON_COLUMNS,
     COST_COLUMNS,
     CURVE_COLUMNS,
+    FAIL_IF_COLUMNS,
     KNEE_COLUMNS,
     MAP_COLUMNS,
     SUMMARY_COLUMNS,
@@ -63,6 +64,7 @@ from harness.store.tables import (
     comparison_rows,
     cost_rows,
     curve_rows,
+    fail_if_rows,
     knee_rows,
     map_rows,
     summary_rows,
@@ -78,6 +80,7 @@ __all__ = [
     "CONNECTIONS_SCHEMA",
     "COST_COLUMNS",
     "CURVE_COLUMNS",
+    "FAIL_IF_COLUMNS",
     "KNEE_COLUMNS",
     "MAP_COLUMNS",
     "PARTS_FOLDER",
@@ -100,6 +103,7 @@ __all__ = [
     "count_rounds",
     "create_run",
     "curve_rows",
+    "fail_if_rows",
     "find_run",
     "glance_rows",
     "has_connections",
@@ -129,6 +133,7 @@ __all__ = [
     "write_calibration",
     "write_connection_table",
     "write_connections",
+    "write_file",
     "write_profile",
     "write_profile_tables",
     "write_report",

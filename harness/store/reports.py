@@ -11,6 +11,20 @@ _CHARTS = "charts"
 _CHART_SUFFIXES = (".svg", ".png")
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file to wherever the user wants it; its folder is made if need be.
+
+    Raises:
+        ResultsUnwritable: It can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with replacing(path) as file:
+        file.write(content)
+
+
 def write_report(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     """Write a report into a folder, which is made if need be.
 

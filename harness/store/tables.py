@@ -18,6 +18,7 @@ from harness.models import (
     CurvePoint,
     EndpointSummary,
     Estimate,
+    FailSubject,
     JudgedClaim,
 )
 from harness.store.atomic import replacing
@@ -77,6 +78,11 @@ COST_COLUMNS = (
 CLAIM_COLUMNS = (
     "claim", "verdict", "test", "kind", "scenario", "candidate", "baseline", "metric",
     "figure", "ci_low", "ci_high", "at_least", "at_most", "test_verdict", "reason", "run", "measure",
+)  # fmt: skip
+#: Of `--json` alone: what a run fails by is the choice of who judges it.
+FAIL_IF_COLUMNS = (
+    "condition", "outcome", "scenario", "load", "candidate", "baseline", "against", "metric",
+    "figure", "ci_low", "ci_high", "bound", "rounds", "reason",
 )  # fmt: skip
 
 
@@ -403,6 +409,29 @@ def claims_as_json(claims: Sequence[JudgedClaim]) -> list[dict[str, Any]]:
     ]
 
 
+def fail_if_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """Promises between services: one for each condition, candidate, scenario and load."""
+    return [
+        {
+            "condition": each.condition.text,
+            "outcome": str(each.outcome),
+            "scenario": each.scenario,
+            "load": each.load,
+            "candidate": each.candidate,
+            "baseline": each.baseline or None,
+            "against": each.against or None,
+            "metric": each.condition.metric or str(each.condition.subject),
+            "figure": known(each.figure.value) if each.figure else None,
+            "ci_low": known(each.figure.low) if each.figure else None,
+            "ci_high": known(each.figure.high) if each.figure else None,
+            "bound": None if each.condition.subject is FailSubject.PARITY else each.condition.bound,
+            "rounds": each.rounds,
+            "reason": each.reason,
+        }
+        for each in analysis.fail_ifs
+    ]
+
+
 def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
     """What `--json` says of a run: validity, what decided the run, and the rows of all tables."""
     return {
@@ -413,6 +442,7 @@ def analysis_as_json(analysis: Analysis) -> dict[str, Any]:
         "comparisons": comparison_rows(analysis),
         "curves": curve_rows(analysis),
         "knees": knee_rows(analysis),
+        "fail_if": fail_if_rows(analysis),
         **({"map": map_rows(analysis)} if analysis.maps else {}),
         **(
             {

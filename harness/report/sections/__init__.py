@@ -25,6 +25,7 @@ from harness.report.sections import (
     method,
     overview,
     parts,
+    promises,
     published,
     replies,
     resources,
@@ -56,6 +57,7 @@ def sections(
     if view.analysis.maps:
         # So many loads that an answer and a panel for each would hide the map.
         return _present(
+            promises.promises(view),
             maps.grids(view),
             maps.maps(view),
             measurements.measurements(view),
@@ -67,6 +69,7 @@ def sections(
             overview.remarks(view),
         )
     return _present(
+        promises.promises(view),
         overview.table(view),
         answers.answers(view),
         answers.surprises(view),

@@ -6,6 +6,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.analysis.looks import looks_again
 from harness.models import (
     BY_WORKERS,
     ROUNDS_FOR_A_VERDICT,
@@ -76,6 +77,7 @@ def _method(view: View) -> Iterator[str]:
     if any(block.scenario.is_own for block in run.blocks):
         yield _OWN
     yield from _precision(view)
+    yield from _promises(view)
     yield from _slices(view)
     measured = {block.scenario.measures for block in run.blocks}
     yield from (words for measures, words in _MEASURED.items() if measures in measured)
@@ -187,6 +189,21 @@ def _precision(view: View) -> Iterator[str]:
             if phrases
             else "None stopped before its last round."
         )
+    )
+
+
+def _promises(view: View) -> Iterator[str]:
+    """How long a run goes on that has promises to decide, and what that takes."""
+    plan = view.plan
+    if not looks_again(plan) or plan.budget_s is None:
+        return
+    yield (
+        f"The run had {formats.duration(plan.budget_s)} for its rounds. Every scenario had at least "
+        f"{formats.plural(plan.rounds, 'round')}. What time was left went to those whose promises "
+        f"were not decided when the run looked: after {plan.rounds}, {2 * plan.rounds}, "
+        f"{4 * plan.rounds} … rounds. Stopping on a decision favours lucky runs, so each look has "
+        "half of the error that the ones before it left, and intervals are widened to hold the "
+        "truth at all looks at once in 95 % of runs."
     )
 
 
