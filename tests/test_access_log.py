@@ -173,6 +173,17 @@ def test_a_few_other_lines_are_left_out_and_the_first_is_named(tmp_path: Path) -
     )
 
 
+def test_a_very_long_line_is_one_line(tmp_path: Path) -> None:
+    file = log(tmp_path, "200 GET /a", "200 GET /b")
+    long = file.read_text().replace("Mozilla", "x" * 200_000)
+    file.write_text(f"{long}what\n")
+    found = read_access_log(file)
+    assert paths(found) == {"GET /a": 1, "GET /b": 1}
+    assert found.notes == (
+        "left out 1 line that is no line of an access log, the first of them line 3",
+    )
+
+
 FORM = 'each line must have the request in quotes and then its status, as in "GET / HTTP/1.1" 200'
 
 

@@ -250,9 +250,7 @@ def with_tls(answer: Answer) -> Iterator[str]:
 
 
 @contextmanager
-def serving_tls(
-    listener: socket.socket, context: ssl.SSLContext, answer: Answer
-) -> Iterator[None]:
+def serving_tls(listener: socket.socket, context: ssl.SSLContext, answer: Answer) -> Iterator[None]:
     listener.settimeout(0.05)
     stopped = threading.Event()
 

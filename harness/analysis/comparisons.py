@@ -110,7 +110,9 @@ def compare(
             metric=metric,
             baseline=contrast.baseline,
             candidate=contrast.candidate,
-            estimate=_for_kept_processes(estimate, kept, len(shared), confidence_of(run.plan, len(shared))),
+            estimate=_for_kept_processes(
+                estimate, kept, len(shared), confidence_of(run.plan, len(shared))
+            ),
             rounds=len(shared),
             valid=valid and not math.isnan(estimate.value),
             overloaded=overloaded and metric.startswith("latency_"),
@@ -121,9 +123,7 @@ def compare(
     ]
 
 
-def _for_kept_processes(
-    estimate: Estimate, kept: int, rounds: int, confidence: float
-) -> Estimate:
+def _for_kept_processes(estimate: Estimate, kept: int, rounds: int, confidence: float) -> Estimate:
     """The interval as wide as if the processes that rounds could not start afresh had been drawn once.
 
     Rounds with the same processes agree with each other better than they would with others. What they

@@ -345,7 +345,10 @@ def _parity(run: _Run, block: BlockPlan, blank: FailIfJudged) -> FailIfJudged:
     if not found.rounds:
         return replace(found, reason="no round was measured", is_open=True)
     differences = dict.fromkeys(
-        f"{stack}: {text}" for stack in stacks for cell in rounds[stack] for text in cell.parity
+        f"{stack}: {text}"
+        for stack in stacks
+        for cell in rounds[stack]
+        for text in (*cell.parity, *cell.differences)
     )
     if not differences:
         return replace(found, outcome=FailOutcome.KEPT)

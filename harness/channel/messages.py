@@ -93,7 +93,9 @@ class Block:
     timeout_s: float  # a request without a reply after that long has failed
     seed: str
     origin_ns: int  # on the member's clock; times in answers count from here
-    endpoints: tuple[str, ...] = ()  # names of the reader's own requests that have figures of their own
+    endpoints: tuple[
+        str, ...
+    ] = ()  # names of the reader's own requests that have figures of their own
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Block:

@@ -1,9 +1,17 @@
-"""A generated request: as bytes for a stack, and as a curl command for a person."""
+"""A generated request as bytes for a stack, and any request as a curl command for a person."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
+
+from harness.models import OwnRequest
+
+#: What the reader's shell puts in, as twinbench did when it sent the request.
+_VARIABLE = re.compile(r"(\$\{\w+\}|\$\$\{)")
+#: Stands for the characters `${` in a request, and not for a variable.
+_ESCAPED = "$${"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,39 @@ class Request:
         """How much a person has to read: characters of all parts."""
         headers = sum(len(name) + len(value) + 4 for name, value in self.headers)
         return len(self.method) + len(self.path) + headers + len(self.body or b"") + self.chunked
+
+
+def curl(request: OwnRequest, url: str, *, verify_tls: bool = True) -> str:
+    """A curl command that sends a request to a service; the shell puts `${NAME}` in."""
+    words = ["curl", "-i", "--path-as-is", "--compressed"]
+    if not verify_tls:
+        words.append("--insecure")
+    if request.method == "HEAD":
+        words.append("--head")
+    elif request.method != "GET" or request.body is not None:
+        words += ["-X", _with_variables(request.method)]
+    for name, value in request.headers:
+        words += ["-H", _with_variables(f"{name}: {value}" if value else f"{name};")]
+    if request.body is not None:
+        if not any(name.lower() == "content-type" for name, _ in request.headers):
+            words += ["-H", "content-type:"]  # curl would say that it is a form
+        words += ["--data-binary", _with_variables(request.body, "latin-1")]
+    path = request.path.partition("#")[0]
+    if re.search(r"[][{}]", _VARIABLE.sub("", path)):
+        words.append("--globoff")
+    return " ".join([*words, _with_variables(url.rstrip("/") + path)])
+
+
+def _with_variables(text: str, encoding: str = "utf-8") -> str:
+    """A word of a shell in which `${NAME}` stays a variable and everything else is itself."""
+    parts = []
+    for part in _VARIABLE.split(text):
+        if part.startswith("${") and _VARIABLE.fullmatch(part):
+            parts.append(f'"{part}"')
+        elif part:
+            literal = "${" if part == _ESCAPED else part
+            parts.append(_shell_word(literal.encode(encoding)))
+    return "".join(parts) or "''"
 
 
 def _shell_word(body: bytes) -> str:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import Command, json_option, seed_option, stacks_file_option
+from harness.cli.options import Command, as_record, json_option, seed_option, stacks_file_option
 from harness.cli.output import print_json, progress_console
+from harness.cli.own_options import OwnOptions, compared, own_options
+from harness.cli.replayed import ReplayOptions, check_services, refuse_mixing
 from harness.errors import EXIT_INVALID
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--stack",
     "stacks",
@@ -37,13 +40,66 @@ if TYPE_CHECKING:
 )
 @seed_option("Seed of the generated requests")
 @stacks_file_option
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="JSONPATH",
+    help="Place in JSON that is not compared, with all below it: '$.created_at', '$.items[*].id', "
+    "'$..updated'. Known are .name, ['name'], [3], [*], .* and ..name; may be repeated.",
+)
+@click.option(
+    "--ignore-header",
+    "ignore_headers",
+    multiple=True,
+    metavar="NAME",
+    help="Header that is not compared; may be repeated.",
+)
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Send each request once. Without this, each is sent twice or three times to each service, "
+    "so that what a service makes up each time (a time, an id) is no difference.",
+)
+@click.option(
+    "--openapi-a",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="OpenAPI document of the first, to find what the other lacks (default: /openapi.json of each).",
+)
+@click.option(
+    "--openapi-b",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The same of the second.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what was found to this page too.",
+)
 @json_option
+@own_options
+@as_record(ReplayOptions)
 def command(
-    stacks: tuple[str, ...], cases: int, seed: int, stacks_file: Path, as_json: bool
+    replayed: ReplayOptions,
+    *,
+    own: OwnOptions,
+    file: Path | None,
+    stacks: tuple[str, ...],
+    cases: int,
+    seed: int,
+    stacks_file: Path,
+    as_json: bool,
 ) -> None:
-    """Send the same requests to every stack and compare the replies.
+    """Send the same requests to several services and compare the replies.
 
-    Replies to requests of the contract are compared with what the contract promises, to the byte.
+    With --a and --b or with a FILE (see 'twinbench init'), these are services of your own, named as for
+    'twinbench versus': each of their replies is compared with that of the first in status, body,
+    headers, cookies, redirects and encodings. Differences are shown by their cause, worst first.
+    Otherwise, they are the project's stacks.
+
+    Replies of stacks to requests of the contract are compared with what the contract promises, to the byte.
     Replies to generated requests are compared with those of the first stack: status, JSON value,
     content-type, allow, location and www-authenticate. Each difference is shown with the smallest
     request that was found for it.
@@ -54,9 +110,15 @@ def command(
 
     \b
     Examples:
+      twinbench check --a http://127.0.0.1:5000 --b http://127.0.0.1:8000 --get /hello
+      twinbench check shop.toml --ignore '$..updated' --html parity.html
       twinbench check --stack flask-gthread --stack fastapi-uvicorn
       twinbench check --cases 20000 --seed 1
     """
+    if file is not None or own != OwnOptions() or replayed != ReplayOptions():
+        refuse_mixing(click.get_current_context())
+        check_services(compared(own, file, stacks_file, seed=seed), replayed, as_json=as_json)
+        return
     from harness.checking import both
     from harness.planning.stacks import find_stacks
     from harness.processes import children

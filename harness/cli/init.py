@@ -15,7 +15,9 @@ from harness.errors import BadInput, EnvironmentFailed
 @click.argument(
     "file", default=Path("versus.toml"), type=click.Path(path_type=Path, dir_okay=False)
 )
-@click.option("--a", metavar="SERVICE", help="Baseline: a stack, an address or a command with {port}.")
+@click.option(
+    "--a", metavar="SERVICE", help="Baseline: a stack, an address or a command with {port}."
+)
 @click.option("--b", metavar="SERVICE", help="What is compared with it, in the same form.")
 @click.option("--get", multiple=True, metavar="PATH", help="Request GET PATH; may be repeated.")
 def command(file: Path, a: str | None, b: str | None, get: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from harness.cli.options import (
     arrivals_option,
     as_record,
     effort_options,
+    fail_if_options,
     generators_option,
     json_option,
     out_option,
@@ -23,7 +24,7 @@ from harness.cli.options import (
 )
 from harness.cli.own_options import own_options
 from harness.errors import BadInput
-from harness.models import Plan, Slo
+from harness.models import Inconclusive, Plan, Slo
 from harness.planning.options import RunOptions
 from harness.planning.own_options import OwnOptions
 
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 )
 @effort_options("load")
 @generators_option
+@fail_if_options
 @resume_option
 @stacks_file_option
 @out_option
@@ -79,6 +81,8 @@ def command(
     file: Path | None,
     locustfile: Path | None,
     slo: Slo | None,
+    inconclusive: Inconclusive,
+    junit: Path | None,
     resume: str | None,
     stacks_file: Path,
     out: Path,
@@ -95,8 +99,9 @@ def command(
     is a reply like any other and is not followed.
 
     \b
-    Exit codes: 0 all valid, 1 a cell is invalid, 2 bad input,
-    3 a service or the environment failed, 130 interrupted (what was measured is kept).
+    Exit codes: 0 all valid, 1 a cell is invalid or a promise of --fail-if
+    is not kept, 2 bad input, 3 a service or the environment failed,
+    130 interrupted (what was measured is kept).
 
     \b
     Examples:
@@ -106,19 +111,25 @@ def command(
       twinbench versus --a flask-gthread --b 'python app.py {port}' --get /hello --profile smoke
       twinbench versus shop.toml --users 1,4,16,64
       twinbench versus shop.toml --slo 'p99<100ms'
+      twinbench versus shop.toml --fail-if 'throughput<0.95,errors>0' --junit gate.xml
     """
     from harness.cli import measuring
-    from harness.cli.measured import write_and_print_report
+    from harness.cli.measured import Judging, write_and_print_report
     from harness.cli.output import progress_console
 
     if resume is not None:
         folder = measuring.resume(resume, out)
     else:
+        if junit is not None and not options.fail_ifs:
+            raise BadInput(f"--junit {junit} is about promises: give a --fail-if 'p99>1.10' too")
+        options = measuring.with_saved_run(options, out)
         calibration = measuring.calibration_of_this_machine(out)
         plan = _plan(options, own, file, locustfile, slo, stacks_file, calibration)
+        measuring.refuse_unlike_saved_run(plan)
         folder = measuring.measure(plan, out, calibration)
     progress_console().print("writing the report")
-    write_and_print_report(folder, as_json=as_json)
+    judging = Judging(inconclusive=inconclusive, junit=junit)
+    write_and_print_report(folder, as_json=as_json, judging=judging)
 
 
 def _plan(

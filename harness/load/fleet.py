@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import select
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -200,7 +199,9 @@ class Fleet(ABC):
         try:
             sock = self._opener.open(_CONNECT_S)
             connection = self._requests[0].connect(sock)
-        except OSError as error:  # refused, no file descriptor left, or a certificate that does not hold
+        except (
+            OSError
+        ) as error:  # refused, no file descriptor left, or a certificate that does not hold
             if sock is not None:
                 sock.close()
             self._refusal = str(error)

@@ -49,9 +49,9 @@ class Address:
         Raises:
             OSError: There is no such host.
         """
-        family, _, _, _, place = socket.getaddrinfo(
-            self.host, self.port, type=socket.SOCK_STREAM
-        )[0]
+        family, _, _, _, place = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[
+            0
+        ]
         return family, (str(place[0]), int(place[1]))
 
 

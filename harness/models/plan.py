@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.models.own import OwnRequest, OwnService
 from harness.models.fail_ifs import FailIf
+from harness.models.own import OwnRequest, OwnService
 from harness.models.searches import Search, Slo
 
 #: Fewer rounds give an interval, but no verdict.

@@ -11,7 +11,17 @@ from urllib.parse import SplitResult, urlsplit
 
 from apps import contract
 from harness.errors import BadInput, BadOption, UnknownName
-from harness.models import OWN, Kind, OwnRequest, OwnRequests, OwnService, Plan, Scenario, Slo, Stack
+from harness.models import (
+    OWN,
+    Kind,
+    OwnRequest,
+    OwnRequests,
+    OwnService,
+    Plan,
+    Scenario,
+    Slo,
+    Stack,
+)
 from harness.planning.capacity import CapacityOptions, plan_capacity
 from harness.planning.options import RunOptions
 from harness.planning.plan import Catalogue, make_plan
@@ -60,7 +70,9 @@ def service_of(place: str, text: str, stacks: Mapping[str, Stack]) -> Stack:
                 f"{option} {error}; or give an address (http://127.0.0.1:8000) or a command with {PORT}",
                 parameter=option,
             ) from None
-    return own_stack(place, OwnService(command=checked_command(option, words), folder=str(Path.cwd())))
+    return own_stack(
+        place, OwnService(command=checked_command(option, words), folder=str(Path.cwd()))
+    )
 
 
 def own_stack(name: str, service: OwnService) -> Stack:
@@ -117,7 +129,9 @@ def _split(where: str, text: str) -> SplitResult:
         parts = urlsplit(text)
         parts.port  # noqa: B018  # reading it raises if it is none
     except ValueError as error:
-        raise BadInput(f"{where} {text}: {error}: give an address such as http://127.0.0.1:8000") from None
+        raise BadInput(
+            f"{where} {text}: {error}: give an address such as http://127.0.0.1:8000"
+        ) from None
     return parts
 
 
@@ -160,7 +174,9 @@ def with_paths(stacks: Sequence[Stack], maps: Sequence[str]) -> list[Stack]:
         stack = by_label.get(label)
         if stack is None or stack.own is None or not equals:
             known = ", ".join(name for name, each in by_label.items() if each.own) or "none"
-            advice = f"write a service and two beginnings, as in 'b:/api/v1/*=/v1/*' (services: {known})"
+            advice = (
+                f"write a service and two beginnings, as in 'b:/api/v1/*=/v1/*' (services: {known})"
+            )
             raise BadOption("--map", text, advice)
         pair = path_pair("--map", before, here)
         own = dataclasses.replace(stack.own, paths=(*stack.own.paths, pair))

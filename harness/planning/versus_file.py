@@ -127,7 +127,9 @@ def service_of_table(
     """
     for key, value in table.items():
         if key not in _SERVICE_FIELDS:
-            raise BadInput(f"{where} has an unknown field '{key}'; known: {', '.join(_SERVICE_FIELDS)}")
+            raise BadInput(
+                f"{where} has an unknown field '{key}'; known: {', '.join(_SERVICE_FIELDS)}"
+            )
         _refuse_type(where, key, value, _SERVICE_FIELDS[key])
     given = [key for key in _ONE_OF if key in table]
     if len(given) != 1:
@@ -137,7 +139,9 @@ def service_of_table(
         raise BadInput(f"{where} name '{name}' may have letters, digits, '-', '_' and '.' only")
     if given == ["stack"]:
         if table["stack"] not in stacks:
-            raise BadInput(f"{where} there is no stack '{table['stack']}': see 'twinbench list stacks'")
+            raise BadInput(
+                f"{where} there is no stack '{table['stack']}': see 'twinbench list stacks'"
+            )
         return stacks[table["stack"]]
     environment = _texts(f"{where} environment", "environment", table.get("environment", {}))
     _refuse_literal_secrets(f"{where} environment", environment)
@@ -200,9 +204,7 @@ def _texts(where: Path | str, key: str, table: Mapping[str, Any]) -> dict[str, s
     return dict(table)
 
 
-def _refuse_type(
-    where: Path | str, key: str, value: Any, wanted: type | tuple[type, ...]
-) -> None:
+def _refuse_type(where: Path | str, key: str, value: Any, wanted: type | tuple[type, ...]) -> None:
     if not isinstance(value, wanted):
         types = wanted if isinstance(wanted, tuple) else (wanted,)
         raise BadInput(f"{where}: '{key}' must be {' or '.join(_TYPES[each] for each in types)}")

@@ -21,6 +21,7 @@ from harness.report.connections import connections_terminal, render_connections
 from harness.report.junit import junit
 from harness.report.markdown import markdown
 from harness.report.page import page
+from harness.report.parity import parity_page, parity_terminal
 from harness.report.profile import drawings, flame_files, profile_terminal, render_profile
 from harness.report.pull_request import pull_request
 from harness.report.sections import sections
@@ -39,6 +40,8 @@ __all__ = [
     "connections_terminal",
     "cost_terminal",
     "junit",
+    "parity_page",
+    "parity_terminal",
     "profile_terminal",
     "promise_lines",
     "pull_request",

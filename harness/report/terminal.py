@@ -15,6 +15,7 @@ from harness.report.content import (
     Block,
     Cell,
     Column,
+    Command,
     Findings,
     Output,
     Paragraph,
@@ -56,6 +57,9 @@ def _block(block: Block, width: int) -> Iterator[RenderableType]:
                 piece if isinstance(piece, str) else piece.text for piece in block.pieces
             )
             yield Text(words, "dim" if block.is_note else "")
+        case Command():
+            # Whole on one line, so that it can be copied.
+            yield Text(block.text, no_wrap=True, overflow="ignore")
         case _:
             raise TypeError(f"{type(block).__name__} has no form in a terminal")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.machine import placement
@@ -15,11 +15,17 @@ from harness.serving.servers import serving
 
 
 @contextmanager
-def stacks_with_services(stacks: Sequence[Stack]) -> Iterator[dict[str, str]]:
+def stacks_with_services(
+    stacks: Sequence[Stack], needs: Collection[str] | None = None
+) -> Iterator[dict[str, str]]:
     """Start services and stacks on all usable cores, and stop them when the block ends.
 
+    Args:
+        stacks: Those that run already are only asked whether they do.
+        needs: What the stacks are going to need of the services; None: all of them.
+
     Yields:
-        Label -> URL of each stack, when all of them answer.
+        Label -> URL of each stack, in their order, when all of them answer.
 
     Raises:
         ServerFailed, ServiceFailed: One of them did not start.
@@ -33,6 +39,7 @@ def stacks_with_services(stacks: Sequence[Stack]) -> Iterator[dict[str, str]]:
             cores=cores,
             logs=logs,
             folder=PROJECT,
+            needs=tuple(services.TITLES) if needs is None else needs,
         ) as running,
         serving(
             stacks,
@@ -44,4 +51,4 @@ def stacks_with_services(stacks: Sequence[Stack]) -> Iterator[dict[str, str]]:
             folder=PROJECT,
         ) as servers,
     ):
-        yield {label: server.url for label, server in servers.items()}
+        yield {stack.label: servers[stack.label].url for stack in stacks}

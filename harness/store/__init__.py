@@ -22,6 +22,7 @@ from harness.store.connections import (
 from harness.store.folders import create_run, find_run, list_runs, remove_run, writing
 from harness.store.journal import Journal, count_rounds
 from harness.store.overview import glance_rows, newest_of_each, runs_at_a_glance
+from harness.store.parity import parity_as_json
 from harness.store.parts import PARTS_FOLDER, make_part, parts_within
 from harness.store.profiles import (
     PROFILE_COLUMNS,
@@ -113,6 +114,7 @@ __all__ = [
     "make_part",
     "map_rows",
     "newest_of_each",
+    "parity_as_json",
     "parts_within",
     "profile_rows",
     "profile_stack_rows",

@@ -16,7 +16,7 @@ class Heading:
     """What stands above all sections."""
 
     title: str
-    run_id: str
+    run_id: str  # empty if the page is no run's
     summary: tuple[Piece, ...]
     facts: tuple[tuple[str, str], ...] = ()  # at a glance: name and value
 

@@ -15,6 +15,7 @@ from harness.models import (
     Load,
     Measures,
     Placement,
+    Plan,
     RunRecord,
     SliceSource,
 )
