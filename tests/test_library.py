@@ -24,7 +24,16 @@ from harness.library.comparison import comparison_of
 from harness.library.services import stacks_of, tables_of
 from harness.library.versus import in_python
 from harness.measuring import runner
-from harness.models import FROM_PYTHON, Analysis, Plan, Verdict
+from harness.models import (
+    FROM_PYTHON,
+    Analysis,
+    FailIf,
+    FailIfJudged,
+    FailOutcome,
+    FailSubject,
+    Plan,
+    Verdict,
+)
 from harness.planning.files import PROJECT, STACKS_FILE
 from harness.planning.stacks import load_stacks
 from harness.processes.interrupts import Interrupts
@@ -62,6 +71,14 @@ def planned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Plan]:
 def named_a_and_b() -> Analysis:
     """The made-up run, whose stacks are called a and b."""
     made = analysis()
+    made = replace(
+        made,
+        fail_ifs=(
+            FailIfJudged(
+                FailIf(FailSubject.THROUGHPUT, 0.9), "hello", "closed-16", "b", "a", FailOutcome.KEPT
+            ),
+        ),
+    )
     names = {"flask-gthread": "a", "fastapi-uvicorn": "b"}
     text = lambda name: names.get(name, name)  # noqa: E731
     plan = made.run.plan
@@ -102,10 +119,12 @@ def test_what_is_asked_for_becomes_a_plan(planned: list[Plan], tmp_path: Path) -
         users=[1, 4],
         rounds=3,
         seed=5,
+        fail_if=["throughput<0.95", "parity"],
     )
     (plan,) = planned
     assert [stack.label for stack in plan.stacks] == ["a", "new", "flask-gthread"]
     assert (plan.profile, plan.seed, plan.rounds) == ("quick", 5, 3)
+    assert [each.text for each in plan.fail_ifs] == ["throughput<0.95", "parity"]
     assert [block.load.label for block in plan.blocks] == ["closed-1", "closed-4"]
     requests = plan.blocks[0].scenario.requests
     assert [each.name for each in requests] == ["GET /orders/7", "GET /hello", "POST /orders"]
@@ -187,6 +206,7 @@ def test_every_field_of_a_service_and_a_request_reaches_the_plan() -> None:
         ((OLD, NEW), {"get": "/", "rounds": 0}, "rounds 0: give 1 to"),
         ((OLD, NEW), {"get": "/", "rounds": 5, "minutes": 1}, "minutes 1 rounds 5: give one"),
         ((OLD, NEW), {"get": "/", "slice_s": 100}, "slice_s 100: give"),
+        ((OLD, NEW), {"get": "/", "fail_if": "p99<1.1"}, "fail_if 'p99<1.1'"),
         ((OLD, NEW), {"get": "/", "profile": "fast"}, "unknown profile 'fast'"),
         ((OLD, NEW), {"har": "no.har"}, "no.har"),
     ],
@@ -215,7 +235,7 @@ def test_messages_keep_options_of_commands_and_of_services() -> None:
 def test_the_options_are_those_of_the_command_by_the_same_names() -> None:
     from harness.cli.main import cli
 
-    renamed = {"rates_rps": "rate", "same_within": "same"}
+    renamed = {"rates_rps": "rate", "same_within": "same", "fail_ifs": "fail_if"}
     names = {param.name or "" for param in cli.commands["versus"].params}
     of_command = {renamed.get(name, name) for name in names}
     here = set(inspect.signature(twinbench.versus).parameters)
@@ -302,6 +322,25 @@ def test_of_several_pairs_nobody_gets_one_by_chance() -> None:
         comparison.of("x")
     assert len(comparison.pairs) == 3
     assert len(comparison.figures) == 4
+
+
+def test_promises_are_told_apart_and_none_is_kept_where_there_is_none() -> None:
+    def outcome(*outcomes: FailOutcome) -> twinbench.Comparison:
+        judged = tuple(
+            FailIfJudged(
+                FailIf(FailSubject.P99, 1.1), "hello", "closed-16", "b", "a", each, rounds=5
+            )
+            for each in outcomes
+        )
+        return comparison_of(Path("run"), replace(analysis(), fail_ifs=judged))
+
+    assert not outcome().kept
+    assert outcome(FailOutcome.KEPT, FailOutcome.KEPT).kept
+    assert not outcome(FailOutcome.KEPT, FailOutcome.INCONCLUSIVE).kept
+    found = outcome(FailOutcome.KEPT, FailOutcome.BROKEN)
+    assert not found.kept
+    assert [each.outcome for each in found.promises] == ["broken", "kept"]
+    assert "broken: p99>1.1: hello (closed-16), b ÷ a: 5 rounds" in str(found)
 
 
 def test_differences_of_replies_are_named_once() -> None:
@@ -507,7 +546,15 @@ def test_the_examples_of_the_document_run(code: str, planned: list[Plan], tmp_pa
 def test_the_document_names_what_there_is() -> None:
     text = LIBRARY_MD.read_text()
     for name in twinbench.__all__:
-        if name not in {"__version__", "Figures", "Pair", "ReplyDifference", "Estimate", "Verdict"}:
+        if name not in {
+            "__version__",
+            "Figures",
+            "Pair",
+            "Promise",
+            "ReplyDifference",
+            "Estimate",
+            "Verdict",
+        }:
             assert name in text, name
     for name in twinbench.Service.__dataclass_fields__:
         assert f"`{name}`" in text, name

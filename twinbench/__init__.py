@@ -20,7 +20,14 @@ from harness.errors import (
     ServiceFailed,
     TwinbenchError,
 )
-from harness.library.comparison import Comparison, Figures, Pair, Ratio, ReplyDifference
+from harness.library.comparison import (
+    Comparison,
+    Figures,
+    Pair,
+    Promise,
+    Ratio,
+    ReplyDifference,
+)
 from harness.library.services import Request, Service
 from harness.library.versus import versus
 from harness.models import Estimate, Verdict
@@ -33,6 +40,7 @@ __all__ = [
     "Figures",
     "LoadFailed",
     "Pair",
+    "Promise",
     "Ratio",
     "ReplyDifference",
     "Request",

@@ -114,8 +114,9 @@ def command(
       twinbench versus shop.toml --fail-if 'throughput<0.95,errors>0' --junit gate.xml
     """
     from harness.cli import measuring
-    from harness.cli.measured import Judging, write_and_print_report
+    from harness.cli.measured import write_and_print_report
     from harness.cli.output import progress_console
+    from harness.library.reports import Judging
 
     if resume is not None:
         folder = measuring.resume(resume, out)

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import BadInput
-from harness.models import ROUNDS_FOR_A_VERDICT, Analysis, CellSummary, Estimate, Verdict
+from harness.models import (
+    ROUNDS_FOR_A_VERDICT,
+    Analysis,
+    CellSummary,
+    Estimate,
+    FailOutcome,
+    Verdict,
+)
 from harness.models import Comparison as ComparedMetric
 
 if TYPE_CHECKING:
@@ -100,6 +107,17 @@ class ReplyDifference:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What became of a condition of `fail_if`, for a candidate under one load."""
+
+    condition: str  # "throughput<0.95"
+    candidate: str
+    load: str
+    outcome: FailOutcome  # "kept", "broken" or "inconclusive"
+    text: str  # with the figure that decided it
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
     """What was measured of services beside each other. The first service is the baseline."""
@@ -108,6 +126,7 @@ class Comparison:
     pairs: tuple[Pair, ...]  # every candidate under every load
     figures: tuple[Figures, ...]  # every service under every load
     differences: tuple[ReplyDifference, ...]
+    promises: tuple[Promise, ...]  # of `fail_if`
     notes: tuple[str, ...]  # on requests that were left out, and on the run
     _analysis: Analysis = field(compare=False)
 
@@ -129,6 +148,12 @@ class Comparison:
             for cell in self._analysis.cells
             if not cell.valid
         )
+
+    @property
+    def kept(self) -> bool:
+        """Whether there are promises, and every one is kept: none is broken or undecided."""
+        outcomes = {each.outcome for each in self.promises}
+        return outcomes == {FailOutcome.KEPT}
 
     @property
     def throughput(self) -> Ratio:
@@ -187,6 +212,7 @@ class Comparison:
                 *(pair.text for pair in self.pairs),
                 *(f"not valid: {reason}" for reason in self.reasons),
                 *(f"{each.service}: {each.text}" for each in self.differences),
+                *(each.text for each in self.promises),
                 f"report: {self.report}",
             ]
         )
@@ -252,6 +278,7 @@ def comparison_of(run: Path, analysis: Analysis, notes: Sequence[str] = ()) -> C
     """
     from harness.report.sections.replies import differing
     from harness.report.view import View
+    from harness.report.words.promises import sentence, worst_first
 
     view = View(analysis)
     return Comparison(
@@ -261,6 +288,12 @@ def comparison_of(run: Path, analysis: Analysis, notes: Sequence[str] = ()) -> C
         differences=tuple(
             ReplyDifference(each.stack, each.same_work, _plain(each.text))
             for each in differing(view)
+        ),
+        promises=tuple(
+            Promise(
+                each.condition.text, each.candidate, each.load, each.outcome, _plain(sentence(each))
+            )
+            for each in worst_first(analysis.fail_ifs)
         ),
         notes=(*notes, *analysis.run.notes),
         _analysis=analysis,

@@ -57,6 +57,7 @@ def versus(
     rounds: int | None = None,
     minutes: float | None = None,
     precision: float | None = None,
+    fail_if: str | Sequence[str] = (),
     same: float = SAME_WITHIN,
     slice_s: float | None = None,
     generators: int = 1,
@@ -92,6 +93,8 @@ def versus(
         rounds: Exactly so many rounds, each with freshly started services; 5 for a verdict.
         minutes: Time for all rounds, in place of `rounds`.
         precision: Measure a load no further when its intervals are narrower than ± this share.
+        fail_if: Conditions under which promises are broken, such as "throughput<0.95"; `promises` has what
+            became of each, and within its time a run goes on until they are decided. None raises anything.
         same: Differences within ± this share are too small to matter.
         slice_s: Seconds that a service is loaded before the next has its turn.
         generators: Load processes.
@@ -107,6 +110,7 @@ def versus(
         EnvironmentFailed: A service did not start, or the machine did not do its part.
         KeyboardInterrupt: Ctrl-C; everything that was started has ended.
     """
+    from harness.planning.fail_if import parse_fail_ifs
     from harness.planning.options import RunOptions
     from harness.planning.own_options import OwnOptions
     from harness.planning.stacks import load_stacks
@@ -121,6 +125,7 @@ def versus(
             rounds=rounds,
             minutes=minutes,
             precision=precision,
+            fail_ifs=parse_fail_ifs((fail_if,) if isinstance(fail_if, str) else tuple(fail_if)),
             same_within=same,
             slice_s=slice_s,
             generators=generators,
@@ -239,9 +244,10 @@ def _path(given: str | Path | None) -> Path | None:
 def in_python(message: str) -> str:
     """A message that names options of the command line, with what is given in their place here."""
     names = inspect.signature(versus).parameters
-    options = {f"--{name.replace('_', '-')}": name for name in names} | _IN_PYTHON
+    options = {**{f"--{name.replace('_', '-')}": name for name in names}, **_IN_PYTHON}
 
     def given(found: re.Match[str]) -> str:
-        return options.get(found[0], found[0])
+        text: str = found[0]
+        return options.get(text, text)
 
     return re.sub(r"'twinbench [^']*'|--[a-z][a-z-]*", given, message)

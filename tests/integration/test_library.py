@@ -19,6 +19,9 @@ from tests.integration.conftest import Command, child_ids, journal_lines, wait_f
 
 NOTEBOOK = PROJECT / "docs" / "examples" / "versus.ipynb"
 SERVER = "python -m http.server {port} --bind 127.0.0.1"
+USERS = (
+    4  # its queue holds five connections, and what finds no place there tries again after a second
+)
 
 
 def test_the_example_notebook_runs(adopting_orphans: None, tmp_path: Path) -> None:
@@ -60,7 +63,9 @@ def test_two_servers_are_compared_in_a_thread_and_leave_nothing_behind(
 
     def measure() -> None:
         found.append(
-            twinbench.versus(service, SERVER, get="/hello", profile="smoke", out=tmp_path / "out")
+            twinbench.versus(
+                service, SERVER, get="/hello", profile="smoke", users=USERS, out=tmp_path / "out"
+            )
         )
 
     thread = threading.Thread(target=measure)
@@ -88,7 +93,7 @@ def test_an_interrupt_ends_everything_and_reaches_the_caller(
     code = f"""
 import sys, twinbench
 try:
-    twinbench.versus({SERVER!r}, {SERVER!r}, get="/", rounds=1000, out={str(out)!r})
+    twinbench.versus({SERVER!r}, {SERVER!r}, get="/", rounds=1000, users={USERS}, out={str(out)!r})
 except KeyboardInterrupt as error:
     print("interrupted", *getattr(error, "__notes__", ()))
 """
