@@ -9,7 +9,7 @@ import pytest
 
 from harness.channel.messages import Block, Contender, Turn
 from harness.channel.samples import pack, unpack
-from harness.measuring.crew import Crew, Order, merged, merged_samples
+from harness.measuring.crew import Crew, Order, merged, merged_samples, named_alike
 from harness.models import CellKey, Load, Slice
 from tests.channels import USAGE, FakeMember
 
@@ -110,3 +110,18 @@ def test_each_member_has_its_part_of_the_block_and_says_itself_what_it_used() ->
     assert cell.played.requests == len(cell.samples["slice"]) == 9
     assert [part.cycle for part in cell.played.slices] == [0, 1, 2]
     assert cell.samples["slice"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_members_that_saw_endpoints_in_other_orders_name_them_alike() -> None:
+    one, other = columns([0, 0, 0], [1, 2, 3]), columns([0, 0], [4, 5])
+    one["endpoint"] = np.array([0, 1, -1], dtype=np.int8)
+    other["endpoint"] = np.array([0, 1], dtype=np.int8)
+    names, (one, other) = named_alike([["GET /b", "GET /a"], ["GET /c", "GET /b"]], [one, other])
+    assert names == ("GET /a", "GET /b", "GET /c")
+    assert one["endpoint"].tolist() == [1, 0, -1]
+    assert other["endpoint"].tolist() == [2, 1]
+
+
+def test_samples_of_a_scenario_keep_the_places_of_its_endpoints() -> None:
+    share = columns([0], [1])
+    assert named_alike([()], [share]) == ((), [share])

@@ -52,6 +52,10 @@ def lag(
         ),
         (gates.little(50, 48.75, 50, 0), gates.little(50, 48.74, 50, 0)),
         (gates.little(50, 50, 51.25, 0), gates.little(50, 50, 51.26, 0)),
+        (
+            gates.little(50, 10, 10, 40, users_wait=True),
+            gates.little(50, 10, 11.26, 40, users_wait=True),
+        ),
         (gates.little(50, 47.5, 47.5, 2.5), gates.little(50, 47.49, 47.49, 2.51)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
         (gates.possible([1.0499]), gates.possible([1.0501])),

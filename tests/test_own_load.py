@@ -1,5 +1,6 @@
 """Load on services of the reader's own, whose servers answer in any way that HTTP knows, and in some others."""
 
+import contextlib
 import itertools
 import socket
 import ssl
@@ -302,3 +303,53 @@ def test_a_server_without_tls_is_refused() -> None:
         columns, examples = loaded_at(url.replace("http:", "https:"), enough=1)
     assert set(columns["failure"]) == {int(Failure.REFUSED)}
     assert examples
+
+
+@contextmanager
+def full_queue(accepts_after_s: float) -> Iterator[str]:
+    """A server that closes after each reply, and whose queue is full while it does not accept.
+
+    The system drops what asks for a connection meanwhile, and asks again after a second.
+    """
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    stopped = threading.Event()
+    closing = WHOLE.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
+
+    def answer(sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):
+            sock.settimeout(60)
+            if sock.recv(65536):
+                sock.sendall(closing)
+
+    def serve() -> None:
+        listener.settimeout(0.05)
+        while not stopped.is_set():
+            time.sleep(accepts_after_s)
+            try:
+                sock, _ = listener.accept()
+            except TimeoutError:
+                continue
+            threading.Thread(target=answer, args=(sock,), daemon=True).start()
+
+    serving_thread = threading.Thread(target=serve, daemon=True)
+    serving_thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        stopped.set()
+        serving_thread.join()
+        listener.close()
+
+
+def test_a_connection_that_takes_long_keeps_no_other_waiting() -> None:
+    with full_queue(accepts_after_s=0.01) as url:
+        requests = own_requests([GET], url, [])
+        fleet = ClosedFleet(url, requests, 6, timeout_s=60, seed=1, origin_ns=ORIGIN_NS)
+        piece = fleet.run_slice(0, 3.0, 0.0)
+        fleet.close()
+    assert fleet.recorder.errors == 0
+    # One reply every 10 ms, whoever waits a second for a connection; one after the other, it would be
+    # about one a second.
+    assert len(fleet.recorder) > 30, (len(fleet.recorder), piece)

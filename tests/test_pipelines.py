@@ -75,7 +75,7 @@ def commands() -> list[tuple[str, list[str]]]:
     hooks = yaml.safe_load(HOOKS.read_text())["repos"][0]["hooks"]
     texts += [hook["entry"] for hook in hooks]
     blocks = re.findall(r"^```\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    texts += [block.replace("\\\n", " ") for block in blocks if block.startswith("twinbench")]
+    texts += [block for block in blocks if block.startswith("twinbench")]
     found = []
     for text in texts:
         words = shlex.split(text.partition(" >> ")[0])

@@ -173,6 +173,20 @@ def test_redirects_are_compared_by_where_they_lead(
     assert found(first, other) == ([expected] if expected else [])
 
 
+def test_what_a_redirect_shows_to_a_reader_is_no_difference() -> None:
+    headers = (("location", "/x"),)
+    html = of(b"<!doctype html>Moved", 302, headers, "text/html")
+    assert found(html, of(b"", 302, headers, "")) == []
+
+
+def test_two_redirects_to_the_same_path_are_said_once() -> None:
+    first, other = (of(status=each, headers=(("location", "/users/7/"),)) for each in (308, 307))
+    ((_, cause),) = found(first, other)
+    assert cause.endswith(
+        "307 instead of 308: both redirect to the same path with a slash at its end"
+    )
+
+
 def test_a_redirect_to_the_same_path_with_a_slash_is_named() -> None:
     other = of(status=307, headers=(("location", "/users/7/"),))
     ((kind, cause),) = found(of_json({}), other)
@@ -431,7 +445,7 @@ def test_a_status_that_comes_and_goes_is_noted() -> None:
     flaky = lambda asked: reply("x", "503 Service Unavailable" if asked.number % 2 else "200 OK")  # noqa: E731
     result = between(flaky, lambda _: reply("x"))
     assert result.agree
-    assert result.notes == ("a replied 503 and then 200 to the same request: GET /",)
+    assert result.notes == ("service a replied 503 and then 200 to the same request: GET /",)
 
 
 def post(path: str = "/items", **more: Any) -> OwnRequest:

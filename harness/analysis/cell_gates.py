@@ -71,6 +71,7 @@ def gates_of(
                 float(np.mean([measured.in_flight for measured in rounds])),
                 float(np.mean([measured.in_flight_reported for measured in rounds])),
                 float(np.mean([measured.thinking for measured in rounds])),
+                users_wait=any(measured.cell.names_endpoints for measured in rounds),
             )
         )
     asked += _service_cores(run, rounds, load_s, wall_s)

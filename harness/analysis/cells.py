@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis import gates, stats
 from harness.analysis.cell_gates import gates_of
-from harness.analysis.figures import RoundFigures
+from harness.analysis.figures import EndpointFigures, RoundFigures
 from harness.analysis.pauses import pauses, unless_dear
 from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of
 from harness.analysis.resources import core_usages, server_usages
@@ -114,22 +114,23 @@ def summarise(
 
 
 def _endpoints(rounds: Sequence[RoundFigures], confidence: float) -> tuple[EndpointSummary, ...]:
-    """Sum up each endpoint over the rounds."""
+    """Sum up each endpoint over the rounds in which it was requested."""
+    found: dict[str, list[tuple[RoundFigures, EndpointFigures]]] = {}
+    for measured in rounds:
+        for each in measured.endpoints:
+            found.setdefault(each.endpoint, []).append((measured, each))
     return tuple(
         EndpointSummary(
-            endpoint=of_rounds[0].endpoint,
-            requests=sum(each.requests for each in of_rounds),
-            errors=sum(each.failed for each in of_rounds),
+            endpoint=name,
+            requests=sum(each.requests for _, each in of_rounds),
+            errors=sum(each.failed for _, each in of_rounds),
             throughput_rps=stats.log_mean(
-                [
-                    measured.throughput_rps * each.share
-                    for measured, each in zip(rounds, of_rounds, strict=True)
-                ],
+                [measured.throughput_rps * each.share for measured, each in of_rounds],
                 confidence,
             ),
-            latency_ms=Pool([each.latency_ns for each in of_rounds]).estimates(),
+            latency_ms=Pool([each.latency_ns for _, each in of_rounds]).estimates(),
         )
-        for of_rounds in zip(*(measured.endpoints for measured in rounds), strict=False)
+        for name, of_rounds in found.items()
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +44,7 @@ class Schedule:
 class EndpointFigures:
     """The requests of a cell in a round that went to one endpoint."""
 
-    endpoint: str  # as in Scenario.endpoints
+    endpoint: str  # as in Scenario.endpoints, or in CellRound.endpoints
     requests: int
     failed: int
     share: float  # of the cell's correct replies that count
@@ -70,7 +70,7 @@ class RoundFigures:
     slice_rps: npt.NDArray[np.float64]
     cpu_us_per_request: float
     schedule: Schedule | None  # None under closed load
-    waits: Waits | None  # None under open load and of starts
+    waits: Waits | None  # None under open load, of starts, and of users who wait by themselves
     cell: CellRound
     endpoints: tuple[EndpointFigures, ...] = ()  # where a scenario requests several
 
@@ -152,9 +152,14 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         if cell.server is not None and requests and not cell.died
         else math.nan,
         schedule=schedule,
-        waits=waits(samples, planned.load.users) if planned.has_throughput else None,
+        # Where users wait by themselves, no reply for a while is no pause of the server.
+        waits=waits(samples, planned.load.users)
+        if planned.has_throughput and not cell.names_endpoints
+        else None,
         cell=cell,
-        endpoints=_by_endpoint(planned, samples, kept, latency_ns),
+        endpoints=_by_endpoint(
+            cell.endpoints or planned.scenario.endpoints, samples, kept, latency_ns
+        ),
     )
 
 
@@ -177,13 +182,12 @@ def _failures(codes: npt.NDArray[np.int8]) -> dict[Failure, int]:
 
 
 def _by_endpoint(
-    planned: BlockPlan,
+    names: Sequence[str],
     samples: Samples,
     kept: npt.NDArray[np.bool_],
     latency_ns: npt.NDArray[np.int64],
 ) -> tuple[EndpointFigures, ...]:
     """Figures of each endpoint; none where there is but one, or where samples don't tell."""
-    names = planned.scenario.endpoints
     where = samples.endpoint
     if where is None or len(names) < 2 or not (where >= 0).any():
         return ()

@@ -191,7 +191,9 @@ def service_cores_busy(cpu_s: Mapping[str, float | None], wall_s: float, cores: 
     )
 
 
-def little(users: int, in_flight: float, reported: float, thinking: float) -> GateResult:
+def little(
+    users: int, in_flight: float, reported: float, thinking: float, *, users_wait: bool = False
+) -> GateResult:
     """Judge Little's law: in closed load, N = X·(R + Z), Z being the think time of the load process.
 
     It is asked of what was seen, because throughput follows from the number of users, and of what is
@@ -202,14 +204,18 @@ def little(users: int, in_flight: float, reported: float, thinking: float) -> Ga
         in_flight: the average number of requests that were seen in flight.
         reported: X·R, the throughput × the mean latency that are reported.
         thinking: X·Z, the average number of users between a reply and their next request.
+        users_wait: whether users are meant to wait between requests, as those of a locustfile are.
     """
     gap = max(abs(users - thinking - known) for known in (in_flight, reported)) / users
+    bound = f"at most {MAX_LITTLE_GAP:.1%} off"
+    if not users_wait:
+        bound += f", and {MAX_THINKING:.0%} between two requests"
     return GateResult(
         "Little's law",
-        gap <= MAX_LITTLE_GAP and thinking <= MAX_THINKING * users,
+        gap <= MAX_LITTLE_GAP and (users_wait or thinking <= MAX_THINKING * users),
         f"{in_flight:.1f} of {users} users in flight, {reported:.1f} by throughput × latency, and "
         f"{thinking:.2f} between two requests: {gap:.1%} off",
-        f"at most {MAX_LITTLE_GAP:.1%} off, and {MAX_THINKING:.0%} between two requests",
+        bound,
     )
 
 

@@ -96,6 +96,7 @@ class Block:
     endpoints: tuple[
         str, ...
     ] = ()  # names of the reader's own requests that have figures of their own
+    locustfile: str = ""  # absolute path of one whose users load in place of the scenario's
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Block:
@@ -166,6 +167,8 @@ class Played:
     examples: tuple[str, ...]
     slices: tuple[Slice, ...]
     parity: tuple[str, ...] = ()  # from a test client: how replies differed from the contract
+    #: From users of a locustfile: what samples name as their endpoint. Else the scenario says it.
+    endpoints: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Played:
@@ -178,6 +181,7 @@ class Played:
                 "spun_s": tuple(value["spun_s"]),
                 "examples": tuple(value["examples"]),
                 "parity": tuple(value["parity"]),
+                "endpoints": tuple(value["endpoints"]),
             }
         )
 

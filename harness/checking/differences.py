@@ -144,7 +144,8 @@ def differing(
     yield from _redirect(first, other, names)
     shapes = list(_error_shape(first, other)) if first.status >= 400 else []
     yield from shapes
-    if not shapes:
+    # What a redirect shows to a reader who does not follow it is no matter.
+    if not shapes and None in (first.redirect, other.redirect):
         types = list(_content_type(first, other))
         yield from types
         yield from itertools.islice(
@@ -169,12 +170,21 @@ def _no_reply(first: Said, other: Said, names: tuple[str, str]) -> ReplyDifferen
 
 def _status(first: Said, other: Said, names: tuple[str, str]) -> ReplyDifference:
     said = f"status {other.status} instead of {first.status}"
-    for name, side in zip(names, (first, other), strict=True):
-        to = side.redirect
-        if to and not to.elsewhere and to.path.rstrip("/") == side.path.rstrip("/"):
-            slash = "with a slash at its end" if to.path.endswith("/") else "without its last slash"
-            said += f": {name} redirects to the same path {slash}"
+    slashes = {name: _slash(side) for name, side in zip(names, (first, other), strict=True)}
+    if slashes[names[0]] and slashes[names[0]] == slashes[names[1]]:
+        said += f": both redirect to the same path {slashes[names[0]]}"
+    else:
+        for name, slash in slashes.items():
+            said += f": {name} redirects to the same path {slash}" if slash else ""
     return ReplyDifference(Kind.STATUS, "status", said, said)
+
+
+def _slash(side: Said) -> str:
+    """What a redirect changes, if that is only the slash at the end of the path."""
+    to = side.redirect
+    if to is None or to.elsewhere or to.path.rstrip("/") != side.path.rstrip("/"):
+        return ""
+    return "with a slash at its end" if to.path.endswith("/") else "without its last slash"
 
 
 def _redirect(first: Said, other: Said, names: tuple[str, str]) -> Iterator[ReplyDifference]:

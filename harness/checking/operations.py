@@ -113,7 +113,9 @@ def lacking_operations(
         reads = [each for each in requests if each.method == "GET"][:_MOST_KNOWN_PATHS]
         there = next((each for each in reads if 200 <= ask(each)[0] < 300), None)
         if there is None:
-            notes.append(f"{label} has no OpenAPI document to compare with that of {within}")
+            notes.append(
+                f"service {label} has no OpenAPI document to compare with that of {within}"
+            )
             continue
         more, note = probed(within, known[within], label, ask, there.path)
         found += more
@@ -155,7 +157,10 @@ def probed(
         return ask(OwnRequest(f"OPTIONS {path}", "OPTIONS", path))
 
     if answer(_NOWHERE)[0] != 404 or answer(known_path)[0] == 404:
-        return [], f"{label} has no OpenAPI document, and its replies to OPTIONS don't tell paths"
+        return (
+            [],
+            f"service {label} has no OpenAPI document, and its replies to OPTIONS don't tell paths",
+        )
     found: list[LackingOperation] = []
     answers: dict[str, tuple[int, str]] = {}
     left_out = 0

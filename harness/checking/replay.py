@@ -297,7 +297,9 @@ class _Replay:
         for label, replies in asked.replies.items():
             each = list(dict.fromkeys(reply.status or "no reply" for reply in replies))
             if len(each) > 1 and not asked.request.changes_state:
-                note(f"{label} replied {' and then '.join(map(str, each))} to the same request")
+                note(
+                    f"service {label} replied {' and then '.join(map(str, each))} to the same request"
+                )
 
     def notes(self) -> list[str]:
         """A sentence for each kind of note."""

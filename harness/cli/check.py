@@ -93,7 +93,7 @@ def command(
     stacks_file: Path,
     as_json: bool,
 ) -> None:
-    """Send the same requests to several services and compare the replies.
+    """Send the same requests to services and compare the replies.
 
     With --a and --b or with a FILE (see 'twinbench init'), these are services of your own, named as for
     'twinbench versus': each of their replies is compared with that of the first in status, body,

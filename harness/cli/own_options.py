@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -96,5 +96,5 @@ def own_options(function: F) -> F:
         own = {name: given.pop(name) for name in names & given.keys()}
         return function(own=OwnOptions(**own), **given)
 
-    decorated: Any = command
+    decorated = cast("F", command)
     return functools.reduce(lambda inner, option: option(inner), reversed(options), decorated)

@@ -151,7 +151,7 @@ def _plan(
     given = compared(own, file, stacks_file, seed=options.seed, locustfile=locustfile)
     for note in given.requests.notes:
         progress_console().print(note, soft_wrap=True, highlight=False)
-    used = "" if given.locustfile is None else str(given.locustfile.resolve())
+    used = "" if given.locustfile is None else _locustfile(given.locustfile, options, slo)
     catalogue = versus_catalogue(given.stacks, given.requests.requests, used)
     plan = versus_plan(
         catalogue,
@@ -162,3 +162,20 @@ def _plan(
     if problem := open_files.problem(plan):
         raise BadInput(problem, parameter="--users")
     return plan
+
+
+def _locustfile(path: Path, options: RunOptions, slo: Slo | None) -> str:
+    """The absolute path of a locustfile, if its users can be run."""
+    from harness.cli.output import progress_console
+    from harness.planning.requests.locustfile import check_locustfile
+
+    for note in check_locustfile(path).notes:
+        progress_console().print(note, soft_wrap=True, highlight=False)
+    if slo is not None or options.rates_rps:
+        option = "--slo" if slo is not None else "--rate"
+        raise BadInput(
+            f"{option} needs requests that can be sent on a schedule, and users of a locustfile send "
+            "when their waits are over: leave it out, or give requests in place of --locustfile",
+            parameter=option,
+        )
+    return str(path.resolve())

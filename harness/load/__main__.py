@@ -13,16 +13,18 @@ import gc  # noqa: E402
 import time  # noqa: E402
 from collections import defaultdict  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
-from contextlib import contextmanager  # noqa: E402
+from contextlib import chdir, contextmanager  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import gevent  # noqa: E402
 from locust import User  # noqa: E402
 from locust.env import Environment  # noqa: E402
 from locust.util.load_locustfile import load_locustfile  # noqa: E402
 
-from harness.channel.messages import Block, Played, Turn  # noqa: E402
+from harness.channel.messages import Block, Played, Turn, share_of  # noqa: E402
 from harness.channel.pipe import PipeFromMember  # noqa: E402
 from harness.channel.samples import Columns  # noqa: E402
+from harness.load.locustfile import LocustfileUsers  # noqa: E402
 from harness.load.member import serve  # noqa: E402
 from harness.load.users import ScenarioUser, Seat, seated, seated_with_own  # noqa: E402
 from harness.models import CellKey, Slice  # noqa: E402
@@ -38,6 +40,10 @@ def main() -> None:
 @contextmanager
 def _seat(block: Block) -> Iterator[LoadPlayer]:
     """Start one Locust user per cell; each waits in its seat until the block is over."""
+    if block.locustfile:
+        with _seat_locustfile(block) as player:
+            yield player
+        return
     seats = {contender.cell: Seat() for contender in block.contenders}
     environment = Environment(user_classes=_user_classes(block, seats))
     runner = environment.create_local_runner()
@@ -60,6 +66,34 @@ def _user_classes(block: Block, seats: dict[CellKey, Seat]) -> list[type[User]]:
         return [seated_with_own(seats[each.cell], each, block) for each in block.contenders]
     scenario = _scenario(block.scenario_file)
     return [seated(scenario, seats[each.cell], each, block) for each in block.contenders]
+
+
+@contextmanager
+def _seat_locustfile(block: Block) -> Iterator[LoadPlayer]:
+    """Start the users of a locustfile, once for each cell; they stand still between their turns."""
+    seats: dict[CellKey, Seat] = {}
+    taking_turns = []
+    # Such files open their data by names relative to the folder in which Locust is called.
+    with chdir(Path(block.locustfile).parent):
+        try:
+            for contender in block.contenders:
+                seat = seats[contender.cell] = Seat()
+                seat.fleet = LocustfileUsers(
+                    block.locustfile,
+                    contender.url,
+                    share_of(contender.load.users, block.part, block.parts),
+                    timeout_s=block.timeout_s,
+                    seed=f"{block.seed} {block.part}",  # the users of all stacks begin alike
+                    origin_ns=block.origin_ns,
+                    verify_tls=contender.verify_tls,
+                )
+                taking_turns.append(gevent.spawn(seat.take_turns))
+            yield LoadPlayer(seats, block.origin_ns)
+        finally:
+            gevent.killall(taking_turns)
+            for seat in seats.values():
+                if seat.fleet is not None:
+                    seat.fleet.close()
 
 
 def _scenario(file: str) -> type[ScenarioUser]:
@@ -120,6 +154,7 @@ class LoadPlayer:
                 spun_s=(recorder.spun_ns / 1e9,),
                 examples=recorder.examples,
                 slices=tuple(self._slices[cell]),
+                endpoints=tuple(getattr(seat.fleet, "endpoints", ())),
             )
             yield played, recorder.columns(self._origin_ns)
 

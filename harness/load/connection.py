@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.models import Failure
 
@@ -57,6 +57,8 @@ class Sendable(ABC):
     method: str
     payload: bytes
     endpoint: int  # as in Awaited
+    #: Whether `connect` talks with the server, so that the socket must be connected by then.
+    shakes_hands: ClassVar[bool] = False
 
     @abstractmethod
     def connect(self, sock: socket.socket) -> Connection:
@@ -79,6 +81,7 @@ class Connection(ABC):
 
     __slots__ = (
         "broken", "fileno", "in_flight", "intended_ns", "partial", "request", "sock", "start_ns",
+        "unsent",
     )  # fmt: skip
 
     request: Awaited  # the expected reply to the request that was sent last
@@ -91,6 +94,7 @@ class Connection(ABC):
         self.in_flight = False  # a request was sent and its reply is not whole yet
         self.partial = False  # part of a reply has come
         self.broken = False  # must not be used again
+        self.unsent = b""  # waits until the socket is connected
 
     @abstractmethod
     def expect(self, request: Any) -> None:
@@ -141,6 +145,11 @@ class Connection(ABC):
         """Close the socket."""
         self.sock.close()
 
+    def send_unsent(self) -> None:
+        """Send what has waited, now that the socket is connected."""
+        data, self.unsent = self.unsent, b""
+        self._write(data)
+
     def _write(self, data: bytes) -> None:
         try:
             sent = self.sock.send(data)
@@ -148,6 +157,8 @@ class Connection(ABC):
                 self.sock.setblocking(True)
                 self.sock.sendall(data[sent:])
                 self.sock.setblocking(False)
+        except BlockingIOError:  # it is not connected yet
+            self.unsent = data
         except OSError:
             # The server has closed the connection. The next read finds that out, and the request
             # counts as failed.

@@ -11,6 +11,7 @@ import select
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 from gevent import monkey
 
@@ -50,9 +51,13 @@ class Poller:
         #: CPU time that `wait_until` has spent on spinning so far.
         self.spun_ns = 0
 
-    def register(self, fileno: int) -> None:
-        """Watch this socket from now on."""
-        self._poll.register(fileno, select.POLLIN)
+    def register(self, fileno: int, *, connected: bool = True) -> None:
+        """Watch this socket from now on: whether it can be read, or is connected."""
+        self._poll.register(fileno, select.POLLIN if connected else select.POLLIN | select.POLLOUT)
+
+    def connected(self, fileno: int) -> None:
+        """Watch from now on only whether it can be read."""
+        self._poll.modify(fileno, select.POLLIN)
 
     def wait(self, seconds: float) -> list[tuple[int, int]]:
         """Return the sockets that can be read, at the latest after `seconds`.
@@ -94,6 +99,31 @@ class Poller:
             _select([self._poll.fileno()], [], [], seconds)
             return self.wait(0)
         return self.wait(seconds - _MS if seconds > 2 * _MS else 0)
+
+
+class TakesTurns(Protocol):
+    """What loads one stack in its turns, whatever its users are."""
+
+    recorder: Recorder
+
+    def run_slice(
+        self,
+        cycle: int,
+        seconds: float,
+        settle_s: float,
+        requests: int | None = None,
+        uncounted: int = 0,
+    ) -> Slice:
+        """Load the stack for about `seconds`, and wait until nothing is in flight."""
+
+    def look_back(self) -> None:
+        """Record what was lost since the last slice."""
+
+    def forget(self) -> None:
+        """Drop what was recorded so far, as after a warm-up."""
+
+    def close(self) -> None:
+        """End what the users do."""
 
 
 class Fleet(ABC):
@@ -199,9 +229,7 @@ class Fleet(ABC):
         try:
             sock = self._opener.open(_CONNECT_S)
             connection = self._requests[0].connect(sock)
-        except (
-            OSError
-        ) as error:  # refused, no file descriptor left, or a certificate that does not hold
+        except OSError as error:  # refused, no descriptor left, or a certificate does not hold
             if sock is not None:
                 sock.close()
             self._refusal = str(error)
@@ -214,10 +242,27 @@ class Fleet(ABC):
         self._connections[connection.fileno] = connection
         return connection
 
+    def _begin_to_connect(self) -> Connection | None:
+        """Open one more connection without waiting for the server, where its protocol allows that.
+
+        What is sent over it is sent once it is connected. None if the server refuses.
+        """
+        if self._requests[0].shakes_hands or self._opener.address.tls:
+            return self._connect()
+        try:
+            sock, connected = self._opener.begin()
+        except OSError as error:
+            self._refusal = str(error)
+            return None
+        connection = self._requests[0].connect(sock)
+        self._poller.register(connection.fileno, connected=connected)
+        self._connections[connection.fileno] = connection
+        return connection
+
     def _replace(self, connection: Connection) -> Connection | None:
         """Close a connection and open another one; return None if the server accepts none."""
         self._drop(connection)
-        return self._connect()
+        return self._begin_to_connect()
 
     def _drop(self, connection: Connection) -> None:
         """Close a connection and forget it."""
@@ -250,8 +295,13 @@ class Fleet(ABC):
         try:
             data = connection.sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
+            if connection.unsent:
+                self._poller.connected(connection.fileno)
+                connection.send_unsent()
             return None  # nothing came after all
-        except OSError:
+        except OSError as error:
+            if connection.unsent:
+                return self._refused(connection, error)
             data = b""  # a reset connection is handled like one that was closed
         if not connection.in_flight:
             self._take_unasked(connection, data)
@@ -273,6 +323,14 @@ class Fleet(ABC):
         if outcome.good:
             connection.remember(data, number)
         return number
+
+    def _refused(self, connection: Connection, error: OSError) -> int:
+        """The outcome of a request whose connection did not come about."""
+        connection.in_flight = False
+        connection.broken = True
+        request = connection.request
+        problem = f"{request.name}: no connection: {error.strerror}"
+        return self._failure(Failure.REFUSED, problem, request.endpoint)
 
     def _take_unasked(self, connection: Connection, data: bytes) -> None:
         """Handle data that came while nothing was in flight; drop a connection that it breaks."""

@@ -115,7 +115,7 @@ class OpenFleet(Fleet):
                 if not free and len(connections) >= self._size:
                     starving = True
                     break
-                connection_or_none = free.pop() if free else self._connect()
+                connection_or_none = free.pop() if free else self._begin_to_connect()
                 intended = begin + due[sent]
                 sent += 1
                 if connection_or_none is None:

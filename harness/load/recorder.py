@@ -63,6 +63,10 @@ class Recorder:
         self._outcome[at] = outcome
         self._count = at + 1
 
+    def judge(self, at: int, outcome: int) -> None:
+        """Judge the request again that was recorded at this place."""
+        self._outcome[at] = outcome
+
     def add_starved(self, intended_ns: int) -> None:
         """Mark the request that was due at this time: it waited for a free connection."""
         self._starved_ns.append(intended_ns)
@@ -138,6 +142,15 @@ class Recorder:
         columns = self.columns(origin_ns)
         last = columns["slice"] == len(self._slice_ends) - 1
         return {name: column[last] for name, column in columns.items()}
+
+    def spans_of_slice(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """When each request of the slice that ended last was sent, and when it was done."""
+        count = self.last_slice
+        begin = self._slice_ends[-1] - count
+        return (
+            np.array(self._start_ns[begin : begin + count], dtype=np.int64),
+            np.array(self._done_ns[begin : begin + count], dtype=np.int64),
+        )
 
     def _column(self, values: array[int], dtype: type[np.generic]) -> npt.NDArray[Any]:
         whole = np.frombuffer(values, dtype=dtype) if len(values) else np.empty(0, dtype=dtype)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -166,15 +168,42 @@ class Opener:
         self._context = tls_context(verify=verify_tls) if self.address.tls else None
         self._place: tuple[socket.AddressFamily, tuple[str, int]] | None = None
 
+    def begin(self) -> tuple[socket.socket, bool]:
+        """Begin to connect a socket without TLS, which does not block; whether it is connected already.
+
+        A server whose queue of connections is full answers after a second or later. Whoever waited for
+        that would keep all other connections waiting too.
+
+        Raises:
+            OSError: The server refuses.
+        """
+        family, place = self._where()
+        sock: socket.socket = _socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = sock.connect_ex(place)
+            if code == errno.EINPROGRESS:  # on this machine, a refusal is there at once
+                code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or code
+            if code not in {0, errno.EINPROGRESS}:
+                raise OSError(code, os.strerror(code))
+            return sock, not code
+        except BaseException:
+            sock.close()
+            raise
+
+    def _where(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
+        if self._place is None:
+            self._place = self.address.place()
+        return self._place
+
     def open(self, within_s: float) -> socket.socket:
         """Connect a socket, which blocks.
 
         Raises:
             OSError: The server refuses, or does not answer in time.
         """
-        if self._place is None:
-            self._place = self.address.place()
-        family, place = self._place
+        family, place = self._where()
         sock: socket.socket = _socket(family, socket.SOCK_STREAM)
         try:
             sock.settimeout(within_s)

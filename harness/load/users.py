@@ -25,7 +25,7 @@ from harness.channel.messages import Block, Contender, Turn, share_of
 from harness.load.client import address, requests_for
 from harness.load.closed import ClosedFleet
 from harness.load.connection import Connection, Outcome, Sendable
-from harness.load.fleet import Fleet
+from harness.load.fleet import Fleet, TakesTurns
 from harness.load.open import OpenFleet
 from harness.load.own import own_requests
 from harness.load.recorder import Recorder
@@ -153,7 +153,7 @@ class Seat:
     """The place where a stack's user waits for its turn, and where it leaves the result."""
 
     def __init__(self) -> None:
-        self.fleet: Fleet | None = None
+        self.fleet: TakesTurns | None = None
         self._orders: Queue[Turn] = Queue()
         self._done: Queue[Slice | BaseException] = Queue()
 
@@ -195,6 +195,11 @@ class Seat:
             )
         except Exception as error:  # `play` raises it where somebody waits for the slice
             self._done.put(error)
+
+    def take_turns(self) -> None:
+        """Take one turn after the other, where no Locust user does it."""
+        while True:
+            self.take_turn()
 
 
 def seated(

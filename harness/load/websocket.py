@@ -36,6 +36,8 @@ _NO_TEXT = b"bytes, and not a text: "
 class Text(Sendable):
     """One message as a masked frame, and the lengths of good echoes of it."""
 
+    shakes_hands = True
+
     __slots__ = (
         "_echo_end", "_echo_start", "_host", "_path",
         "endpoint", "known", "method", "name", "payload",

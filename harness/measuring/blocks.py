@@ -302,6 +302,7 @@ def _cell_round(
         cores=turns.cores(stack),
         parity=played.parity,
         error_examples=played.examples,
+        endpoints=played.endpoints,
     )
 
 

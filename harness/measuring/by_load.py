@@ -134,6 +134,7 @@ class LoadedBlocks:
                 timeout_s=TIMEOUT_S,
                 seed=f"{self.bench.plan.seed} requests {self.number} {block.key}",
                 endpoints=block.scenario.endpoints if block.scenario.is_own else (),
+                locustfile=block.scenario.locustfile,
             )
         )
 

@@ -37,7 +37,7 @@ from harness.processes.children import Child
 from harness.processes.foreign import NO_TIME, CoreSeconds
 from harness.processes.meter import Meter, cpu_seconds, lifetime
 from harness.serving import postgres
-from harness.serving.servers import READY, serving
+from harness.serving.servers import READY, READY_STATUS, serving
 
 #: A server is at rest when its processes have used less than 5 % of a core for 0.2 s. The first
 #: reply may come from the first of several workers, while the others still import.
@@ -131,7 +131,7 @@ class Starter:
                 assert target.ready_s is not None
                 begin_ns = _on_our_clock(target.child.spawned_at)
                 ready_ns = begin_ns + round(target.ready_s * 1e9)
-                outcome = self._request.judge(READY.status, target.first_reply)
+                outcome = self._request.judge(READY_STATUS, target.first_reply)
                 _come_to_rest(target.child)
                 used = lifetime(target.tree())
                 self._add_cores(cores_before, self._read_server_cores())

@@ -34,6 +34,8 @@ _PATIENCE_S = 60.0
 _AHEAD_NS = 3_000_000
 #: A slice takes at most about this many times the seconds that it was planned for.
 _OVERTIME = 20
+#: A sample names its endpoint in one byte.
+_MOST_ENDPOINTS = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Order:
     timeout_s: float
     seed: str
     endpoints: tuple[str, ...] = ()  # as of a Block
+    locustfile: str = ""  # absolute path of one whose users load in place of the scenario's
 
 
 class Member:
@@ -99,6 +102,7 @@ class Crew:
                     seed=order.seed,
                     origin_ns=origin_ns,
                     endpoints=order.endpoints,
+                    locustfile=order.locustfile,
                 )
             )
         for member in self._members:
@@ -148,8 +152,10 @@ class Crew:
         for contender in self._order.contenders:
             answers = [member.answer() for member in self._members]
             shares = [Played.from_json(answer.values["played"]) for answer in answers]
-            samples = merged_samples([unpack(answer.data) for answer in answers])
-            yield PlayedCell(_merged_cell(contender.cell, shares), samples)
+            names, columns = named_alike(
+                [share.endpoints for share in shares], [unpack(answer.data) for answer in answers]
+            )
+            yield PlayedCell(_merged_cell(contender.cell, shares, names), merged_samples(columns))
 
 
 def merged(slices: Sequence[Slice]) -> Slice:
@@ -179,7 +185,29 @@ def merged_samples(shares: Sequence[Columns]) -> Columns:
     return {name: column[order] for name, column in whole.items()}
 
 
-def _merged_cell(cell: CellKey, shares: Sequence[Played]) -> Played:
+def named_alike(
+    names: Sequence[Sequence[str]], shares: Sequence[Columns]
+) -> tuple[tuple[str, ...], Sequence[Columns]]:
+    """Let samples name an endpoint by its place in alphabetical order, not in that of a member.
+
+    Args:
+        names: for each member, the endpoints that its samples name by their place; empty where the
+            scenario says which they are.
+        shares: each member's samples.
+    """
+    known = sorted({name for of_member in names for name in of_member})[:_MOST_ENDPOINTS]
+    if not known:
+        return (), shares
+    place = {name: number for number, name in enumerate(known)}
+    renamed: list[Columns] = []
+    for of_member, share in zip(names, shares, strict=True):
+        # The last one stands for samples that name none: their place is -1.
+        places = np.array([*(place.get(name, -1) for name in of_member), -1], dtype=np.int8)
+        renamed.append({**share, "endpoint": places[share["endpoint"]]})
+    return tuple(known), renamed
+
+
+def _merged_cell(cell: CellKey, shares: Sequence[Played], endpoints: tuple[str, ...]) -> Played:
     slices = zip(*(share.slices for share in shares), strict=True)
     return Played(
         cell=cell,
@@ -190,6 +218,7 @@ def _merged_cell(cell: CellKey, shares: Sequence[Played]) -> Played:
         examples=tuple(dict.fromkeys(e for share in shares for e in share.examples)),
         slices=tuple(merged(several) for several in slices),
         parity=tuple(difference for share in shares for difference in share.parity),
+        endpoints=endpoints,
     )
 
 

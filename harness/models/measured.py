@@ -106,6 +106,13 @@ class CellRound:
     #: Keys SERVER_CORES and OTHER_CORES; one is missing where the system does not tell.
     cores: Mapping[str, CoreUsage] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()  # of a search: one for each slice, in the same order
+    #: Where the users' own names decide, and no scenario: what samples name as their endpoint.
+    endpoints: tuple[str, ...] = ()
+
+    @property
+    def names_endpoints(self) -> bool:
+        """Whether users of a locustfile loaded it, who name what they request and wait as it says."""
+        return bool(self.endpoints)
 
     @property
     def key(self) -> CellKey:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import BadOption
+from harness.errors import BadInput, BadOption
 
 if TYPE_CHECKING:
     from harness.models import OwnRequests, Stack
@@ -128,7 +128,7 @@ def _header(text: str) -> tuple[str, str]:
 
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or any(c.isspace() for c in name.strip()):
-        raise BadOption("--header", repr(text), "write it as 'name: value'")
+        raise BadInput("--header: write it as 'name: value'", parameter="--header")
     pair = (name.strip().lower(), value.strip())
     refuse_literal_credentials("--header", headers=(pair,))
     return pair

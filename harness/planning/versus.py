@@ -167,21 +167,24 @@ def with_paths(stacks: Sequence[Stack], maps: Sequence[str]) -> list[Stack]:
     Raises:
         BadInput: A map can't be read, or names no service.
     """
-    by_label = {stack.label: stack for stack in stacks}
+    found = list(stacks)
     for text in maps:
         label, _, rest = text.partition(":")
         before, equals, here = rest.partition("=")
-        stack = by_label.get(label)
-        if stack is None or stack.own is None or not equals:
-            known = ", ".join(name for name, each in by_label.items() if each.own) or "none"
+        places = [at for at, stack in enumerate(found) if stack.own and stack.label == label]
+        if not places or not equals:
+            known = ", ".join(stack.label for stack in found if stack.own) or "none"
             advice = (
                 f"write a service and two beginnings, as in 'b:/api/v1/*=/v1/*' (services: {known})"
             )
             raise BadOption("--map", text, advice)
         pair = path_pair("--map", before, here)
-        own = dataclasses.replace(stack.own, paths=(*stack.own.paths, pair))
-        by_label[label] = dataclasses.replace(stack, own=own)
-    return list(by_label.values())
+        for at in places:
+            own = found[at].own
+            assert own is not None
+            own = dataclasses.replace(own, paths=(*own.paths, pair))
+            found[at] = dataclasses.replace(found[at], own=own)
+    return found
 
 
 def path_pair(where: str, before: str, here: str) -> tuple[str, str]:
@@ -245,7 +248,7 @@ def versus_catalogue(
         users=_USERS,
         warmup_s=_WARMUP_S,
         least_slice_s=_LEAST_SLICE_S,
-        needs=_needs(stacks, requests),
+        needs=_needs(stacks, requests, known=not locustfile),
         requests=_within_deck(requests),
         locustfile=locustfile,
     )
@@ -315,13 +318,17 @@ def _within_deck(requests: Sequence[OwnRequest]) -> tuple[OwnRequest, ...]:
     )
 
 
-def _needs(stacks: Sequence[Stack], requests: Sequence[OwnRequest]) -> tuple[str, ...]:
-    """What the twins among the contenders need to answer."""
+def _needs(
+    stacks: Sequence[Stack], requests: Sequence[OwnRequest], *, known: bool
+) -> tuple[str, ...]:
+    """What the twins among the contenders need to answer: everything, if requests are not known."""
     if all(stack.own is not None for stack in stacks):
         return ()
-    known = {endpoint.name for endpoint in contract.ENDPOINTS}
+    endpoints = {endpoint.name for endpoint in contract.ENDPOINTS}
+    if not known:
+        return contract.needs(endpoints)
     names = {
         f"{request.method} {contract.path_template(request.method, request.path)}"
         for request in requests
     }
-    return contract.needs(names & known)
+    return contract.needs(names & endpoints)

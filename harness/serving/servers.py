@@ -36,7 +36,8 @@ READY_WITHIN_S = 60.0
 _READY_MORE_S = 5.0
 _PORT_TRIES = 3
 #: How every stack says that it is ready.
-READY = Readiness("/healthz")
+READY_STATUS = 200
+READY = Readiness("/healthz", READY_STATUS)
 #: A start takes hundreds of times as long, and a refused request takes us 0.05 ms on a core that is
 #: not the server's.
 _LOOK_AGAIN_S = 0.001
@@ -215,9 +216,10 @@ def _await_ready(
     stack: Stack, child: Child, port: int, check: Callable[[], None], within_s: float
 ) -> tuple[float, bytes] | None:
     """Seconds from spawn to the first good reply, and its body; None if the port was taken."""
-    readiness, what, hidden = READY, "stack", str
+    readiness, what = READY, "stack"
     if stack.own is not None:
-        readiness, what, hidden = readiness_of(stack), "service", Secrets.of([stack]).hidden
+        readiness, what = readiness_of(stack), "service"
+    hidden = Secrets.of([stack]).hidden
     deadline = child.spawned_at + within_s
     while time.monotonic() < deadline:
         check()
