@@ -29,9 +29,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": {
         *("planning", "analysis", "processes", "store", "machine", "channel", "measuring"),
     },
+    "library": {
+        *("planning", "analysis", "processes", "store", "machine", "measuring", "report"),
+    },
     "cli": {
         *("planning", "analysis", "processes", "checking", "store", "machine", "serving"),
-        *("measuring", "report", "calibration"),
+        *("measuring", "report", "calibration", "library"),
     },
 }
 
@@ -127,24 +130,51 @@ def test_only_the_load_process_imports_locust() -> None:
     assert importers == {f"harness/load/{name}.py" for name in files_of_load}
 
 
-def test_the_command_line_stays_light() -> None:
-    """`--help` must not pay for what only a run needs."""
-    heavy = {
-        "numpy",
-        "pandas",
-        "matplotlib",
-        "scipy",
-        "pyarrow",
-        "locust",
-        "fastapi",
-        "flask",
-        "hypothesis",
-    }
-    code = "import sys, harness.cli.main; print(*{name.split('.')[0] for name in sys.modules})"
+HEAVY = {
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "scipy",
+    "pyarrow",
+    "locust",
+    "fastapi",
+    "flask",
+    "hypothesis",
+}
+
+
+def loaded_by(module: str) -> set[str]:
+    """The modules that are there once a module is imported in a fresh process."""
+    code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
     )
-    assert not heavy & set(done.stdout.split())
+    return set(done.stdout.split())
+
+
+def packages_of(module: str) -> set[str]:
+    return {name.split(".")[0] for name in loaded_by(module)}
+
+
+def test_the_command_line_stays_light() -> None:
+    """`--help` must not pay for what only a run needs."""
+    assert not HEAVY & packages_of("harness.cli.main")
+
+
+def test_the_library_stays_light_until_something_is_measured() -> None:
+    assert not HEAVY & packages_of("twinbench")
+
+
+def test_the_plugin_for_pytest_brings_nothing_along() -> None:
+    """Pytest loads it in every project of an environment that has twinbench in it."""
+    brought = packages_of("harness.pytest_plugin") - packages_of("pytest")
+    assert brought <= {"harness"}, brought
+    assert not {"harness.models", "harness.library"} & loaded_by("harness.pytest_plugin")
+
+
+def test_the_library_has_its_names_from_the_harness_and_nothing_else() -> None:
+    names = {".".join(name.split(".")[:2]) for name in imports(PROJECT / "twinbench/__init__.py")}
+    assert names == {"harness.__version__", "harness.errors", "harness.library", "harness.models"}
 
 
 def test_tests_that_need_the_machine_for_themselves_are_where_make_looks_for_them() -> None:

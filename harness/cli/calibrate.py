@@ -52,8 +52,8 @@ def command(seconds: float, stack: str, stacks_file: Path, out: Path, as_json: b
 
     from harness import store
     from harness.calibration import calibrate, noise
-    from harness.cli.measured import keeping
     from harness.cli.progress import showing
+    from harness.library.keeping import keeping
     from harness.planning.plan import load_catalogue
     from harness.report import checkup
 

@@ -107,9 +107,10 @@ def command(options: CapacityOptions, *, stacks_file: Path, out: Path, as_json: 
     from datetime import UTC, datetime
 
     from harness import store
-    from harness.cli.measured import keeping, write_and_print_report
+    from harness.cli.measured import write_and_print_report
     from harness.cli.output import progress_console
     from harness.cli.progress import showing
+    from harness.library.keeping import keeping
     from harness.machine import environment
     from harness.measuring import runner
     from harness.planning.capacity import plan_capacity

@@ -13,9 +13,10 @@ import click
 
 from harness.cli.options import Command, as_record, json_option, seed_option, stacks_file_option
 from harness.cli.output import print_json, progress_console
-from harness.cli.own_options import OwnOptions, compared, own_options
+from harness.cli.own_options import own_options
 from harness.cli.replayed import ReplayOptions, check_services, refuse_mixing
 from harness.errors import EXIT_INVALID
+from harness.planning.own_options import OwnOptions, compared
 
 if TYPE_CHECKING:
     from rich.console import Console

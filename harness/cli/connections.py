@@ -159,7 +159,7 @@ def _keeping(folder: Path, *, is_new: bool) -> Iterator[None]:
 def report_connections(folder: Path, *, as_json: bool) -> None:
     """Make table, chart and page from what was measured; exit with 1 if a figure can't be used."""
     from harness import report, store
-    from harness.cli.measured import write_connections_report
+    from harness.library.reports import write_connections_report
 
     analysis = write_connections_report(folder)
     page = folder / "report" / "index.html"

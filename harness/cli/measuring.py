@@ -61,10 +61,10 @@ def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
 
     from harness import store
     from harness.cli.foresight import can_find
-    from harness.cli.measured import keeping
     from harness.cli.output import progress_console
     from harness.cli.parts import measure_parts
     from harness.cli.progress import showing
+    from harness.library.keeping import keeping
     from harness.measuring import runner
 
     folder = store.create_run(out, plan.profile, datetime.now(UTC))
@@ -82,10 +82,10 @@ def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
 def resume(name: str, out: Path) -> Path:
     """Measure what an interrupted run lacks; the run's folder."""
     from harness import store
-    from harness.cli.measured import keeping
     from harness.cli.output import progress_console
     from harness.cli.parts import measure_parts, missing_parts
     from harness.cli.progress import showing
+    from harness.library.keeping import keeping
     from harness.measuring import runner
 
     refuse_options_beside_resume()

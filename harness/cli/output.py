@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from harness.library.json_values import finite
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,18 +24,7 @@ def progress_console() -> Console:
 
 def print_json(answer: Mapping[str, Any]) -> None:
     """The answer of `--json`: one object on one line, as docs/schema/ describes it."""
-    print(json.dumps(_finite(answer), allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for numbers that JSON has no form for: an interval without an end."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
-    return value
+    print(json.dumps(finite(answer), allow_nan=False))
 
 
 def print_tables(tables: RenderableType, *, crop: bool = True) -> None:

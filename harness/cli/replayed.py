@@ -17,7 +17,7 @@ from harness.cli.output import print_json, print_tables, progress_console
 from harness.errors import EXIT_INVALID, BadInput, BadOption
 
 if TYPE_CHECKING:
-    from harness.cli.own_options import Compared
+    from harness.planning.own_options import Compared
     from harness.models import ParityFound, Stack
 
 

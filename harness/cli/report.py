@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from harness.cli.connections import report_connections
-from harness.cli.measured import Judging, find_saved_run, write_and_print_report
+from harness.cli.measured import find_saved_run, write_and_print_report
 from harness.cli.options import Command, fail_if_options, json_option, out_option, same_option
 from harness.cli.profile import report_profile
 from harness.errors import BadInput
+from harness.library.reports import Judging
 from harness.models import FailIf, Inconclusive
 
 

@@ -151,8 +151,9 @@ def command(
       twinbench run --resume results/20260101-120000-quick
     """
     from harness.cli import measuring
-    from harness.cli.measured import Judging, write_and_print_report
+    from harness.cli.measured import write_and_print_report
     from harness.cli.output import progress_console
+    from harness.library.reports import Judging
     from harness.planning.claims import load_claims
     from harness.planning.parts import is_whole, whole_plan
     from harness.planning.plan import load_catalogue, make_plan

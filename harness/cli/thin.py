@@ -32,7 +32,7 @@ def command(run_name: str, out: Path) -> None:
       twinbench thin results/20260101-120000-quick
     """
     from harness import store
-    from harness.cli.measured import write_run_report
+    from harness.library.reports import write_run_report
 
     folder = store.find_run(out, run_name)
     runs = {folder: store.read_run(folder)}

@@ -22,10 +22,11 @@ from harness.cli.options import (
     resume_option,
     stacks_file_option,
 )
-from harness.cli.own_options import OwnOptions, compared, own_options
+from harness.cli.own_options import own_options
 from harness.errors import BadInput
 from harness.models import Inconclusive, Plan, Slo
 from harness.planning.options import RunOptions
+from harness.planning.own_options import OwnOptions
 
 if TYPE_CHECKING:
     from harness.models import Calibration
@@ -113,8 +114,9 @@ def command(
       twinbench versus shop.toml --fail-if 'throughput<0.95,errors>0' --junit gate.xml
     """
     from harness.cli import measuring
-    from harness.cli.measured import Judging, write_and_print_report
+    from harness.cli.measured import write_and_print_report
     from harness.cli.output import progress_console
+    from harness.library.reports import Judging
 
     if resume is not None:
         folder = measuring.resume(resume, out)
@@ -143,6 +145,7 @@ def _plan(
     """What is to be measured, if it can be."""
     from harness.cli.output import progress_console
     from harness.machine import open_files
+    from harness.planning.own_options import compared
     from harness.planning.versus import versus_catalogue, versus_plan
 
     given = compared(own, file, stacks_file, seed=options.seed, locustfile=locustfile)

@@ -44,6 +44,7 @@ def run(
     *,
     calibration: Calibration | None = None,
     pacing: Pacing | None = None,
+    command: tuple[str, ...] | None = None,
 ) -> RunRecord:
     """Measure a plan into a folder that `store.create_run` made.
 
@@ -55,6 +56,7 @@ def run(
         listener: Is told how far the run is.
         calibration: What is known of this machine, for the verdicts.
         pacing: Decides round by round what to measure; None: as the plan asks for.
+        command: What a reader of the report repeats; None: the command line of this process.
 
     Raises:
         EnvironmentFailed: A server, a service or the load process did not do its part.
@@ -66,7 +68,7 @@ def run(
         plan=dataclasses.replace(plan, pacing=pacing.name) if pacing else plan,
         environment=environment.describe(PROJECT),
         placement=placement.place_here(plan.generators),
-        command=environment.command_line(),
+        command=environment.command_line() if command is None else command,
         started=_now(),
         ended=None,
         rounds=(),

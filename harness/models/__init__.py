@@ -99,6 +99,7 @@ from harness.models.machine import (
 )
 from harness.models.maps import Crossing, Tile, Winner, WinnerMap
 from harness.models.measured import (
+    FROM_PYTHON,
     OTHER_CORES,
     SERVER_CORES,
     BlockUsage,
@@ -188,6 +189,7 @@ __all__ = [
     "EXAMPLE_HEADROOM",
     "EXAMPLE_PRICES",
     "EXAMPLE_TIMES",
+    "FROM_PYTHON",
     "OTHER_CORES",
     "OWN",
     "PROCESS_SPREAD",

@@ -225,6 +225,10 @@ class Calibration:
         return self.spectrum.slice_s if self.spectrum else None
 
 
+#: The command of a run that Python asked for, and no command line.
+FROM_PYTHON = ("twinbench.versus",)
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """run.json and journal.jsonl together: what a run planned and what it has so far."""

@@ -83,7 +83,9 @@ def read_versus_file(path: Path, stacks: Mapping[str, Stack]) -> VersusFile:
             raise BadInput(f"{path}: unknown field '{key}'; known: {known}")
         _refuse_type(path, key, value, dict if key in PLACES else _FIELDS[key])
     services = tuple(
-        _service(path, folder, place, values[place], stacks) for place in PLACES if place in values
+        service_of_table(f"{path}: [{place}]", folder, place, values[place], stacks)
+        for place in PLACES
+        if place in values
     )
     for key in ("get", "ignore"):
         if not all(isinstance(item, str) for item in values.get(key, ())):
@@ -108,10 +110,21 @@ def read_versus_file(path: Path, stacks: Mapping[str, Stack]) -> VersusFile:
     )
 
 
-def _service(
-    path: Path, folder: Path, place: str, table: Mapping[str, Any], stacks: Mapping[str, Stack]
+def service_of_table(
+    where: str, folder: Path, place: str, table: Mapping[str, Any], stacks: Mapping[str, Stack]
 ) -> Stack:
-    where = f"{path}: [{place}]"
+    """A service as a table describes it.
+
+    Args:
+        where: What messages call the table.
+        folder: What its paths are relative to.
+        place: "a", "b" …, by which a service is called that has no name.
+        table: Its fields.
+        stacks: By name, of which it may be one.
+
+    Raises:
+        BadInput: Something in it makes no sense.
+    """
     for key, value in table.items():
         if key not in _SERVICE_FIELDS:
             raise BadInput(

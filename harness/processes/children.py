@@ -124,6 +124,11 @@ class Child:
 _living: list[Child] = []
 
 
+def living() -> tuple[Child, ...]:
+    """Every child that was started and not stopped yet."""
+    return tuple(_living)
+
+
 def stop(children: Iterable[Child]) -> None:
     """End children and all their descendants, all at the same time: ask first, then force."""
     with interrupts.held():
@@ -182,16 +187,34 @@ def pin(pids: Callable[[], Iterable[int]], cores: Sequence[int]) -> None:
 
 @contextmanager
 def kept_to(cores: Sequence[int]) -> Iterator[None]:
-    """Keep our own process on `cores` inside the context; children have cores of their own."""
+    """Keep our own process on `cores` inside the context; children have cores of their own.
+
+    Afterwards each thread has the cores that it had. The process may be somebody else's, who called
+    twinbench as a library.
+    """
     if not cores:
         yield
         return
-    before = os.sched_getaffinity(0)
+    ours = os.sched_getaffinity(0)
+    before = {thread: _cores_of(thread) for thread in _threads([os.getpid()])}
     pin(lambda: [os.getpid()], cores)
     try:
         yield
     finally:
-        pin(lambda: [os.getpid()], tuple(before))
+        done: set[int] = set()
+        while new := set(_threads([os.getpid()])) - done:  # others may start threads meanwhile
+            for thread in new:
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(thread, before.get(thread) or ours)
+            done |= new
+
+
+def _cores_of(thread: int) -> set[int]:
+    """The cores that a thread may use; none if it has ended."""
+    try:
+        return os.sched_getaffinity(thread)
+    except ProcessLookupError:
+        return set()
 
 
 def _threads(processes: Iterable[int]) -> list[int]:

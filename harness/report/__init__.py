@@ -16,7 +16,7 @@ from harness.models import Advice, Analysis, CodePart, Costing, ProfileAnalysis
 from harness.planning.advice import Suggestion
 from harness.report.advice import advice_section
 from harness.report.between import between_terminal, render_between
-from harness.report.charts import pictures
+from harness.report.charts import chart_of, pictures
 from harness.report.connections import connections_terminal, render_connections
 from harness.report.junit import junit
 from harness.report.markdown import markdown
@@ -35,6 +35,7 @@ from harness.report.words.promises import lines as promise_lines
 __all__ = [
     "advice_terminal",
     "between_terminal",
+    "chart_of",
     "claims_lines",
     "connections_terminal",
     "cost_terminal",

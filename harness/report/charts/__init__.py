@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from harness.errors import UnknownName
+from harness.models import Analysis
 from harness.report.charts import (
     capacity,
     cost,
@@ -101,6 +103,19 @@ def pictures(view: View) -> dict[str, Picture]:
         for name, chart in CHARTS.items()
         if chart.has_something(view)
     }
+
+
+def chart_of(analysis: Analysis, name: str) -> Sheet:
+    """One chart, to be shown or changed by whoever asks for it.
+
+    Raises:
+        UnknownName: There is no such chart, or it would show nothing.
+    """
+    view = View(analysis)
+    shown = {key: chart for key, chart in CHARTS.items() if chart.has_something(view)}
+    if name not in shown:
+        raise UnknownName("chart", name, shown)
+    return shown[name].draw(view, shown[name].caption(view))
 
 
 def _picture(name: str, chart: Chart, view: View) -> Picture:

@@ -172,6 +172,10 @@ class Sheet(Figure):
             if artist not in before:
                 self.own(artist, stack)
 
+    def _repr_png_(self) -> bytes:
+        """For notebooks, whether matplotlib's own display is switched on in them or not."""
+        return png(self)
+
     def _sample(self, x_in: float, y_in: float, look: Look) -> None:
         y = 1 - y_in / self.height_in
         line = Line2D(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.models import FROM_PYTHON
 from harness.report import formats
 from harness.report.content import (
     DOCUMENTS,
@@ -46,6 +47,12 @@ def repeat(view: View) -> Section:
     )
     if "--seed" in run.command:
         again = ("The command names the seed, so the order of scenarios and slices is the same. ",)
+    elif run.command == FROM_PYTHON:
+        again = (
+            "It was measured from Python. With ",
+            Code(f"seed={run.plan.seed}"),
+            ", the order of scenarios and slices is the same. ",
+        )
     made_again = (
         Code(f"twinbench report {run.run_id}"),
         " makes this page again from the raw data.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from harness.report import formats
 from harness.report.content import Cell, Column, Paragraph, Row, Section, Table, note
@@ -11,13 +12,22 @@ from harness.report.view import View
 _AT = ("before: ", "after: ")
 
 
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """How a service's replies differ from the baseline's."""
+
+    stack: str
+    same_work: bool  # whether both served the request
+    text: str
+
+
 def replies(view: View) -> Section | None:
     """Every difference that was found, once; None for a run of the twins."""
     blocks = [block for block in view.run.blocks if block.scenario.requests]
     if not blocks:
         return None
-    rows = tuple(dict.fromkeys(_rows(view)))
-    if not rows:
+    found = differing(view)
+    if not found:
         text = (
             "No difference was found: each service answered the same requests with the same status, "
             "and bodies and headers said the same, apart from what each draws for itself."
@@ -32,7 +42,7 @@ def replies(view: View) -> Section | None:
         "replies",
         "Replies",
         (
-            Table("replies", columns, tuple(Row(tuple(map(Cell, row))) for row in rows)),
+            Table("replies", columns, tuple(map(_row, found))),
             note(
                 "Where a service does something else, its figures are not compared. 'twinbench check' "
                 "with the same services and requests shows every difference, with a command that "
@@ -43,13 +53,23 @@ def replies(view: View) -> Section | None:
     )
 
 
-def _rows(view: View) -> Iterator[tuple[str, str, str]]:
+def _row(found: Differing) -> Row:
+    does = "says something else" if found.same_work else "does something else"
+    return Row((Cell(found.stack), Cell(does), Cell(found.text)))
+
+
+def differing(view: View) -> tuple[Differing, ...]:
+    """Every difference that was found, once."""
+    return tuple(dict.fromkeys(_found(view)))
+
+
+def _found(view: View) -> Iterator[Differing]:
     for finished in view.run.rounds:
         for cell in finished.cells:
             for text in cell.parity:
                 words = text
                 for at in _AT:
                     words = words.removeprefix(at)
-                yield cell.stack, "does something else", formats.clean(words)
+                yield Differing(cell.stack, False, formats.clean(words))
             for text in cell.differences:
-                yield cell.stack, "says something else", formats.clean(text)
+                yield Differing(cell.stack, True, formats.clean(text))
