@@ -75,7 +75,12 @@ def named_a_and_b() -> Analysis:
         made,
         fail_ifs=(
             FailIfJudged(
-                FailIf(FailSubject.THROUGHPUT, 0.9), "hello", "closed-16", "b", "a", FailOutcome.KEPT
+                FailIf(FailSubject.THROUGHPUT, 0.9),
+                "hello",
+                "closed-16",
+                "b",
+                "a",
+                FailOutcome.KEPT,
             ),
         ),
     )

@@ -17,8 +17,8 @@ from harness.cli.output import print_json, print_tables, progress_console
 from harness.errors import EXIT_INVALID, BadInput, BadOption
 
 if TYPE_CHECKING:
-    from harness.planning.own_options import Compared
     from harness.models import ParityFound, Stack
+    from harness.planning.own_options import Compared
 
 
 @dataclass(frozen=True, slots=True)
