@@ -13,7 +13,6 @@ from harness.models import (
     PROCESS_SPREAD,
     BlockPlan,
     Estimate,
-    Load,
     OwnRequest,
     OwnService,
     Plan,

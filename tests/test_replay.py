@@ -772,7 +772,7 @@ A, B = "http://127.0.0.1:1", "http://127.0.0.1:2"
         (["--get", "/x"], "name both, with --a and --b"),
         (["--once"], "name both, with --a and --b"),
         (["--a", A, "--b", B], "give a path with --get"),
-        (["--a", "flask-gthread", "--b", "flask-gthread", "--get", "/"], "name both"),
+        (["--a", "flask-gthread", "--b", "flask-gthread", "--get", "/"], "services are called"),
         (["--a", A, "--b", "http://u:geheim@127.0.0.1", "--get", "/"], "--b"),
         (["--a", A, "--b", B, "--get", "x"], "must begin with /"),
         (["--a", A, "--b", B, "--get", "/", "--stack", "x"], "--stack belongs to a check"),
