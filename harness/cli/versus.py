@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     default=(),
     metavar="N[,N...]",
     help="Connections per service, each of which sends when its last reply has come; three numbers or "
-    "more make a curve (default: 8). With --rate, the most connections.",
+    "more make a curve (default: 4). With --rate, the most connections.",
 )
 @click.option(
     "--rate",

@@ -86,7 +86,7 @@ def versus(
         openapi: OpenAPI document, from which valid requests are generated.
         locustfile: Locust users in place of requests.
         allow_writes: Whether requests that may change state are sent too.
-        users: Connections per service, each of which sends when its last reply has come (default: 8);
+        users: Connections per service, each of which sends when its last reply has come (default: 4);
             several numbers are several loads. With `rate`, the most connections.
         rate: Open load: requests per second on a schedule; several numbers are several loads.
         profile: "smoke" (2 rounds, no verdict), "quick" or "full".

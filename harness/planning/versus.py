@@ -33,8 +33,9 @@ PORT = "{port}"
 _MOST_ROWS = 12
 #: A load process has each request in its deck as often as its weight says.
 _MOST_DECK = 10_000
-#: As many as keep most services busy, and few enough that latency is not only waiting.
-_USERS = 8
+#: As many as keep most services busy, and few enough that latency is not only waiting. Servers of
+#: development have a queue of five connections, and what finds it full waits for a second or more.
+_USERS = 4
 _WARMUP_S = 1.0
 #: Longer than for the twins, since nothing is known of what such services do now and then.
 _LEAST_SLICE_S = 0.2
