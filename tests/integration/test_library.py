@@ -85,7 +85,9 @@ def test_two_servers_are_compared_in_a_thread_and_leave_nothing_behind(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
+)
 def test_an_interrupt_ends_everything_and_reaches_the_caller(
     number: signal.Signals, adopting_orphans: None, tmp_path: Path
 ) -> None:
