@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -62,23 +63,24 @@ def in_pieces(data: bytes, at: int) -> Answer:
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[str]:
-    """Yield the URL of a server that gives this answer to every request."""
+def serving(answer: Answer, context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Yield the URL of a server that gives this answer to every request; with TLS if it has a context."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
     stopped = threading.Event()
     threads = []
 
-    def talk(sock: socket.socket) -> None:
-        with sock:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(60)
+    def talk(plain: socket.socket) -> None:
+        with plain:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.settimeout(60)
             try:
-                while sock.recv(65536):
-                    if not answer(sock):
-                        return
+                with context.wrap_socket(plain, server_side=True) if context else plain as sock:
+                    while sock.recv(65536):
+                        if not answer(sock):
+                            return
             except OSError:
-                return  # the client closed the connection
+                return  # the client closed the connection, or does not trust us
 
     def accept() -> None:
         while not stopped.is_set():
@@ -92,7 +94,8 @@ def serving(answer: Answer) -> Iterator[str]:
     accepting = threading.Thread(target=accept, daemon=True)
     accepting.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        base = "https://localhost" if context else "http://127.0.0.1"
+        yield f"{base}:{listener.getsockname()[1]}"
     finally:
         stopped.set()
         accepting.join()

@@ -540,7 +540,7 @@ def test_wrong_input_is_one_line_that_says_what_to_do(folder: Path) -> None:
     change_run(folder, schema=1)
     code, message = invoke(str(folder), str(REFERENCE))
     assert code == 2
-    assert "has schema 1, this version reads 2 to 5" in message
+    assert "has schema 1, this version reads 2 to 6" in message
     held = folder.parent / "held"
     held.mkdir()
     (held / "connections.json").write_text("{}")

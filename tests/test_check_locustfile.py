@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli.main import cli
 from harness.errors import BadInput
 from harness.planning.requests.locustfile import check_locustfile
 
@@ -85,3 +87,23 @@ def test_a_mistake_is_said_in_one_line(tmp_path: Path, text: str | bytes, messag
 def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"nowhere\.py: can't be read: No such file"):
         check_locustfile(tmp_path / "nowhere.py")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--rate", "100"), "--rate needs requests that can be sent on a schedule"),
+        (("--slo", "p99<100ms"), "--slo needs requests that can be sent on a schedule"),
+    ],
+)
+def test_users_of_a_locustfile_keep_no_schedule(
+    tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    path = written(tmp_path, GOOD)
+    out = tmp_path / "results"
+    services = ("--a", "http://127.0.0.1:1", "--b", "http://127.0.0.1:2")
+    result = CliRunner().invoke(
+        cli, ["versus", *services, "--locustfile", str(path), *words, "--out", str(out)]
+    )
+    assert message in str(result.exception)
+    assert not out.exists()

@@ -1,6 +1,7 @@
 """One request to a service of somebody else's, whatever comes back."""
 
 import gzip
+import json
 import shutil
 import socket
 import ssl
@@ -8,6 +9,7 @@ import subprocess
 import time
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import brotli
@@ -16,6 +18,7 @@ import pytest
 from harness.checking import exchange as exchanging
 from harness.checking.exchange import exchange, unreachable
 from harness.models import Framing, OwnRequest, Reply, ReplyFailure
+from harness.planning.requests.variables import expand
 from tests.own_services import Asked, reply, service
 from tests.socket_server import nobody_listening, says, serving
 
@@ -250,6 +253,19 @@ def test_a_request_is_sent_as_it_is_written_with_variables_put_in() -> None:
     assert asked.body == b"caf\xc3\xa9 " + "schlüssel".encode() + b' \xff"'
     assert asked.header("content-length") == str(len(asked.body))
     assert asked.header("host").startswith("127.0.0.1:")
+
+
+def test_a_variable_in_json_is_a_part_of_a_text_and_an_escaped_one_is_none() -> None:
+    request = OwnRequest(
+        "POST /",
+        "POST",
+        "/",
+        (("content-type", "application/json"),),
+        '{"a": "${KEY}", "b": "$${KEY}"}',
+    )
+    with service(lambda asked: reply(asked.body)) as url:
+        body = exchange(url, request, expand=partial(expand, environ={"KEY": 'say "é"'})).body
+    assert json.loads(body) == {"a": 'say "é"', "b": "${KEY}"}
 
 
 def test_a_service_may_reply_before_it_has_read_the_request() -> None:

@@ -41,6 +41,7 @@ from harness.planning.options import PROFILES, RunOptions
 from harness.planning.plan import load_catalogue, make_plan
 from tests import analyses, test_between
 from tests.runs import FakeRun, hello_plan
+from tests.test_json import problems
 from tests.test_pacing import Shared
 
 REFERENCE = PROJECT / "results" / "reference-bench"
@@ -646,6 +647,7 @@ def test_files_for_programs(copy: Path, tmp_path: Path) -> None:
     junit = tmp_path / "new folder" / "gate.xml"
     done = invoke("report", copy, "--json", "--fail-if", "throughput<0.5,parity", "--junit", junit)
     assert done.exit_code == 1
+    assert problems("run", done.stdout) == []
     rows = json.loads(done.stdout)["fail_if"]
     assert tuple(rows[0]) == store.FAIL_IF_COLUMNS
     assert {row["outcome"] for row in rows} == {"kept", "broken"}

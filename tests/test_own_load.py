@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -241,46 +241,10 @@ def test_an_address_that_is_not_http_is_refused(url: str) -> None:
         Address.of(url)
 
 
-@contextmanager
-def with_tls(answer: Answer) -> Iterator[str]:
+def with_tls(answer: Answer) -> AbstractContextManager[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS)
-    listener = socket.create_server(("127.0.0.1", 0))
-    with serving_tls(listener, context, answer):
-        yield f"https://localhost:{listener.getsockname()[1]}"
-
-
-@contextmanager
-def serving_tls(listener: socket.socket, context: ssl.SSLContext, answer: Answer) -> Iterator[None]:
-    listener.settimeout(0.05)
-    stopped = threading.Event()
-
-    def talk(sock: socket.socket) -> None:
-        try:
-            sock.settimeout(60)
-            with context.wrap_socket(sock, server_side=True) as secure:
-                while secure.recv(65536):
-                    if not answer(secure):
-                        return
-        except OSError:
-            return  # the client has closed, or does not trust us
-
-    def accept() -> None:
-        while not stopped.is_set():
-            try:
-                sock, _ = listener.accept()
-            except TimeoutError:
-                continue
-            threading.Thread(target=talk, args=(sock,), daemon=True).start()
-
-    accepting = threading.Thread(target=accept, daemon=True)
-    accepting.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        accepting.join()
-        listener.close()
+    return serving(answer, context)
 
 
 def test_tls_carries_replies_of_any_size() -> None:
@@ -306,10 +270,11 @@ def test_a_server_without_tls_is_refused() -> None:
 
 
 @contextmanager
-def full_queue(accepts_after_s: float) -> Iterator[str]:
+def full_queue(quick: int, accepts_after_s: float) -> Iterator[str]:
     """A server that closes after each reply, and whose queue is full while it does not accept.
 
-    The system drops what asks for a connection meanwhile, and asks again after a second.
+    The system drops what asks for a connection meanwhile, and asks again after a second. The first
+    `quick` connections are accepted at once.
     """
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -325,10 +290,12 @@ def full_queue(accepts_after_s: float) -> Iterator[str]:
 
     def serve() -> None:
         listener.settimeout(0.05)
+        accepted = 0
         while not stopped.is_set():
-            time.sleep(accepts_after_s)
+            time.sleep(accepts_after_s if accepted >= quick else 0)
             try:
                 sock, _ = listener.accept()
+                accepted += 1
             except TimeoutError:
                 continue
             threading.Thread(target=answer, args=(sock,), daemon=True).start()
@@ -344,10 +311,11 @@ def full_queue(accepts_after_s: float) -> Iterator[str]:
 
 
 def test_a_connection_that_takes_long_keeps_no_other_waiting() -> None:
-    with full_queue(accepts_after_s=0.01) as url:
+    users = 6
+    with full_queue(users, accepts_after_s=0.01) as url:
         requests = own_requests([GET], url, [])
-        fleet = ClosedFleet(url, requests, 6, timeout_s=60, seed=1, origin_ns=ORIGIN_NS)
-        piece = fleet.run_slice(0, 3.0, 0.0)
+        fleet = ClosedFleet(url, requests, users, timeout_s=60, seed=1, origin_ns=ORIGIN_NS)
+        piece = fleet.run_slice(0, 2.0, 0.0)
         fleet.close()
     assert fleet.recorder.errors == 0
     # One reply every 10 ms, whoever waits a second for a connection; one after the other, it would be

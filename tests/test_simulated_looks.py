@@ -122,7 +122,7 @@ def test_with_many_comparisons_at_the_bound_hardly_more_runs_call_one_broken() -
     assert uncorrected / runs > 0.06  # what would be said without the correction
 
 
-@pytest.mark.parametrize("saved_rounds", [5, 20])
+@pytest.mark.parametrize("saved_rounds", [5, pytest.param(20, marks=pytest.mark.thorough)])
 def test_looks_beside_a_saved_run_decide_it_as_seldom(saved_rounds: int) -> None:
     """Its luck is the same at every look, but each look weighs it anew."""
     generator = np.random.default_rng(7)

@@ -175,7 +175,7 @@ def test_damage_in_the_middle_of_the_journal_is_not_passed_over(folder: Path) ->
 def test_another_schema_is_refused(folder: Path) -> None:
     value = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**value, "schema": 99}))
-    with pytest.raises(BadInput, match="schema 99, this version reads 2 to 5"):
+    with pytest.raises(BadInput, match="schema 99, this version reads 2 to 6"):
         store.read_run(folder)
 
 
@@ -343,7 +343,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', "{}"])
 def test_a_run_json_that_is_no_object_is_named(folder: Path, text: str) -> None:
     (folder / "run.json").write_text(text)
-    with pytest.raises(BadInput, match="this version reads 2 to 5"):
+    with pytest.raises(BadInput, match="this version reads 2 to 6"):
         store.read_run(folder)
 
 

@@ -468,9 +468,6 @@ def _encodings(first: Said, other: Said) -> Iterator[ReplyDifference]:
         yield from found("the body's end by", first.framing, other.framing)
 
 
-def without(
-    differences: Collection[ReplyDifference], drawn: Drawings
-) -> tuple[list[ReplyDifference], list[str]]:
-    """Differences that are none of what a service draws, and the places of those that are."""
-    left = [each for each in differences if not drawn.covers(each)]
-    return left, [each.place for each in differences if drawn.covers(each)]
+def without(differences: Collection[ReplyDifference], drawn: Drawings) -> list[ReplyDifference]:
+    """Differences that are none of what a service draws for itself."""
+    return [each for each in differences if not drawn.covers(each)]

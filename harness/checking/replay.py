@@ -268,7 +268,7 @@ class _Replay:
         for other in others:
             pair = _comparable(asked, reference, other)
             differences = list(differing(*pair, (reference, other), self.ignored))
-            found[other], _ = without(differences, drawn[reference] | drawn[other])
+            found[other] = without(differences, drawn[reference] | drawn[other])
         return found
 
     def _keep(self, asked: _Asked, found: Mapping[str, Collection[ReplyDifference]]) -> None:

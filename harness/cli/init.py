@@ -21,7 +21,7 @@ from harness.errors import BadInput, EnvironmentFailed
 @click.option("--b", metavar="SERVICE", help="What is compared with it, in the same form.")
 @click.option("--get", multiple=True, metavar="PATH", help="Request GET PATH; may be repeated.")
 def command(file: Path, a: str | None, b: str | None, get: tuple[str, ...]) -> None:
-    """Write a FILE for 'twinbench versus', with a comment on everything that it may say.
+    """Write a commented FILE for 'twinbench versus'.
 
     What no option says is asked for in a terminal, and is an example elsewhere. A file that is there
     is left alone.

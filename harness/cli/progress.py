@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from harness.analysis.looks import looks_again
 from harness.cli.live import Column, Picture, Screen, bars, is_drawn_on
 from harness.cli.remaining import Remaining
 from harness.models import (
@@ -74,7 +75,7 @@ class Progress:
         self._so_far = so_far
         time_decides = math.isfinite(within_s) or plan.budget_s is not None
         self._rounds = None if time_decides else plan.rounds
-        self._at_most = "at most " if plan.precision is not None or plan.fail_ifs else ""
+        self._at_most = "at most " if plan.precision is not None or looks_again(plan) else ""
         self._begun_s = time.monotonic()
         self._remaining = Remaining(
             plan,

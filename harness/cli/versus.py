@@ -88,7 +88,7 @@ def command(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Measure services of your own beside each other, or beside the twins.
+    """Measure services of your own beside each other or the twins.
 
     Each service is a stack, the address of one that runs already, or a command that starts one on
     {port}; a FILE (see 'twinbench init') can say more of it: its interpreter, folder and environment.

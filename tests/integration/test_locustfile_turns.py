@@ -71,7 +71,8 @@ def assert_known(cell: Measured) -> None:
     assert cell.played.errors == 0
     assert cell.latency_s >= SERVICE_S
     # Each user waits, and asks, and waits: exactly so often, however long its requests took.
-    assert cell.rps == pytest.approx(USERS / (WAIT_S + cell.latency_s), rel=0.025)
+    # Which gaps between requests count is drawn: about 1 % of noise in a few seconds.
+    assert cell.rps == pytest.approx(USERS / (WAIT_S + cell.latency_s), rel=0.04)
 
 
 @pytest.mark.parametrize("client", CLIENTS)

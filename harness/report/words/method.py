@@ -228,7 +228,13 @@ def _slices(view: View) -> Iterator[str]:
         f"Not counted: {span([plan.warmup_s for plan in plans], 's')} of warm-up before "
         "a stack's first slice of a round, or up to twice that, drawn for each round."
     )
-    if any(not plan.load.is_open for plan in plans):
+    if any(plan.scenario.locustfile for plan in plans):
+        yield (
+            "The users are those of a locustfile, run by Locust with their own waits; these stand still "
+            "while a service has no turn. A slice counts a number of requests that was drawn before it "
+            "began, and throughput is users ÷ (mean latency + mean time between requests)."
+        )
+    elif any(not plan.load.is_open for plan in plans):
         yield (
             "Under closed load a slice counts a number of requests that was drawn before it began. "
             "The first request of each user does not count. The load goes on until the counted "

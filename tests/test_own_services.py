@@ -1,0 +1,142 @@
+"""What measuring services of the reader's own does differently from measuring the twins."""
+
+import dataclasses
+import math
+import random
+
+import pytest
+
+from harness.analysis import stats
+from harness.analysis.comparisons import _for_kept_processes
+from harness.errors import BadInput
+from harness.models import (
+    PROCESS_SPREAD,
+    BlockPlan,
+    Estimate,
+    OwnRequest,
+    OwnService,
+    Plan,
+    Stack,
+)
+from harness.planning.options import RunOptions
+from harness.planning.plan import lengths, slicings
+from harness.planning.versus import own_stack, versus_catalogue, versus_plan
+from harness.serving.own import Secrets, command_of, requests_of
+
+GET = OwnRequest("GET /x", "GET", "/x")
+STARTED = own_stack("a", OwnService(command=("sh", "-c", "sleep {port}")))
+RUNNING = own_stack("b", OwnService(url="http://127.0.0.1:8001"))
+
+
+def own_plan(users: int = 10) -> tuple[Plan, BlockPlan]:
+    plan = versus_plan(versus_catalogue([STARTED, RUNNING], [GET]), RunOptions(users=(users,)))
+    return plan, plan.blocks[0]
+
+
+# --------------------------------------------------------------------------- settling
+
+
+def test_users_of_own_services_get_out_of_step_as_if_they_waited_all_the_time() -> None:
+    plan, block = own_plan(users=10)
+    rate_rps = 100.0  # a request takes 0.1 s
+    slicing = slicings(block, {"a": rate_rps, "b": rate_rps})["a"]
+    found = lengths(plan, block, 1, "a", rate_rps, slicing)
+    uncounted = sum(length.uncounted for length in found) / len(found)
+    assert uncounted == pytest.approx(4 * 10, rel=0.25)  # drawn by ±25 %
+    counted = sum(length.counted for length in found) / len(found)
+    assert counted >= 0.75 * 4 * 10
+
+
+def test_settling_takes_a_second_at_most() -> None:
+    plan, block = own_plan(users=10)
+    rate_rps = 2.0  # a request takes 5 s
+    slicing = slicings(block, {"a": rate_rps, "b": rate_rps})["a"]
+    found = lengths(plan, block, 1, "a", rate_rps, slicing)
+    assert max(length.uncounted for length in found) <= math.ceil(1.25 * rate_rps)
+
+
+# ------------------------------------------------------------------- running services
+
+
+def test_intervals_of_running_services_hold_the_truth_as_often_as_others() -> None:
+    draw = random.Random(1)
+    rounds, runs, held, held_without = 10, 2_000, 0, 0
+    for _ in range(runs):
+        kept = draw.gauss(0, PROCESS_SPREAD)  # the luck of the process that ran before
+        ratios = [
+            math.exp(kept + draw.gauss(0, PROCESS_SPREAD) + draw.gauss(0, 0.01))
+            for _ in range(rounds)
+        ]
+        plain = stats.log_mean(ratios)
+        wide = _for_kept_processes(plain, 1, rounds, stats.CONFIDENCE)
+        held += wide.low <= 1 <= wide.high
+        held_without += plain.low <= 1 <= plain.high
+    assert held / runs >= 0.94
+    assert held_without / runs < 0.8
+
+
+def test_services_that_are_started_afresh_keep_their_intervals() -> None:
+    plain = Estimate(1.1, 1.0, 1.21)
+    assert _for_kept_processes(plain, 0, 10, stats.CONFIDENCE) == plain
+
+
+def test_an_interval_without_an_end_stays_without_one() -> None:
+    nothing = Estimate(1.1, math.nan, math.nan)
+    assert _for_kept_processes(nothing, 2, 1, stats.CONFIDENCE) == nothing
+
+
+# --------------------------------------------------------------------------- starting
+
+
+def started(**fields: object) -> Stack:
+    own = dataclasses.replace(OwnService(command=("sh", "x", "{port}")), **fields)  # type: ignore[arg-type]
+    return own_stack("a", own)
+
+
+ENVIRON = {"PATH": "/usr/bin:/bin", "HOME": "/home/me", "SECRET": "s3cret!", "OTHER": "x"}
+
+
+def test_a_service_gets_its_port_and_no_more_of_the_environment_than_it_names() -> None:
+    stack = started(environment={"TOKEN": "${SECRET}"})
+    made = command_of(stack, 8123, {"PYTHONHASHSEED": "7", "TWIN_DATABASE_URL": "x"}, ENVIRON)
+    assert made.words[1:] == ("x", "8123")
+    assert made.words[0].endswith("/sh")
+    assert made.environment["PORT"] == "8123"
+    assert made.environment["TOKEN"] == "s3cret!"
+    assert made.environment["PYTHONHASHSEED"] == "7"
+    assert made.environment["HOME"] == "/home/me"
+    assert set(made.environment) == {"PATH", "HOME", "PORT", "TOKEN", "PYTHONHASHSEED"}
+
+
+def test_the_projects_own_interpreter_comes_first_on_path() -> None:
+    made = command_of(started(python="/shop/.venv/bin/python"), 1, {}, ENVIRON)
+    assert made.environment["PATH"].startswith("/shop/.venv/bin:/usr/bin:/bin:")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"command": ("no-such-program-here", "{port}")}, "no program 'no-such-program-here'"),
+        ({"folder": "/no/such/folder"}, "its folder /no/such/folder does not exist"),
+        ({"environment": {"A": "${NOT_SET}"}}, "environment has no variable NOT_SET"),
+    ],
+)
+def test_what_can_not_be_started_is_said_in_one_line(
+    fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        command_of(started(**fields), 1, {}, ENVIRON)
+    assert message in str(caught.value)
+    assert "service 'a'" in str(caught.value)
+
+
+def test_each_service_is_asked_by_its_own_paths_with_variables_put_in() -> None:
+    stack = own_stack("b", OwnService(url="http://127.0.0.1:1", paths=(("/api/", "/"),)))
+    request = dataclasses.replace(
+        GET, path="/api/x", headers=(("authorization", "Bearer ${SECRET}"),)
+    )
+    (asked,) = requests_of(stack, [request], ENVIRON)
+    assert asked.path == "/x"
+    assert asked.headers == (("authorization", "Bearer s3cret!"),)
+    hidden = Secrets.of([stack], [request], ENVIRON).hidden
+    assert hidden("status 401: Bearer s3cret! is wrong") == "status 401: Bearer *** is wrong"
