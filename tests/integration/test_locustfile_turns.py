@@ -31,7 +31,6 @@ CONSTANT = f"""
         def get(self):
             self.client.get("/hello")
 """
-CLIENTS = ("HttpUser", "FastHttpUser")
 
 
 @contextmanager
@@ -75,7 +74,9 @@ def assert_known(cell: Measured) -> None:
     assert cell.rps == pytest.approx(USERS / (WAIT_S + cell.latency_s), rel=0.04)
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(
+    "client", ["HttpUser", pytest.param("FastHttpUser", marks=pytest.mark.thorough)]
+)
 @pytest.mark.parametrize(
     ("slice_s", "slices"),
     [
@@ -92,6 +93,7 @@ def test_throughput_is_that_of_users_who_wait_at_every_length_of_slices(
     assert_known(cell)
 
 
+@pytest.mark.thorough
 def test_two_stacks_that_take_turns_come_out_as_one_alone(tmp_path: Path) -> None:
     source = CONSTANT.replace("CLIENT", "FastHttpUser")
     cells = measured(tmp_path, source, slice_s=0.3, stacks=2, slices=12)
@@ -189,6 +191,7 @@ def test_a_wait_goes_on_in_the_next_turn_and_no_burst_follows_a_pause(tmp_path: 
     assert 8 <= len(cell.samples["slice"]) <= 14
 
 
+@pytest.mark.thorough
 def test_users_stay_as_far_apart_as_they_were(tmp_path: Path) -> None:
     source = CONSTANT.replace("CLIENT", "FastHttpUser")
     with answering() as (url, _), running(tmp_path, source, [url], users=5) as users:
