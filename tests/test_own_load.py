@@ -1,21 +1,18 @@
 """Load on services of the reader's own, whose servers answer in any way that HTTP knows, and in some others."""
 
-import contextlib
 import itertools
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.load import own
+from harness.load import own, sockets
 from harness.load.closed import ClosedFleet
-from harness.load.own import own_requests
+from harness.load.own import OwnConnection, own_requests
 from harness.load.sockets import Address
 from harness.models import Failure, OwnRequest
 from tests.socket_server import Answer, drips, reply, says, serving
@@ -269,55 +266,41 @@ def test_a_server_without_tls_is_refused() -> None:
     assert examples
 
 
-@contextmanager
-def full_queue(quick: int, accepts_after_s: float) -> Iterator[str]:
-    """A server that closes after each reply, and whose queue is full while it does not accept.
-
-    The system drops what asks for a connection meanwhile, and asks again after a second. The first
-    `quick` connections are accepted at once.
-    """
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    stopped = threading.Event()
+@pytest.mark.parametrize("takes_a_while", [False, True])
+def test_waiting_for_a_reply_over_a_new_connection_takes_no_cpu_time(
+    takes_a_while: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if takes_a_while:  # as to another machine
+        monkeypatch.setattr(sockets, "_is_connected", lambda _sock: False)
     closing = WHOLE.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
-
-    def answer(sock: socket.socket) -> None:
-        with sock, contextlib.suppress(OSError):
-            sock.settimeout(60)
-            if sock.recv(65536):
-                sock.sendall(closing)
-
-    def serve() -> None:
-        listener.settimeout(0.05)
-        accepted = 0
-        while not stopped.is_set():
-            time.sleep(accepts_after_s if accepted >= quick else 0)
-            try:
-                sock, _ = listener.accept()
-                accepted += 1
-            except TimeoutError:
-                continue
-            threading.Thread(target=answer, args=(sock,), daemon=True).start()
-
-    serving_thread = threading.Thread(target=serve, daemon=True)
-    serving_thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        stopped.set()
-        serving_thread.join()
-        listener.close()
-
-
-def test_a_connection_that_takes_long_keeps_no_other_waiting() -> None:
-    users = 6
-    with full_queue(users, accepts_after_s=0.01) as url:
-        requests = own_requests([GET], url, [])
-        fleet = ClosedFleet(url, requests, users, timeout_s=60, seed=1, origin_ns=ORIGIN_NS)
-        piece = fleet.run_slice(0, 2.0, 0.0)
+    with serving(says(closing, keep=False, delay_s=0.2)) as url:
+        fleet = ClosedFleet(url, own_requests([GET], url, []), 1, timeout_s=60, seed=1, origin_ns=0)
+        used_s, begun_s = time.thread_time(), time.perf_counter()
+        fleet.run_slice(0, 1.0, 0.0)
+        used_s, took_s = time.thread_time() - used_s, time.perf_counter() - begun_s
         fleet.close()
     assert fleet.recorder.errors == 0
-    # One reply every 10 ms, whoever waits a second for a connection; one after the other, it would be
-    # about one a second.
-    assert len(fleet.recorder) > 30, (len(fleet.recorder), piece)
+    assert len(fleet.recorder) >= 3
+    assert used_s < took_s / 4
+
+
+def test_what_is_sent_before_there_is_a_connection_is_sent_once_there_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closing = WHOLE.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
+    refusals = itertools.cycle([True, True, False])
+
+    class Late(OwnConnection):
+        """A connection whose socket can't be written to at first."""
+
+        def _write(self, data: bytes) -> None:
+            if self.connecting and next(refusals):
+                self.unsent = data
+            else:
+                super()._write(data)
+
+    monkeypatch.setattr(sockets, "_is_connected", lambda _sock: False)
+    monkeypatch.setattr(own, "OwnConnection", Late)
+    columns, examples = loaded(says(closing, keep=False), enough=20, size=3)
+    assert examples == ()
+    assert set(columns["size"]) == {12}

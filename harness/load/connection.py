@@ -80,8 +80,8 @@ class Connection(ABC):
     """One connection, over a socket that blocks, cooperates (gevent) or does neither."""
 
     __slots__ = (
-        "broken", "fileno", "in_flight", "intended_ns", "partial", "request", "sock", "start_ns",
-        "unsent",
+        "broken", "connecting", "fileno", "in_flight", "intended_ns", "partial", "request", "sock",
+        "start_ns", "unsent",
     )  # fmt: skip
 
     request: Awaited  # the expected reply to the request that was sent last
@@ -94,6 +94,7 @@ class Connection(ABC):
         self.in_flight = False  # a request was sent and its reply is not whole yet
         self.partial = False  # part of a reply has come
         self.broken = False  # must not be used again
+        self.connecting = False  # whoever waits for it waits until it can be written to, too
         self.unsent = b""  # waits until the socket is connected
 
     @abstractmethod
@@ -145,10 +146,12 @@ class Connection(ABC):
         """Close the socket."""
         self.sock.close()
 
-    def send_unsent(self) -> None:
+    def connected(self) -> None:
         """Send what has waited, now that the socket is connected."""
+        self.connecting = False
         data, self.unsent = self.unsent, b""
-        self._write(data)
+        if data:
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         try:

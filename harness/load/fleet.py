@@ -255,6 +255,7 @@ class Fleet(ABC):
             self._refusal = str(error)
             return None
         connection = self._requests[0].connect(sock)
+        connection.connecting = not connected
         self._poller.register(connection.fileno, connected=connected)
         self._connections[connection.fileno] = connection
         return connection
@@ -295,12 +296,12 @@ class Fleet(ABC):
         try:
             data = connection.sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
-            if connection.unsent:
+            if connection.connecting:
                 self._poller.connected(connection.fileno)
-                connection.send_unsent()
+                connection.connected()
             return None  # nothing came after all
         except OSError as error:
-            if connection.unsent:
+            if connection.connecting:
                 return self._refused(connection, error)
             data = b""  # a reset connection is handled like one that was closed
         if not connection.in_flight:

@@ -57,6 +57,15 @@ class Address:
         return family, (str(place[0]), int(place[1]))
 
 
+def _is_connected(sock: socket.socket) -> bool:
+    """Whether there is a peer; on this machine, there mostly is as soon as one begins to connect."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
 def tls_context(*, verify: bool) -> ssl.SSLContext:
     """How certificates are looked at: against the system's authorities, or not at all."""
     context = ssl.create_default_context()
@@ -187,7 +196,7 @@ class Opener:
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or code
             if code not in {0, errno.EINPROGRESS}:
                 raise OSError(code, os.strerror(code))
-            return sock, not code
+            return sock, _is_connected(sock)
         except BaseException:
             sock.close()
             raise

@@ -60,7 +60,7 @@ def test_a_service_that_does_something_else_is_named_and_not_compared(
     assert not command.left_running()
     answer = json.loads(out)
     assert "broken: parity" in err
-    (cell,) = (cell for cell in answer["cells"] if cell["stack"] == "flask-gthread")
+    (cell,) = (cell for cell in answer["summary"] if cell["stack"] == "flask-gthread")
     assert not cell["valid"]
     assert "GET /hello: status 200 instead of 404" in cell["reason"]
     summary = (Path(answer["run"]) / "report" / "summary.md").read_text()
@@ -132,7 +132,7 @@ def test_services_that_run_already_are_measured_by_their_replies_alone(
         code, out, err = command.finish()
     assert code == 0, err
     answer = json.loads(out)
-    assert all(cell["pss_mib"] is None for cell in answer["cells"])
+    assert all(cell["pss_mib"] is None for cell in answer["summary"])
     summary = (Path(answer["run"]) / "report" / "summary.md").read_text()
     assert "Not started by twinbench" in summary
     assert "says something else" in summary
