@@ -9,6 +9,7 @@ from harness.report.content import Cell, Column, Paragraph, Row, Section, Table,
 from harness.report.view import View
 
 _AT = ("before: ", "after: ")
+_ELSE = "does something else"
 
 
 def replies(view: View) -> Section | None:
@@ -32,14 +33,32 @@ def replies(view: View) -> Section | None:
         "replies",
         "Replies",
         (
-            Table("replies", columns, tuple(Row(tuple(map(Cell, row))) for row in rows)),
-            note(
-                "Where a service does something else, its figures are not compared. 'twinbench check' "
-                "with the same services and requests shows every difference, with a command that "
-                "repeats it."
+            Table(
+                "replies",
+                columns,
+                tuple(Row(tuple(map(Cell, row))) for row in rows),
+                is_dense=False,
             ),
+            note(_consequence(rows)),
         ),
         "Replies",
+    )
+
+
+def _consequence(rows: tuple[tuple[str, str, str], ...]) -> str:
+    """What follows for the figures."""
+    services = tuple(dict.fromkeys(service for service, what, _ in rows if what == _ELSE))
+    if services:
+        verb, whose = ("does", "its") if len(services) == 1 else ("do", "their")
+        what = f"Since {formats.listing(services)} {verb} something else, {whose} figures are not compared."
+    else:
+        what = (
+            "Each service answered with the same status, so figures are compared; whether what "
+            "differs is the same work is for you to judge."
+        )
+    return (
+        f"{what} 'twinbench check' with the same services and requests shows every difference, with a "
+        "command that repeats it."
     )
 
 
@@ -50,6 +69,6 @@ def _rows(view: View) -> Iterator[tuple[str, str, str]]:
                 words = text
                 for at in _AT:
                     words = words.removeprefix(at)
-                yield cell.stack, "does something else", formats.clean(words)
+                yield cell.stack, _ELSE, formats.clean(words)
             for text in cell.differences:
                 yield cell.stack, "says something else", formats.clean(text)
