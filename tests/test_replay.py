@@ -415,6 +415,32 @@ def test_what_services_draw_for_themselves_is_no_difference() -> None:
     assert cause.cause == "$.name: different values"
 
 
+def test_the_own_address_of_each_is_no_difference() -> None:
+    def echo(asked: Asked) -> bytes:
+        here = f"http://{asked.header('host')}"
+        if asked.path == "/page":
+            return reply(f"<a href={here}/next>", headers=[("Link", f"<{here}/2>; rel=next")])
+        return json_reply({"url": here + asked.path, "host": asked.header("host")})
+
+    assert between(echo, echo, *get("/page", "/json")).agree
+
+
+def test_an_address_that_is_not_the_own_one_is_a_difference() -> None:
+    def own(asked: Asked) -> bytes:
+        return json_reply({"next": f"http://{asked.header('host')}/2"})
+
+    (cause,) = between(own, lambda _: json_reply({"next": "http://old.test/2"})).causes
+    assert cause.cause == "$.next: different values"
+
+
+def test_lines_that_one_draws_are_not_called_the_whole_text() -> None:
+    numbers = itertools.count()
+    text = lambda name: lambda _: reply(f"{name}\nup {next(numbers)}")  # noqa: E731
+    result = between(text("a"), text("b"))
+    assert [each.place for each in result.drawn] == ["lines of the text"]
+    assert len(result.causes) == 1
+
+
 def test_a_clock_of_whole_seconds_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replaying, "_LATER_S", 0.3)
 

@@ -67,6 +67,23 @@ class Said:
     redirect: Redirect | None = None
     path: str = ""  # that was requested, as the service sees it
     cookies: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # name -> attributes
+    address: str = ""  # of the service, as replies name it; empty where that is an everyday word
+
+    def without_address(self) -> Said:
+        """The same reply, in which a service's own address is no longer to be told from another's."""
+        if not self.address:
+            return self
+
+        def neutral(text: str) -> str:
+            return text.replace(self.address, "<its address>")
+
+        content = replace(
+            self.content,
+            value=mapped(self.content.value, neutral),
+            text=neutral(self.content.text),
+        )
+        headers = {name: tuple(map(neutral, values)) for name, values in self.headers.items()}
+        return replace(self, content=content, headers=headers)
 
     def header(self, name: str) -> str:
         """The values of a header with commas between them; empty if there is none."""
@@ -110,6 +127,7 @@ def said(reply: Reply, url: str, path: str, redacted: Redact = str) -> Said:
         _redirect(url, path, location, redacted) if is_redirect else None,
         path.partition("?")[0],
         _cookies(headers.get("set-cookie", ())),
+        redacted(_address(url)),
     )
     if reply.failure is not None:
         return found
@@ -152,21 +170,20 @@ def _json_value(text: str, redacted: Redact) -> Any:
         raise ValueError(f"{constant} is not JSON")
 
     try:
-        return _without_secrets(json.loads(text, parse_constant=refuse), redacted)
+        return mapped(json.loads(text, parse_constant=refuse), redacted)
     except (ValueError, RecursionError):
         return NO_VALUE
 
 
-def _without_secrets(value: Any, redacted: Redact) -> Any:
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value in which all texts and names are changed."""
     match value:
         case str():
-            return redacted(value)
+            return change(value)
         case list():
-            return [_without_secrets(each, redacted) for each in value]
+            return [mapped(each, change) for each in value]
         case dict():
-            return {
-                redacted(name): _without_secrets(each, redacted) for name, each in value.items()
-            }
+            return {change(name): mapped(each, change) for name, each in value.items()}
         case _:
             return value
 
@@ -208,6 +225,12 @@ def _json_shape(value: Any, media_type: str) -> str:
 
 
 # ------------------------------------------------------------------- redirects and cookies
+
+
+def _address(url: str) -> str:
+    """Host and port; empty for a host such as `localhost`, which texts name for other reasons."""
+    address = urlsplit(url).netloc.rpartition("@")[2]
+    return address if "." in address or ":" in address else ""
 
 
 def _origin(scheme: str, host: str | None, port: int | None) -> str:

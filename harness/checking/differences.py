@@ -131,6 +131,18 @@ def differing(
         names: What sentences call the two.
         ignored: What is not compared.
     """
+    found = list(_differing(first, other, names, ignored))
+    if first.address != other.address and any(each.is_value for each in found):
+        # Each may name itself: in links, or where it repeats what it was asked.
+        neutral = first.without_address(), other.without_address()
+        still = {(each.kind, each.place) for each in _differing(*neutral, names, ignored)}
+        found = [each for each in found if not each.is_value or (each.kind, each.place) in still]
+    yield from found
+
+
+def _differing(
+    first: Said, other: Said, names: tuple[str, str], ignored: Ignored
+) -> Iterator[ReplyDifference]:
     if first.failure is not other.failure:
         yield _no_reply(first, other, names)
         return

@@ -313,7 +313,7 @@ class _Replay:
 def _places(drawn: Drawings) -> set[str]:
     """The places for a reader, to whom the lines of a text are one."""
     places = drawn.values | drawn.anything
-    return {"text" if place.startswith("line ") else place for place in places}
+    return {"lines of the text" if place.startswith("line ") else place for place in places}
 
 
 def _comparable(asked: _Asked, reference: str, other: str) -> tuple[Said, Said]:

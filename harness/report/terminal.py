@@ -72,14 +72,16 @@ def _table(table: Table, width: int) -> RichTable:
     ]
     drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     texts = [column for column in columns if not column.is_number]
+    # The last column of a table of sentences is the longest.
+    folded = texts[:2] if table.is_dense else [*texts[:2], *texts[-1:]]
     for column in columns:
         drawn.add_column(
             _heading(column, width),
             justify="right" if column.is_number else "left",
             style="bold" if column.is_group else "",
             # Names give way, figures do not.
-            no_wrap=column not in texts[:2],
-            overflow="fold" if column in texts[:2] else "ellipsis",
+            no_wrap=column not in folded,
+            overflow="fold" if column in folded else "ellipsis",
         )
     group = ""
     for place, row in enumerate(table.rows):

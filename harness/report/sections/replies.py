@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.report import formats
@@ -42,12 +42,8 @@ def replies(view: View) -> Section | None:
         "replies",
         "Replies",
         (
-            Table("replies", columns, tuple(map(_row, found))),
-            note(
-                "Where a service does something else, its figures are not compared. 'twinbench check' "
-                "with the same services and requests shows every difference, with a command that "
-                "repeats it."
-            ),
+            Table("replies", columns, tuple(map(_row, found)), is_dense=False),
+            note(_consequence(found)),
         ),
         "Replies",
     )
@@ -56,6 +52,23 @@ def replies(view: View) -> Section | None:
 def _row(found: Differing) -> Row:
     does = "says something else" if found.same_work else "does something else"
     return Row((Cell(found.stack), Cell(does), Cell(found.text)))
+
+
+def _consequence(found: Sequence[Differing]) -> str:
+    """What follows for the figures."""
+    services = tuple(dict.fromkeys(each.stack for each in found if not each.same_work))
+    if services:
+        verb, whose = ("does", "its") if len(services) == 1 else ("do", "their")
+        what = f"Since {formats.listing(services)} {verb} something else, {whose} figures are not compared."
+    else:
+        what = (
+            "Each service answered with the same status, so figures are compared; whether what "
+            "differs is the same work is for you to judge."
+        )
+    return (
+        f"{what} 'twinbench check' with the same services and requests shows every difference, with a "
+        "command that repeats it."
+    )
 
 
 def differing(view: View) -> tuple[Differing, ...]:
