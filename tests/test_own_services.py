@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from harness.analysis import stats
+from harness.analysis import gates, stats
 from harness.analysis.comparisons import _for_kept_processes
 from harness.errors import BadInput
 from harness.models import (
@@ -140,3 +140,16 @@ def test_each_service_is_asked_by_its_own_paths_with_variables_put_in() -> None:
     assert asked.headers == (("authorization", "Bearer s3cret!"),)
     hidden = Secrets.of([stack], [request], ENVIRON).hidden
     assert hidden("status 401: Bearer s3cret! is wrong") == "status 401: Bearer *** is wrong"
+
+
+# ----------------------------------------------------------------------------- gates
+
+
+def test_a_gate_on_own_services_speaks_of_the_baseline_and_not_of_a_contract() -> None:
+    assert gates.parity(()).figure == "every checked reply kept the contract"
+    passed = gates.parity((), own=True)
+    assert passed.passed
+    assert "contract" not in passed.figure + passed.bound
+    failed = gates.parity(("GET /x: status 404 instead of 200",), own=True)
+    assert not failed.passed
+    assert failed.figure == "GET /x: status 404 instead of 200"

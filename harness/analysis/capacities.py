@@ -168,7 +168,8 @@ def _cpu_us(cells: Sequence[CellRound], found: Sequence[Found]) -> float:
 
 def _gates(run: RunRecord, block: BlockPlan, cells: Sequence[CellRound]) -> Iterator[GateResult]:
     """What would spoil any measurement of the stack."""
-    yield gates.parity([difference for cell in cells for difference in cell.parity])
+    found = [difference for cell in cells for difference in cell.parity]
+    yield gates.parity(found, own=block.scenario.is_own)
     yield gates.alive([cell.died for cell in cells if cell.died])
     yield gates.rounds(len(cells))
     usages = [cell.cores[SERVER_CORES] for cell in cells if SERVER_CORES in cell.cores]

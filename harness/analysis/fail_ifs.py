@@ -344,6 +344,8 @@ def _parity(run: _Run, block: BlockPlan, blank: FailIfJudged) -> FailIfJudged:
     found = replace(blank, rounds=min(map(len, rounds.values())))
     if not found.rounds:
         return replace(found, reason="no round was measured", is_open=True)
+    if block.scenario.locustfile:
+        return replace(found, reason="replies to the users of a locustfile are not compared")
     differences = dict.fromkeys(
         f"{stack}: {text}"
         for stack in stacks

@@ -89,11 +89,13 @@ def parity(differences: Sequence[str], *, own: bool = False) -> GateResult:
         own: Whether it is a scenario of the reader's own, in which the baseline's replies are the
             contract, as far as they say what was done.
     """
-    kept = "it did the same as the baseline" if own else "every checked reply kept the contract"
+    kept, bound = "every checked reply kept the contract", "no difference before or after a block"
+    if own:
+        kept, bound = "the same status as the baseline", "the same status before and after a block"
     figure = differences[0] if differences else kept
     if len(differences) > 1:
         figure += f" (and {len(differences) - 1} more)"
-    return GateResult("parity", not differences, figure, "no difference before or after a block")
+    return GateResult("parity", not differences, figure, bound)
 
 
 def alive(died: Sequence[str]) -> GateResult:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.report.content import Paragraph
+from harness.report.content import Paragraph, Table
 from harness.report.sections.replies import replies
 from harness.report.terminal import Terminal
 
@@ -48,3 +48,23 @@ def test_a_narrow_terminal_shows_every_column_and_the_whole_difference() -> None
     shown = console.export_text()
     for word in ("Service", "What", "prometheus", "something", "end"):
         assert word in shown
+
+
+def test_of_very_many_differences_the_first_are_shown_and_the_others_counted() -> None:
+    section = replies(view(("b", (), tuple(f"GET /{number}: text" for number in range(30)))))
+    assert section is not None
+    table, after = section.blocks
+    assert isinstance(table, Table)
+    assert len(table.rows) == 12
+    assert isinstance(after, Paragraph)
+    assert "And 18\N{NO-BREAK SPACE}further differences." in str(after.pieces[0])
+
+
+def test_what_a_service_does_comes_before_what_it_says() -> None:
+    section = replies(
+        view(("b", (), ("GET /: text",)), ("c", ("before: GET /: status 404 instead of 200",), ()))
+    )
+    assert section is not None
+    table = section.blocks[0]
+    assert isinstance(table, Table)
+    assert [row.cells[0].text for row in table.rows] == ["c", "b"]

@@ -101,8 +101,9 @@ def _title(view: View) -> str:
         return f"What do more worker processes do for {names.pop()}?"
     if len(names) == 1:
         return f"How does {names.pop()} compare with itself?"
-    old = {stack.twin for stack in baselines.values()}
-    new = {stack.twin for stack in candidates.values()}
+    all_twins = all(stack.own is None for stack in (*baselines.values(), *candidates.values()))
+    old = {stack.twin if all_twins else stack.label for stack in baselines.values()}
+    new = {stack.twin if all_twins else stack.label for stack in candidates.values()}
     if len(old) == len(new) == 1 and old != new:
         return f"How does {_twin(new.pop())} compare with {_twin(old.pop())}?"
     if len(baselines) == 1:

@@ -10,6 +10,8 @@ from harness.report.content import Cell, Column, Paragraph, Row, Section, Table,
 from harness.report.view import View
 
 _AT = ("before: ", "after: ")
+#: Nobody reads more of them here; `twinbench check` groups them by cause.
+_MOST_ROWS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def replies(view: View) -> Section | None:
         "replies",
         "Replies",
         (
-            Table("replies", columns, tuple(map(_row, found)), is_dense=False),
+            Table("replies", columns, tuple(map(_row, found[:_MOST_ROWS])), is_dense=False),
             note(_consequence(found)),
         ),
         "Replies",
@@ -65,6 +67,9 @@ def _consequence(found: Sequence[Differing]) -> str:
             "Each service answered with the same status, so figures are compared; whether what "
             "differs is the same work is for you to judge."
         )
+    more = len(found) - _MOST_ROWS
+    if more > 0:
+        what = f"And {formats.plural(more, 'further difference')}. {what}"
     return (
         f"{what} 'twinbench check' with the same services and requests shows every difference, with a "
         "command that repeats it."
@@ -84,5 +89,7 @@ def _found(view: View) -> Iterator[Differing]:
                 for at in _AT:
                     words = words.removeprefix(at)
                 yield Differing(cell.stack, False, formats.clean(words))
+    for finished in view.run.rounds:
+        for cell in finished.cells:
             for text in cell.differences:
                 yield Differing(cell.stack, True, formats.clean(text))

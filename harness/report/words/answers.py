@@ -48,6 +48,10 @@ AT_REST = (
 )
 
 
+#: What they spend their time on, nobody has said.
+OWN_SERVICES = "Services of your own"
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """The answers of scenarios that spend their time alike."""
@@ -63,9 +67,11 @@ def answers(view: View) -> tuple[Card, ...]:
 
 def groups(view: View) -> tuple[Group, ...]:
     """The answers, apart by whether requests wait for something else or only compute."""
-    waiting = [part for part in view.parts if part.plan.scenario.kind in _WITH_IO]
-    computing = [part for part in view.parts if part not in waiting]
-    grouped = ((_io_heading(waiting), waiting), (CPU_BOUND, computing))
+    own = [part for part in view.parts if part.plan.scenario.is_own]
+    twins = [part for part in view.parts if part not in own]
+    waiting = [part for part in twins if part.plan.scenario.kind in _WITH_IO]
+    computing = [part for part in twins if part not in waiting]
+    grouped = ((OWN_SERVICES, own), (_io_heading(waiting), waiting), (CPU_BOUND, computing))
     return tuple(
         Group(heading, tuple(_card(view, each) for each in by_scenario(parts).values()))
         for heading, parts in grouped
@@ -82,6 +88,7 @@ def _card(view: View, parts: Sequence[Part]) -> Card:
     first = parts[0]
     one_load = [first.load] if len(parts) == 1 else []
     rounds = [formats.plural(first.rounds, "round")] if len(parts) == 1 else []
+    kind = () if first.plan.scenario.is_own else (first.kind,)
     return Card(
         first.plan.scenario.question,
         tuple(
@@ -94,7 +101,7 @@ def _card(view: View, parts: Sequence[Part]) -> Card:
             )
         ),
         name=first.name,
-        about=" · ".join((first.kind, *one_load, *rounds)),
+        about=" · ".join((*kind, *one_load, *rounds)),
     )
 
 

@@ -77,11 +77,10 @@ def _versions(view: View) -> Iterator[str]:
 
 def title(view: View) -> str:
     """The twins by name where there are two, else what is compared."""
-    twins = dict.fromkeys(
-        stack.label if stack.own else stack.twin for stack in view.stacks.values()
-    )
+    stacks = view.stacks.values()
+    twins = dict.fromkeys(stack.twin for stack in stacks if stack.own is None)
     names = [TWINS.get(twin, twin) for twin in sorted(twins, key=lambda twin: twin != "flask")]
-    if len(names) == 2:
+    if len(names) == 2 and all(stack.own is None for stack in stacks):
         return f"{names[0]} and {names[1]}, side by side"
     labels = view.measured_stacks or tuple(view.stacks)
     if len(labels) <= 3:
