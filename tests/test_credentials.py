@@ -30,6 +30,7 @@ from harness.planning.requests.variables import escaped
         *("password", "passwd", "new_password", "client_secret", "X-Session-Id", "sessionid"),
         *("PHPSESSID", "JSESSIONID", "sid", "jwt", "X-Amz-Signature", "X-Amz-Security-Token"),
         *("X-Amz-Credential", "sig", "Ocp-Apim-Subscription-Key", "X-Forwarded-Access-Token", "auth"),
+        *("DB_PASS", "SMTP_PASS", "x-pass", "ENCRYPTION_KEY", "SIGNING_KEY"),
     ],
 )  # fmt: skip
 def test_names_of_credentials_are_known(name: str) -> None:
@@ -39,7 +40,7 @@ def test_names_of_credentials_are_known(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("accept", "author", "authors", "max_tokens", "page_token", "nextPageToken", "key", "id"),
+        *("bypass", "compass", "accept", "author", "authors", "max_tokens", "page_token", "nextPageToken", "key", "id"),
         *("Continuation-Token", "tokens_used", "session_count", "Content-Type", "cookie_consent"),
         *("X-Request-Id", "aside", "design", "inside", "compass", "Sec-Fetch-Site"),
     ],

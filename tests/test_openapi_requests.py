@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -332,3 +333,26 @@ def test_read_document_gives_what_operations_of_takes(tmp_path: Path) -> None:
     text = YAML.replace("        - *day\n", "").replace("3.1\n", "3.0.3\n")
     file = written(tmp_path, text, "openapi.yml")
     assert operations_of(read_document(file)) == {"GET /days/{day}"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"paths": {"/a": {"$ref": "#/paths/~1a"}, "/b": {"get": {"responses": {}}}}},
+        {"security": True},
+        {"security": {"login": []}},
+        {"components": "x"},
+        {"servers": [{"url": "http://[::1"}]},
+        {"servers": [{"url": "/{a}", "variables": ["x"]}]},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_an_odd_document_is_read_or_refused_but_ends_nothing(odd: dict[str, Any]) -> None:
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "x", "version": "1"},
+        "paths": {"/b": {"get": {"responses": {"200": {"description": "x"}}}}},
+        **odd,
+    }
+    with contextlib.suppress(BadInput):  # anything else ends the test
+        assert read_openapi(document, count=2).requests

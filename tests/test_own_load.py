@@ -12,7 +12,9 @@ import pytest
 
 from harness.load import own, sockets
 from harness.load.closed import ClosedFleet
+from harness.load.connection import Outcome
 from harness.load.own import OwnConnection, own_requests
+from harness.load.recorder import Recorder
 from harness.load.sockets import Address
 from harness.models import Failure, OwnRequest
 from tests.socket_server import Answer, drips, reply, says, serving
@@ -304,3 +306,34 @@ def test_what_is_sent_before_there_is_a_connection_is_sent_once_there_is_one(
     columns, examples = loaded(says(closing, keep=False), enough=20, size=3)
     assert examples == ()
     assert set(columns["size"]) == {12}
+
+
+def test_of_very_many_sizes_no_further_ones_are_told_apart() -> None:
+    recorder = Recorder()
+    for size in range(40_000):
+        number = recorder.intern(Outcome(200, size, Failure.NONE))
+        recorder.add(0, 0, 1, number)
+    sizes = recorder.columns(0)["size"]
+    assert list(sizes[:3]) == [0, 1, 2]
+    assert sizes[-1] == 0
+    assert len(recorder.outcomes) < 1 << 15
+
+
+def test_a_user_whom_the_server_refuses_does_not_ask_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(_opener: sockets.Opener) -> tuple[socket.socket, bool]:
+        """As from another machine: the refusal comes after one has begun to connect."""
+        sock = socket.socket()
+        sock.setblocking(False)
+        return sock, False
+
+    closing = WHOLE.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
+    with serving(says(closing, keep=False)) as url:
+        fleet = ClosedFleet(url, own_requests([GET], url, []), 2, timeout_s=5, seed=1, origin_ns=0)
+        fleet._open_all()
+        monkeypatch.setattr(sockets.Opener, "begin", refused)
+        fleet.run_slice(0, 0.5, 0.0)
+        fleet.close()
+    assert fleet.recorder.failed(Failure.REFUSED) + fleet.recorder.failed(Failure.CLOSED) <= 2
+    assert len(fleet.recorder) <= 4

@@ -21,7 +21,7 @@ from harness.models import (
 from harness.planning.options import RunOptions
 from harness.planning.plan import lengths, slicings
 from harness.planning.versus import own_stack, versus_catalogue, versus_plan
-from harness.serving.own import Secrets, command_of, requests_of
+from harness.serving.own import Secrets, command_of, for_locustfiles, requests_of
 
 GET = OwnRequest("GET /x", "GET", "/x")
 STARTED = own_stack("a", OwnService(command=("sh", "-c", "sleep {port}")))
@@ -153,3 +153,36 @@ def test_a_gate_on_own_services_speaks_of_the_baseline_and_not_of_a_contract() -
     failed = gates.parity(("GET /x: status 404 instead of 200",), own=True)
     assert not failed.passed
     assert failed.figure == "GET /x: status 404 instead of 200"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "status 401: b'you sent Bearer s3cret!'",
+        "status 401: b'you sent Bearer s3cr'",  # cut off by an excerpt's end
+        "status 401: b'%73: s3cret%21'",
+    ],
+)
+def test_no_part_of_a_secret_stays(text: str) -> None:
+    request = dataclasses.replace(GET, headers=(("authorization", "Bearer ${SECRET}"),))
+    hidden = Secrets.of([], [request], ENVIRON).hidden(text)
+    assert "s3c" not in hidden
+    assert "***" in hidden
+
+
+def test_secrets_that_python_writes_in_another_way_are_hidden_too() -> None:
+    environ = {"SECRET": "päss'w\\ord<1>"}
+    hidden = Secrets.of([], [dataclasses.replace(GET, path="/${SECRET}")], environ).hidden
+    for written in (repr(environ["SECRET"].encode())[2:-1], "päss&#x27;w\\ord&lt;1&gt;"):
+        assert hidden(f"b'{written}'") == "b'***'"
+
+
+def test_a_locustfile_has_the_environment_and_its_credentials_are_hidden() -> None:
+    environ = {"SHOP_TOKEN": "t0ken-value", "PYTHONPATH": "x", "HTTP_PROXY": "p", "SHOP": "open"}
+    plan = versus_plan(
+        versus_catalogue([STARTED, RUNNING], [], "/shop/locustfile.py"), RunOptions()
+    )
+    assert for_locustfiles(plan, environ) == {"SHOP_TOKEN": "t0ken-value", "SHOP": "open"}
+    assert Secrets.of_run(plan, environ).hidden("open t0ken-value") == "open ***"
+    without, _ = own_plan()
+    assert for_locustfiles(without, environ) == {}

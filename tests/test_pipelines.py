@@ -86,11 +86,11 @@ def commands() -> list[tuple[str, list[str]]]:
 
 def test_every_command_of_the_examples_can_be_read() -> None:
     lines = commands()
-    assert {name for name, _ in lines} == {"run", "report"}
-    assert len(lines) == 5
+    assert {name for name, _ in lines} == {"run", "report", "versus"}
+    assert len(lines) == 6
     for name, words in lines:
         context = cli.commands[name].make_context(name, list(words))
-        if name == "run":
+        if name != "report":
             assert context.params["fail_ifs"]
 
 
@@ -103,8 +103,8 @@ def test_every_condition_that_the_document_names_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("option", ["--fail-if", "--against", "--inconclusive", "--junit"])
-def test_both_commands_have_the_options(option: str) -> None:
-    for name in ("run", "report"):
+def test_all_these_commands_have_the_options(option: str) -> None:
+    for name in ("run", "report", "versus"):
         params = [each for each in cli.commands[name].params if isinstance(each, click.Option)]
         assert option in {text for each in params for text in each.opts}
         assert f"`{option}" in DOCUMENT.read_text()

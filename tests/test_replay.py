@@ -22,7 +22,7 @@ from harness.checking import replay as replaying
 from harness.checking.contents import Said, said
 from harness.checking.differences import Drawings, Ignored, differing, drawings
 from harness.checking.json_paths import json_path
-from harness.checking.replay import replay
+from harness.checking.replay import replay, sample_of
 from harness.checking.request import curl
 from harness.cli.main import cli
 from harness.errors import BadInput, EnvironmentFailed
@@ -369,6 +369,23 @@ def test_services_that_answer_the_same_agree() -> None:
     result = between(same, same, *get("/", "/nowhere"))
     assert result.agree
     assert (result.requests, list(result.lines()), result.notes) == (2, [], ())
+
+
+def test_services_that_give_no_whole_reply_do_not_agree() -> None:
+    def broken(_: Asked) -> bytes:
+        return b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n123456"
+
+    found = between(broken, broken, *get("/x"))
+    assert found.causes == ()
+    assert found.unanswered == 1
+    assert not found.agree
+
+
+def test_the_requests_that_are_sent_change_until_all_had_their_turn() -> None:
+    requests = get(*(f"/{number}" for number in range(30)))
+    turns = [sample_of(requests, 3, turn) for turn in range(10)]
+    assert all(len(chosen) == 3 for chosen in turns)
+    assert {each.path for chosen in turns for each in chosen} == {each.path for each in requests}
 
 
 def test_differences_are_grouped_by_cause_and_the_worst_is_first() -> None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.errors import BadInput
 from harness.models import OWN, OwnRequest, OwnRequests, OwnService, Slo, Stack
+from harness.planning.fail_if import parse_fail_ifs
 from harness.planning.files import STACKS_FILE
 from harness.planning.options import RunOptions
 from harness.planning.slo import parse_slo
@@ -67,10 +68,46 @@ def test_what_is_no_service_is_refused_in_one_line(text: str, message: str) -> N
     assert "\n" not in str(caught.value)
 
 
-def test_a_password_in_an_address_is_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://me:verysecret@127.0.0.1",
+        "ftp://me:verysecret@127.0.0.1",
+        "http://me:verysecret@127.0.0.1:99999",
+        "http://127.0.0.1/?api_key=verysecret",
+        "python app.py --token verysecret {port}",
+        "python app.py --token=verysecret {port}",
+        "env DB_PASSWORD=verysecret python app.py {port}",
+        "python app.py --db postgres://me:verysecret@127.0.0.1/x {port}",
+        "python app.py 'verysecret {port}",
+    ],
+)
+def test_a_credential_that_is_written_out_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(BadInput) as caught:
-        checked_url("--a", "http://me:verysecret@127.0.0.1")
+        service_of("a", text, STACKS)
     assert "verysecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "python app.py --token ${TOKEN} {port}",
+        "env DB_PASSWORD=${PW} python app.py {port}",
+        "gunicorn app:x --bind 127.0.0.1:{port} --keep-alive 5",
+        "python app.py --pass-through --port {port}",
+    ],
+)
+def test_a_command_without_a_credential_is_taken(text: str) -> None:
+    assert service_of("a", text, STACKS).own is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://127.0.0.1:0", "http://127.0.0.1/${TENANT}", "http://a..b", "http://127.0.0.1/a b"],
+)
+def test_an_address_that_nobody_can_ask_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        checked_url("--a", text)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "[::1]", "shop.localhost"])
@@ -162,6 +199,16 @@ def test_a_promise_makes_a_search() -> None:
     plan = versus_plan(versus_catalogue([A, B], [GET]), RunOptions(), slo=slo)
     assert plan.blocks[0].search is not None
     assert plan.blocks[0].load.slo == slo
+    assert plan.same_within == RunOptions().same_within
+    for idle in (RunOptions(precision=0.02), RunOptions(slice_s=1.0)):
+        with pytest.raises(BadInput, match="has no meaning in a search"):
+            versus_plan(versus_catalogue([A, B], [GET]), idle, slo=slo)
+    with pytest.raises(BadInput, match="--fail-if has no meaning in a search"):
+        versus_plan(
+            versus_catalogue([A, B], [GET]),
+            RunOptions(fail_ifs=parse_fail_ifs(("throughput<0.95",))),
+            slo=slo,
+        )
     with pytest.raises(BadInput, match="leave out --users and --rate"):
         versus_plan(versus_catalogue([A, B], [GET]), RunOptions(users=(4,)), slo=slo)
 
@@ -264,6 +311,9 @@ def test_a_file_says_all_of_it(tmp_path: Path) -> None:
             "API_TOKEN holds a credential",
         ),
         ("[header]\nauthorization = 'Bearer abcdef'\n", "holds a credential"),
+        ("[header]\ncontent-length = '5'\n", "twinbench sends it by itself"),
+        ("[a]\nstack = 'flask-gthread'\nname = 'old'\n", "'name' has no meaning for a stack"),
+        ("[a]\ncommand = 'x --token abc {port}'\n", "holds a credential"),
         ("get = [7]\n", "'get' must be a list of texts"),
         ("request = ['/x']\n", "[[request]]"),
         ("get = '/x'\n", "'get' must be a list"),
@@ -355,6 +405,13 @@ def test_init_refuses_what_is_no_service(tmp_path: Path, monkeypatch: pytest.Mon
         (
             ["--a", "flask-gthread", "--b", "flask-gthread", "--get", "/x", "--header", "nonsense"],
             "write it as 'name: value'",
+        ),
+        (
+            [
+                *("--a", "flask-gthread", "--b", "flask-gthread", "--get", "/x"),
+                *("--header", "transfer-encoding: chunked"),
+            ],
+            "twinbench sends it by itself",
         ),
         (
             [

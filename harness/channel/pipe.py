@@ -13,7 +13,7 @@ import time
 from typing import IO, TYPE_CHECKING, Any
 
 from harness.channel.messages import Message
-from harness.errors import LoadFailed
+from harness.errors import BadInput, LoadFailed
 
 if TYPE_CHECKING:
     from harness.processes.children import Child
@@ -63,6 +63,8 @@ class PipeToMember:
             self._read(deadline)
         data = bytes(self._unread[:size])
         del self._unread[:size]
+        if kind == "failed" and values.get("is_input"):
+            raise BadInput(str(values["message"]))
         if kind == "failed":
             raise self._failure(f"{self._what} failed: {values['message']}")
         return Message(kind, values, data)

@@ -186,7 +186,10 @@ def _base(document: Document) -> str:
     if isinstance(servers, list) and servers and isinstance(servers[0], dict):
         url = servers[0].get("url")
         if isinstance(url, str) and "{" not in url:
-            return urlsplit(url).path.rstrip("/")
+            try:
+                return urlsplit(url).path.rstrip("/")
+            except ValueError:  # it is no address
+                return ""
     return ""
 
 

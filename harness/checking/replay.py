@@ -41,6 +41,7 @@ def replay(
     twice: bool = True,
     allow_writes: bool = False,
     at_most: int | None = None,
+    turn: int = 0,
     ignore: Sequence[str] = (),
     ignore_headers: Collection[str] = (),
     unverified: Collection[str] = (),
@@ -59,6 +60,7 @@ def replay(
         twice: Whether each service is asked twice, so that what it draws for itself is no difference.
         allow_writes: Whether requests that change state are sent too.
         at_most: How many requests are sent at most, spread evenly over all.
+        turn: Which of such choices, so that one after the other takes all of them.
         ignore: Places in JSON that are not compared: `$.created_at`.
         ignore_headers: Names of headers that are not compared.
         unverified: Labels of services whose certificates are not verified.
@@ -81,7 +83,7 @@ def replay(
     skipped = 0
     if at_most is not None and len(chosen) > at_most:
         skipped = len(chosen) - at_most
-        chosen = [chosen[place * len(chosen) // at_most] for place in range(at_most)]
+        chosen = sample_of(chosen, at_most, turn)
     for request in chosen:  # a variable that is not set is found before anything is sent
         _expanded(request, expand)
     services = {
@@ -118,6 +120,7 @@ def replay(
         asking.causes.worst_first(),
         asking.draws.all(),
         (*notes, *asking.notes()),
+        unanswered=asking.unanswered,
     )
 
 
@@ -138,6 +141,12 @@ def _chosen(requests: Sequence[OwnRequest], *, allow_writes: bool) -> tuple[list
             seen.add(key)
             chosen.append(request)
     return chosen, left_out
+
+
+def sample_of(requests: Sequence[OwnRequest], size: int, turn: int) -> list[OwnRequest]:
+    """Some of the requests, spread evenly over all; others in each turn, until all had theirs."""
+    count = len(requests)
+    return [requests[(turn + place * count // size) % count] for place in range(size)]
 
 
 def _expanded(request: OwnRequest, expand: Callable[[str], str]) -> None:
@@ -221,6 +230,7 @@ class _Replay:
     twice: bool
     causes: Causes = field(default_factory=Causes)
     draws: Draws = field(default_factory=Draws)
+    unanswered: int = 0
     _pending: list[_Asked] = field(default_factory=list)
     _notes: dict[str, list[str]] = field(default_factory=dict)  # what -> names of requests
 
@@ -289,6 +299,7 @@ class _Replay:
         firsts = [replies[0] for replies in asked.replies.values()]
         failures = {reply.failure for reply in firsts}
         if len(failures) == 1 and firsts[0].failure is not None:
+            self.unanswered += 1
             note(f"no service gave a whole reply ({firsts[0].failure})")
         expected = asked.request.status
         statuses = {reply.status for reply in firsts}

@@ -67,7 +67,7 @@ def _refuse(given: Compared, options: ReplayOptions) -> None:
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise BadInput(f"two services are called '{twice}': give each a name of its own")
-    if given.locustfile is not None:
+    if given.locustfile is not None and not given.requests.requests:
         raise BadInput("a check sends requests, and a locustfile has none: give --get PATH instead")
     if not given.requests.requests:
         notes = f" ({'; '.join(given.requests.notes)})" if given.requests.notes else ""

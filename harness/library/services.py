@@ -112,7 +112,7 @@ def _table(service: Service) -> dict[str, Any]:
         "url": service.url,
         "stack": service.stack,
         "name": service.name,
-        "ready": service.ready,
+        "ready": "" if service.ready == "/" else service.ready,
         "environment": dict(service.environment),
         "folder": "" if service.folder is None else str(service.folder),
         "python": "" if service.python is None else str(service.python),

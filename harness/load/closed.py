@@ -85,8 +85,10 @@ class ClosedFleet(Fleet):
                     counting_to = tail_ends = now
                 for connection in self._give_up_on_late(now):
                     unanswered -= counting_from <= connection.start_ns < (counting_to or now)
-                    replacement = self._replace(connection)
-                    if replacement is None or counting_to:
+                    if counting_to:  # nothing more is sent
+                        self._drop(connection)
+                        waiting -= 1
+                    elif (replacement := self._replace(connection)) is None:
                         waiting -= 1
                     else:
                         start = clock()
@@ -120,6 +122,10 @@ class ClosedFleet(Fleet):
                     if not unanswered:
                         waiting -= 1
                         continue
+                if connection.refused:  # and would be again at once
+                    self._drop(connection)
+                    waiting -= 1
+                    continue
                 if connection.broken:
                     replacement = self._replace(connection)
                     if replacement is None:

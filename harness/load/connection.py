@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 from harness.models import Failure
 
 RECEIVE_BYTES = 1 << 16
+#: A server that does not read a large body keeps it from all other connections of the load process.
+_SEND_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ class Connection(ABC):
     """One connection, over a socket that blocks, cooperates (gevent) or does neither."""
 
     __slots__ = (
-        "broken", "connecting", "fileno", "in_flight", "intended_ns", "partial", "request", "sock",
-        "start_ns", "unsent",
+        "broken", "connecting", "fileno", "in_flight", "intended_ns", "partial", "refused",
+        "request", "sock", "start_ns", "unsent",
     )  # fmt: skip
 
     request: Awaited  # the expected reply to the request that was sent last
@@ -94,6 +96,7 @@ class Connection(ABC):
         self.in_flight = False  # a request was sent and its reply is not whole yet
         self.partial = False  # part of a reply has come
         self.broken = False  # must not be used again
+        self.refused = False  # the server did not want it
         self.connecting = False  # whoever waits for it waits until it can be written to, too
         self.unsent = b""  # waits until the socket is connected
 
@@ -157,7 +160,7 @@ class Connection(ABC):
         try:
             sent = self.sock.send(data)
             if sent < len(data):  # larger than the socket's buffer, which is rare
-                self.sock.setblocking(True)
+                self.sock.settimeout(_SEND_WITHIN_S)  # others wait meanwhile, but not for ever
                 self.sock.sendall(data[sent:])
                 self.sock.setblocking(False)
         except BlockingIOError:  # it is not connected yet

@@ -301,7 +301,7 @@ class Fleet(ABC):
                 connection.connected()
             return None  # nothing came after all
         except OSError as error:
-            if connection.connecting:
+            if connection.connecting and connection.in_flight:
                 return self._refused(connection, error)
             data = b""  # a reset connection is handled like one that was closed
         if not connection.in_flight:
@@ -328,7 +328,7 @@ class Fleet(ABC):
     def _refused(self, connection: Connection, error: OSError) -> int:
         """The outcome of a request whose connection did not come about."""
         connection.in_flight = False
-        connection.broken = True
+        connection.broken = connection.refused = True
         request = connection.request
         problem = f"{request.name}: no connection: {error.strerror}"
         return self._failure(Failure.REFUSED, problem, request.endpoint)

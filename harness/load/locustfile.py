@@ -108,6 +108,7 @@ class _Member:
         #: Whether its client asks before each request. If not, its task as a whole is in flight.
         self.asks = isinstance(user, HttpUser | FastHttpUser)
         self.open: dict[Any, _Exchange] = {}  # by greenlet
+        self.greenlet = gevent.getcurrent()  # the user's own, in which this is made
         self._users = users
 
     def now_s(self) -> float:
@@ -305,6 +306,7 @@ class LocustfileUsers:
         """Wait until nothing is in flight."""
         deadline_ns = time.perf_counter_ns() + int((self.timeout_s + _DRAIN_S) * 1e9)
         while self._in_flight:
+            self._raise_trouble()
             if time.perf_counter_ns() > deadline_ns:
                 raise self._bad(
                     f"{self._in_flight} of its requests or tasks did not end within "
@@ -350,14 +352,16 @@ class LocustfileUsers:
         if self._closing:
             real_sleep(seconds)
             return
-        if not member.asks:
+        # A greenlet that the user has started beside itself is not in flight, and so does not leave.
+        counts = not member.asks and gevent.getcurrent() is member.greenlet
+        if counts:
             self._leave()
         if seconds > 0:
             self.clock.sleep(seconds)
         else:
             real_sleep(0)
         self._await_turn()
-        if not member.asks:
+        if counts:
             self._in_flight += 1
 
     def begin(self, member: _Member, name: str) -> _Exchange | None:

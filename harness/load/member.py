@@ -16,6 +16,7 @@ from typing import Protocol
 
 from harness.channel.messages import Block, MemberEnd, Message, Played, SliceReport, Turn
 from harness.channel.samples import Columns, pack
+from harness.errors import BadInput
 from harness.models import CellKey, Slice
 from harness.processes.meter import Meter
 
@@ -50,6 +51,8 @@ def serve(end: MemberEnd, seat: Callable[[Block], AbstractContextManager[Player]
             with seat(Block.from_json(order.values["block"])) as player:
                 end.say(Message("seated"))
                 _play(end, player)
+        except BadInput as error:  # a file of the reader's, and no fault of the load process
+            end.say(Message("failed", {"message": str(error), "is_input": True}))
         except Exception as error:
             traceback.print_exc()
             end.say(Message("failed", {"message": f"{type(error).__name__}: {error}"}))

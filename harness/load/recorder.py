@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from array import array
 from typing import Any
 
@@ -12,6 +13,8 @@ from harness.load.connection import Outcome
 from harness.models import Failure
 
 _ROOM = 1 << 16
+#: Samples have 16 bits for the number of an outcome.
+_MANY_OUTCOMES = 16_000
 
 
 class Recorder:
@@ -45,8 +48,14 @@ class Recorder:
             column.frombytes(bytes(more * column.itemsize))
 
     def intern(self, outcome: Outcome) -> int:
-        """Return the number by which samples refer to this outcome; keep its first example."""
+        """Return the number by which samples refer to this outcome; keep its first example.
+
+        Where there are very many sizes, further ones are not told apart, and their samples have none.
+        """
         key = (outcome.status, outcome.size, int(outcome.failure), outcome.endpoint)
+        if key not in self._index and len(self.outcomes) >= _MANY_OUTCOMES:
+            outcome = dataclasses.replace(outcome, size=0)
+            key = (outcome.status, 0, int(outcome.failure), outcome.endpoint)
         if key not in self._index:
             self._index[key] = len(self.outcomes)
             self.outcomes.append(outcome)

@@ -14,6 +14,7 @@ from gevent import monkey
 
 #: Locust has replaced `socket` by the time this runs; this is the system's own.
 _socket = monkey.get_original("socket", "socket")
+_ANSWERS_WITHIN_S = 2.0
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -48,13 +49,25 @@ class Address:
     def place(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
         """The family and the place that the host stands for, so that no request asks for it again.
 
+        Of several, it is the first at which somebody listens: localhost may be ::1 and 127.0.0.1.
+
         Raises:
             OSError: There is no such host.
         """
-        family, _, _, _, place = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[
-            0
+        found = [
+            (family, (str(place[0]), int(place[1])))
+            for family, _, _, _, place in socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM
+            )
         ]
-        return family, (str(place[0]), int(place[1]))
+        return next(filter(_answers, found), found[0]) if len(found) > 1 else found[0]
+
+
+def _answers(where: tuple[socket.AddressFamily, tuple[str, int]]) -> bool:
+    family, place = where
+    with _socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(_ANSWERS_WITHIN_S)
+        return not sock.connect_ex(place)
 
 
 def _is_connected(sock: socket.socket) -> bool:

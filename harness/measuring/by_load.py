@@ -80,7 +80,7 @@ class LoadedBlocks:
         """Measure a block: parity, warm-up, turns, parity."""
         before = self.spot_check(block, "before")
         self.seat(block)
-        hidden = Secrets.of(self.bench.plan.stacks, block.scenario.requests).hidden
+        hidden = Secrets.of_run(self.bench.plan).hidden
         rates_rps: Mapping[str, float] = {}
         searching = None
         if block.search is not None:
@@ -170,7 +170,13 @@ class LoadedBlocks:
         stacks = [self.stacks[label] for label in block.stacks]
         # What replies say is compared once in a run: it takes seconds, and every round starts the same.
         closely = self.number == 1 and when == "before"
-        found = compare_replies(block, stacks, self.targets, closely=closely)
+        found = compare_replies(
+            block,
+            stacks,
+            self.targets,
+            turn=2 * (self.number - 1) + (when == "after"),
+            closely=closely,
+        )
         nothing = dict.fromkeys(block.stacks, ())
         return SpotCheck({**nothing, **_at(when, found.other_work)}, found.in_words)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -223,7 +224,14 @@ def _merged_cell(cell: CellKey, shares: Sequence[Played], endpoints: tuple[str, 
 
 
 @contextmanager
-def crew(*, size: int, cores: Sequence[int], logs: Path, folder: Path) -> Iterator[Crew]:
+def crew(
+    *,
+    size: int,
+    cores: Sequence[int],
+    logs: Path,
+    folder: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Crew]:
     """Start load processes, each on a core of its own while there are enough; stop them at the end.
 
     Args:
@@ -231,6 +239,7 @@ def crew(*, size: int, cores: Sequence[int], logs: Path, folder: Path) -> Iterat
         cores: Cores to pin them to; empty if they may run anywhere.
         logs: Folder for their logs.
         folder: Working directory, from which `harness` can be imported.
+        environment: Variables beside those that every child has.
     """
     children: list[Child] = []
     try:
@@ -243,6 +252,7 @@ def crew(*, size: int, cores: Sequence[int], logs: Path, folder: Path) -> Iterat
                     cores=[cores[number % len(cores)]] if cores else (),
                     piped=True,
                     folder=folder,
+                    environment=environment,
                 )
             )
         yield Crew([PipeToMember(child) for child in children])

@@ -14,8 +14,9 @@ from harness.planning.requests.variables import expand
 from harness.serving.own import Secrets
 from harness.serving.targets import Target
 
-#: So many requests are sent to each service; those of a long log would take longer than the block.
-_AT_MOST = 20
+#: So many requests are sent to each service at a time, others each time; and once, closely, more of
+#: them. All of a long log would take longer than the block.
+_AT_MOST, _AT_MOST_CLOSELY = 20, 100
 #: With these a service does something else than the baseline, and not the same thing in other words.
 _OTHER_WORK = (DifferenceKind.NO_REPLY, DifferenceKind.STATUS)
 
@@ -29,7 +30,12 @@ class Differing:
 
 
 def compare_replies(
-    block: BlockPlan, stacks: Sequence[Stack], targets: Mapping[str, Target], *, closely: bool
+    block: BlockPlan,
+    stacks: Sequence[Stack],
+    targets: Mapping[str, Target],
+    *,
+    turn: int,
+    closely: bool,
 ) -> Differing:
     """Send some of a block's requests to all its stacks, and compare the replies with the baseline's.
 
@@ -37,6 +43,7 @@ def compare_replies(
         block: It has requests of the reader's own.
         stacks: Its contenders, the baseline first.
         targets: By label.
+        turn: How often that was done before in this run: other requests have their turn each time.
         closely: Whether each is asked twice, so that bodies and headers can be compared without what
             a service draws for itself; otherwise only statuses count.
 
@@ -51,7 +58,8 @@ def compare_replies(
         block.scenario.requests,
         twice=closely,
         allow_writes=True,  # who did not allow it has none of them in the plan
-        at_most=_AT_MOST,
+        at_most=_AT_MOST_CLOSELY if closely else _AT_MOST,
+        turn=turn,
         paths={label: each.path_of for label, each in own.items() if each is not None},
         unverified=[label for label, each in own.items() if each and not each.verify_tls],
         expand=partial(expand, environ=os.environ),

@@ -34,6 +34,7 @@ from harness.models import (
 from harness.planning.files import PROJECT
 from harness.processes import children
 from harness.serving import services, upstream
+from harness.serving.own import for_locustfiles
 from harness.serving.services import Services
 
 
@@ -173,6 +174,7 @@ def ready_to_measure(
                 cores=where.load,
                 logs=logs,
                 folder=PROJECT,
+                environment=for_locustfiles(plan),
             )
         )
         around = stack.enter_context(

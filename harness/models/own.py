@@ -43,7 +43,7 @@ class OwnRequests:
 class OwnService:
     """How a service of the reader's own is started, or where it runs already.
 
-    Texts may have `${NAME}`, as in requests.
+    `command` and `environment` may have `${NAME}`, as in requests.
     """
 
     url: str = ""  # of a service that runs already; empty: `command` starts it

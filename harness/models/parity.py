@@ -130,11 +130,12 @@ class ParityFound:
     drawn: tuple[Drawn, ...] = ()
     notes: tuple[str, ...] = ()
     lacking: tuple[LackingOperation, ...] = ()
+    unanswered: int = 0  # to which no service gave a whole reply
 
     @property
     def agree(self) -> bool:
-        """Whether everything was sent that was to be, and nothing differs."""
-        return not (self.causes or self.lacking or self.unsent)
+        """Whether everything was sent that was to be, somebody replied to it, and nothing differs."""
+        return not (self.causes or self.lacking or self.unsent or self.unanswered)
 
     def lines(self) -> Iterator[str]:
         """A line for each cause, with the first request that shows it, and for each operation."""

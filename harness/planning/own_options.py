@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import BadInput, BadOption
+from harness.errors import BadInput
 
 if TYPE_CHECKING:
     from harness.models import OwnRequests, Stack
@@ -103,20 +103,24 @@ def compared(
     requests = sources.read(writes=given.allow_writes, seed=seed)
     requests = with_headers(requests, (*read.headers, *map(_header, given.headers)))
     requests = without_writes(requests, allowed=given.allow_writes)
-    return Compared(
-        tuple(stacks), requests, locustfile or read.locustfile, (*read.ignore, *given.ignore)
-    )
+    users = locustfile or read.locustfile
+    mapped = any(stack.own is not None and stack.own.paths for stack in stacks)
+    if users is not None and (read.headers or given.headers or mapped):
+        raise BadInput(
+            f"the users of {users} make their own requests: leave out headers and maps of paths"
+        )
+    return Compared(tuple(stacks), requests, users, (*read.ignore, *given.ignore))
 
 
 def _as_given(stack: Stack, given: OwnOptions) -> Stack:
     """A service with what the command line says of all of them."""
     if stack.own is None:
         return stack
+    from harness.planning.versus import checked_ready
+
     own = stack.own
     if given.ready is not None:
-        if not given.ready.startswith("/"):
-            raise BadOption("--ready", given.ready, "give a path that begins with '/'")
-        own = replace(own, ready=given.ready)
+        own = replace(own, ready=checked_ready("--ready", given.ready))
     if given.insecure:
         own = replace(own, verify_tls=False)
     return replace(stack, own=own)
@@ -125,10 +129,13 @@ def _as_given(stack: Stack, given: OwnOptions) -> Stack:
 def _header(text: str) -> tuple[str, str]:
     """`name: value`, if its value is no credential that would get into results."""
     from harness.planning.requests.credentials import refuse_literal_credentials
+    from harness.planning.requests.tables import problem_of_header
 
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or any(c.isspace() for c in name.strip()):
         raise BadInput("--header: write it as 'name: value'", parameter="--header")
     pair = (name.strip().lower(), value.strip())
+    if problem := problem_of_header(*pair):
+        raise BadInput(f"--header '{pair[0]}': {problem}", parameter="--header")
     refuse_literal_credentials("--header", headers=(pair,))
     return pair

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import re
 import shlex
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -25,6 +27,12 @@ from harness.models import (
 from harness.planning.capacity import CapacityOptions, plan_capacity
 from harness.planning.options import RunOptions
 from harness.planning.plan import Catalogue, make_plan
+from harness.planning.requests.credentials import (
+    refuse_credentials_in_command,
+    refuse_literal_credentials,
+)
+from harness.planning.requests.parts_of_requests import percent_encoded
+from harness.planning.requests.tables import problem_of_path
 
 #: The name of the one scenario.
 VERSUS = "versus"
@@ -62,7 +70,9 @@ def service_of(place: str, text: str, stacks: Mapping[str, Stack]) -> Stack:
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise BadOption(option, text, f"can't be split into words: {error}") from None
+        raise BadInput(
+            f"{option}: the command can't be split into words: {error}", parameter=option
+        ) from None
     if len(words) == 1 and PORT not in text:
         try:
             raise UnknownName("stack", text, stacks)
@@ -103,6 +113,7 @@ def checked_command(where: str, words: tuple[str, ...]) -> tuple[str, ...]:
             f"{where}: the command has no {PORT}: write {PORT} where it takes the port that it listens "
             f"on, such as 'gunicorn shop.wsgi:app -b 127.0.0.1:{PORT}'"
         )
+    refuse_credentials_in_command(where, words)
     return words
 
 
@@ -114,26 +125,55 @@ def checked_url(where: str, text: str) -> str:
     """
     parts = _split(where, text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadInput(f"{where} {text}: give an address such as http://127.0.0.1:8000")
+        raise BadInput(f"{where} {_shown(text)}: give an address such as http://127.0.0.1:8000")
     if parts.username is not None or parts.password is not None:
         raise BadInput(
             f"{where}: an address must have no user name and no password, which would get into results: "
             "give a header 'authorization' with ${NAME} instead"
         )
     if parts.query or parts.fragment:
-        raise BadInput(f"{where} {text}: leave out what follows the path: requests have their own")
+        raise BadInput(
+            f"{where} {_shown(text)}: leave out what follows the path: requests have their own"
+        )
+    if "${" in text:
+        raise BadInput(f"{where} {text}: an address has no ${{NAME}}: let your shell put it in")
+    if problem := problem_of_path(parts.path or "/"):
+        raise BadInput(f"{where} {_shown(text)}: its path {problem}")
     return text.rstrip("/")
+
+
+def checked_ready(where: str, path: str) -> str:
+    """The path that says that a service is ready, percent-encoded.
+
+    Raises:
+        BadInput: It is no path, or has a credential in it.
+    """
+    if problem := problem_of_path(path):
+        raise BadInput(f"{where} '{path.partition('?')[0]}' {problem}", parameter=where)
+    refuse_literal_credentials(where, path=path)
+    return percent_encoded(path)
+
+
+def _shown(text: str) -> str:
+    """An address without what may be secret."""
+    return re.sub(r"//[^/?#]*@", "//", text).partition("?")[0].partition("#")[0]
 
 
 def _split(where: str, text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018  # reading it raises if it is none
+        if parts.port == 0:
+            raise ValueError("port 0 is none")
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise BadInput(
-            f"{where} {text}: {error}: give an address such as http://127.0.0.1:8000"
+            f"{where} {_shown(text)}: {_problem(error)}: give an address such as http://127.0.0.1:8000"
         ) from None
     return parts
+
+
+def _problem(error: ValueError) -> str:
+    return "no such host can be" if isinstance(error, UnicodeError) else str(error)
 
 
 def refuse_foreign_hosts(stacks: Sequence[Stack], *, own_this_host: bool) -> None:
@@ -154,10 +194,16 @@ def refuse_foreign_hosts(stacks: Sequence[Stack], *, own_this_host: bool) -> Non
 
 
 def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine; names below localhost may stand for another one somewhere."""
     if host == "localhost" or host.endswith(".localhost"):
-        return True
+        try:
+            found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
+        except OSError:
+            return True  # nobody is there, which is said when it is asked
+    else:
+        found = {host}
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return all(ipaddress.ip_address(each.partition("%")[0]).is_loopback for each in found)
     except ValueError:
         return False
 
@@ -274,7 +320,20 @@ def versus_plan(
         return make_plan(catalogue, options, calibrated_slice_s=calibrated_slice_s)
     if options.users or options.rates_rps:
         raise BadInput("--slo searches for the rate: leave out --users and --rate")
-    return plan_capacity(
+    idle: Mapping[str, object] = {
+        "--fail-if": options.fail_ifs,
+        "--against": options.against,
+        "--precision": options.precision,
+        "--slice": options.slice_s,
+        "--arrivals": options.arrivals,
+    }
+    for option, given in idle.items():
+        if given:
+            raise BadInput(
+                f"{option} has no meaning in a search (--slo): leave one of them out",
+                parameter=option,
+            )
+    plan = plan_capacity(
         catalogue,
         CapacityOptions(
             scenario=VERSUS,
@@ -287,6 +346,7 @@ def versus_plan(
             generators=options.generators,
         ),
     )
+    return dataclasses.replace(plan, same_within=options.same_within)
 
 
 def _by_name(stacks: Sequence[Stack]) -> dict[str, Stack]:

@@ -16,9 +16,16 @@ from harness.planning.requests.credentials import (
     refuse_literal_credentials,
 )
 from harness.planning.requests.sources import Sources
+from harness.planning.requests.tables import problem_of_header
 from harness.planning.requests.variables import variables_in
 from harness.planning.toml_file import read_toml
-from harness.planning.versus import checked_command, checked_url, own_stack, path_pair
+from harness.planning.versus import (
+    checked_command,
+    checked_ready,
+    checked_url,
+    own_stack,
+    path_pair,
+)
 
 #: Places of services, in their order: the first is the baseline.
 PLACES = ("a", "b", "c", "d", "e", "f", "g", "h")
@@ -93,6 +100,9 @@ def read_versus_file(path: Path, stacks: Mapping[str, Stack]) -> VersusFile:
     if not all(isinstance(table, dict) for table in values.get("request", ())):
         raise BadInput(f"{path}: write requests as tables: [[request]]")
     headers = _texts(path, "header", values.get("header", {}))
+    for header, value in headers.items():
+        if problem := problem_of_header(header, value):
+            raise BadInput(f"{path}: header '{header}' {problem}")
     refuse_literal_credentials(f"{path}", headers=tuple(headers.items()))
     return VersusFile(
         stacks=services,
@@ -142,19 +152,18 @@ def service_of_table(
             raise BadInput(
                 f"{where} there is no stack '{table['stack']}': see 'twinbench list stacks'"
             )
+        if beside := sorted(set(table) - {"stack"}):
+            raise BadInput(f"{where} '{beside[0]}' has no meaning for a stack: leave it out")
         return stacks[table["stack"]]
     environment = _texts(f"{where} environment", "environment", table.get("environment", {}))
     _refuse_literal_secrets(f"{where} environment", environment)
     paths = _texts(where, "paths", table.get("paths", {}))
-    ready = table.get("ready", "/")
-    if not ready.startswith("/"):
-        raise BadInput(f"{where} ready '{ready}' must begin with '/'")
     return own_stack(
         name,
         OwnService(
             url=checked_url(f"{where} url", table["url"]) if "url" in table else "",
             command=_command(where, table["command"]) if "command" in table else (),
-            ready=ready,
+            ready=checked_ready(f"{where} ready", table.get("ready", "/")),
             environment=environment,
             folder=str((folder / table.get("folder", ".")).resolve()),
             python=_interpreter(where, folder, table.get("python", "")),

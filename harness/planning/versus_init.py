@@ -8,8 +8,8 @@ from harness.planning.versus import PORT
 
 _TEMPLATE = """\
 # What `twinbench versus {file}` compares. Paths are relative to this file.
-# Wherever a text has ${{NAME}}, the environment variable NAME is put in when it is needed; it gets
-# into no result. Passwords and tokens must be written like that.
+# Where a command, an environment or a request has ${{NAME}}, the environment variable NAME is put in
+# when it is needed; it gets into no result. Passwords and tokens must be written like that.
 
 {services}
 # What is requested. Several sources can be combined.
@@ -80,7 +80,9 @@ def versus_toml(file: str, services: dict[str, str], paths: tuple[str, ...]) -> 
     ]
     # Keys stand above tables in TOML, or they would be the last table's.
     head, _, rest = _TEMPLATE.format(
-        file=file, services="@@", paths=", ".join(map(json.dumps, paths))
+        file=file,
+        services="@@",
+        paths=", ".join(json.dumps(path, ensure_ascii=False) for path in paths),
     ).partition("@@\n")
     keys, _, requests = rest.partition("# Headers of every request.")
     return head + keys + "\n".join(tables) + "\n# Headers of every request." + requests

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.models import OwnRequest, OwnService, Stack
+from harness.models import OwnRequest, OwnService, Plan, Stack
+from harness.planning.requests.credentials import is_credential_name
 from harness.planning.requests.variables import (
     expand,
     expand_request,
@@ -18,11 +19,13 @@ from harness.planning.requests.variables import (
     secrets_in,
     texts_of,
 )
+from harness.processes.child_environment import child_environment, drawn_for_round
 from harness.serving.targets import Readiness
 
 _PORT = "{port}"
 #: Variables that the twins are started with, and that are nothing to a service of the reader's own.
 _TWINS_PREFIX = "TWIN_"
+_OF_THE_INTERPRETER = ("PYTHON", "LD_", "MALLOC_", "GEVENT_", "LOCUST_", "TWIN_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,23 @@ def requests_of(
     return tuple(expand_request(request, environ) for request in requests)
 
 
+def for_locustfiles(plan: Plan, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What load processes have of the caller's environment where a locustfile runs in them.
+
+    It may have been written for any of it, except for what would change how the process runs, or where
+    requests go. Without a locustfile, it is nothing.
+    """
+    if not any(block.scenario.locustfile for block in plan.blocks):
+        return {}
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(_OF_THE_INTERPRETER)
+        and not name.lower().endswith("_proxy")
+        and name not in {*child_environment(), *drawn_for_round(0, 0)} - {"HOME"}
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """What was put in for `${NAME}`, and must not be seen in results, logs or reports."""
@@ -123,6 +143,15 @@ class Secrets:
     ) -> Secrets:
         """Those of some stacks and requests."""
         return cls(secrets_in([*_texts(stacks, requests)], environ))
+
+    @classmethod
+    def of_run(cls, plan: Plan, environ: Mapping[str, str] = os.environ) -> Secrets:
+        """Those of a whole run; a locustfile may have taken any credential of the environment."""
+        requests = [request for block in plan.blocks for request in block.scenario.requests]
+        named = cls.of(plan.stacks, requests, environ).values
+        taken = for_locustfiles(plan, environ)
+        credentials = [f"${{{name}}}" for name in taken if is_credential_name(name)]
+        return cls(named | secrets_in(credentials, taken))
 
     def hidden(self, text: str) -> str:
         """The text without them."""

@@ -227,7 +227,8 @@ def _await_ready(
             if "address already in use" in child.last_lines(40).lower():
                 return None
             raise ServerFailed(
-                f"{what} '{child.name}' ended at its start with exit code {child.exit_code()}; "
+                f"{what} '{child.name}' ended at its start with exit code {child.exit_code()}"
+                f"{' (it has to stay in the foreground)' if child.exit_code() == 0 else ''}; "
                 "its last lines:",
                 detail=hidden(child.last_lines()),
             )

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -48,13 +49,25 @@ class Readiness:
                 connection.sock = sock  # it is slow to connect where it is mostly refused
                 connection.request("GET", path, headers={"connection": "close"})
                 reply = connection.getresponse()
-                body = reply.read(_MOST_BYTES)
-            except (OSError, http.client.HTTPException):
+                body = _beginning(reply)
+            except (OSError, UnicodeError, http.client.HTTPException):
                 return None
         return body if self._says_ready(reply.status) else None
 
     def _says_ready(self, status: int) -> bool:
         return status < _FIRST_ERROR if self.status is None else status == self.status
+
+
+def _beginning(reply: http.client.HTTPResponse) -> bytes:
+    """The body, or what of it comes within the time: it may have no end."""
+    deadline = time.monotonic() + _REPLY_WITHIN_S
+    body = b""
+    while len(body) < _MOST_BYTES and time.monotonic() < deadline:
+        piece = reply.read1(1 << 16)
+        if not piece:
+            break
+        body += piece
+    return body
 
 
 def _connected(host: str, port: int) -> socket.socket:
@@ -63,17 +76,19 @@ def _connected(host: str, port: int) -> socket.socket:
     Raises:
         OSError: Nobody listens there; or, by chance, we were given the port and met ourselves.
     """
-    family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(_REPLY_WITHIN_S)
-        failed = sock.connect_ex(place)
-        if failed or sock.getsockname()[1] == port:
-            raise OSError(failed, "nobody listens")
-    except BaseException:
+    failed = 0
+    for family, _, _, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = socket.socket(family, socket.SOCK_STREAM)  # localhost may be ::1 first, and unused
+        try:
+            sock.settimeout(_REPLY_WITHIN_S)
+            failed = sock.connect_ex(place)
+            if not failed and sock.getsockname()[1] != port:
+                return sock
+        except BaseException:
+            sock.close()
+            raise
         sock.close()
-        raise
-    return sock
+    raise OSError(failed, "nobody listens")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ def parity_as_json(found: ParityFound) -> dict[str, Any]:
         "services": [{"label": label, "url": url} for label, url in found.services.items()],
         "requests": found.requests,
         "unsent": found.unsent,
+        "unanswered": found.unanswered,
         "causes": [
             {
                 "kind": str(cause.kind),

@@ -14,7 +14,8 @@ from harness.planning.requests.variables import has_variable
 #: Names without case, `-` and `_`. `max_tokens` is none of them, and neither is an `author`.
 _NAME = re.compile(
     r"auth$|authorization|authentication|token$|auth(token|key)$|secret|passw|passphrase|pwd$"
-    r"|(api|access|private|subscription|session)key|session(id)?$|sessid$|^sid$|jwt|bearer"
+    r"|(api|access|private|subscription|session|encryption|signing|master|shared)key"
+    r"|session(id)?$|sessid$|^sid$|jwt|bearer|(?<!by)(?<!com)pass$"
     r"|credential|^(set)?cookie2?$|csrf|xsrf|signature$|^sig$|^otp$"
 )
 #: They say where the next page begins.
@@ -98,6 +99,25 @@ def refuse_literal_credentials(
     types = [value for name, value in headers if name.lower() == "content-type"]
     for key in body_credentials(body or "", "".join(types[:1])):
         raise _refused(where, f"field '{key}' of the body", f'"${{{_variable(key)}}}" as its value')
+
+
+def refuse_credentials_in_command(where: str, words: Sequence[str]) -> None:
+    """Refuse a command that has a password, a token or a key written out: `--token abc`, `KEY=abc`, a URL.
+
+    Raises:
+        BadInput: As `refuse_literal_credentials`.
+    """
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        name, equals, value = word.partition("=")
+        if not equals and word.startswith("-") and not following.startswith("-"):
+            value = following
+        url = value if equals and "://" in value else word
+        named = is_credential_name(name) and value and "{port}" not in value and _is_literal(value)
+        if named or ("://" in url and url_credentials(url)):
+            raise BadInput(
+                f"{where}: the command holds a credential, which would get into results: write ${{NAME}} "
+                "in its place, and set that variable in the environment"
+            )
 
 
 def refuse_credentials_in_url(where: str, url: str) -> None:

@@ -88,10 +88,14 @@ def _take_security_out(document: dict[str, Any]) -> tuple[frozenset[tuple[str, s
     schemes: set[str] = set()
     for method, path, operation in operations_in(document):
         alternatives = operation.pop("security", everywhere)
+        if not isinstance(alternatives, list):
+            continue
+        alternatives = [each for each in alternatives if isinstance(each, dict)]
         if alternatives and all(alternatives):  # an empty one means: none are needed
             wanted.add((method, path))
             schemes |= {name for alternative in alternatives for name in alternative}
-    (document.get("components") or {}).pop("securitySchemes", None)
+    if isinstance(components := document.get("components"), dict):
+        components.pop("securitySchemes", None)
     document.pop("securityDefinitions", None)
     if not wanted:
         return frozenset(), []

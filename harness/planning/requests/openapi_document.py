@@ -101,12 +101,15 @@ def base_path(document: Mapping[str, Any]) -> str:
     servers = document.get("servers")
     if not isinstance(servers, list) or not servers or not isinstance(servers[0], dict):
         return str(document.get("basePath", "")).rstrip("/")
-    variables = servers[0].get("variables") or {}
+    variables = servers[0].get("variables")
     url = str(servers[0].get("url", ""))
-    for name, variable in variables.items():
+    for name, variable in (variables if isinstance(variables, dict) else {}).items():
         if isinstance(variable, dict):
             url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
-    path = urlsplit(url).path.rstrip("/")
+    try:
+        path = urlsplit(url).path.rstrip("/")
+    except ValueError:  # it is no address
+        return ""
     return path if path.startswith("/") or not path else f"/{path}"
 
 
@@ -212,14 +215,17 @@ def _nearest(document: Any, pointer: str) -> str:
     return f": did you mean '#{above}/{near[0]}'?" if near else ""
 
 
-def _path_item(document: Mapping[str, Any], item: Any) -> Mapping[str, Any]:
+def _path_item(
+    document: Mapping[str, Any], item: Any, seen: frozenset[str] = frozenset()
+) -> Mapping[str, Any]:
     """A path's operations; they may stand elsewhere in the document."""
     if not isinstance(item, dict):
         return {}
     found: dict[str, Any] = item
     reference = found.get("$ref")
-    if isinstance(reference, str) and reference.startswith("#/"):
-        found = {**_path_item(document, _at(document, unquote(reference[1:]))), **found}
+    if isinstance(reference, str) and reference.startswith("#/") and reference not in seen:
+        there = _at(document, unquote(reference[1:]))
+        found = {**_path_item(document, there, seen | {reference}), **found}
     return found
 
 

@@ -27,6 +27,8 @@ def percent_encoded(path: str | bytes) -> str:
 
     What is encoded already stays so.
     """
+    if isinstance(path, str):  # half a surrogate pair, which JSON may have, stands for no byte
+        return quote(path, safe=_AS_THEY_ARE, errors="replace")
     return quote(path, safe=_AS_THEY_ARE)
 
 

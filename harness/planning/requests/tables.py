@@ -71,9 +71,9 @@ def request_for_path(path: str, *, status: int | None = None) -> OwnRequest:
     Raises:
         BadOption: It is no path, or has a credential in its query.
     """
-    problem = _problem_of_path(path)
+    problem = problem_of_path(path)
     if problem:
-        raise BadOption("--get", f"'{path}'", problem)
+        raise BadOption("--get", f"'{path.partition('?')[0]}'", problem)
     refuse_literal_credentials("--get", path=path)
     encoded = percent_encoded_around_variables(path)
     return OwnRequest(default_name("GET", encoded), "GET", encoded, status=status)
@@ -98,14 +98,14 @@ def _request_of(path: Path, number: int, table: Any) -> OwnRequest:
     method, target = table.get("method", "GET").upper(), table["path"]
     if not TOKEN.fullmatch(method) or method == "CONNECT":
         raise fail("method", "is none that can be sent: write one such as GET or POST")
-    if problem := _problem_of_path(target):
+    if problem := problem_of_path(target):
         raise fail("path", problem)
     name = table.get("name", "")
     if "name" in table and (not name.strip() or not name.isprintable()):
         raise fail("name", "must be one line of text")
     headers = []
     for header, value in _headers_of(table.get("headers", {})):
-        if problem := _problem_of_header(header, value):
+        if problem := problem_of_header(header, value):
             raise fail(f"headers.{header}", problem)
         headers.append((header.lower(), value))
     body = _body_of(path, table, fail)
@@ -143,7 +143,7 @@ def _is_of_its_type(field: str, value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _problem_of_path(path: str) -> str:
+def problem_of_path(path: str) -> str:
     """What to write instead; empty if it can be sent."""
     if "://" in path.partition("?")[0]:
         return "write the path alone, such as /orders/7: where it is sent is said elsewhere"
@@ -153,6 +153,10 @@ def _problem_of_path(path: str) -> str:
         return "has a # and what follows it is never sent: leave it out, or write %23"
     if re.search(r"[\x00-\x1f\x7f]", path):
         return "has a control character: percent-encode it"
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "has bytes that are no text: percent-encode them"
     return ""
 
 
@@ -162,7 +166,8 @@ def _headers_of(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from ((name, one) for one in (value if isinstance(value, list) else [value]))
 
 
-def _problem_of_header(name: str, value: Any) -> str:
+def problem_of_header(name: str, value: Any) -> str:
+    """What is wrong with a header; empty if it can be sent."""
     if not TOKEN.fullmatch(name):
         return "is no name that a header may have"
     if name.lower() in OF_THE_CONNECTION:

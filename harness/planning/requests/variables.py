@@ -7,6 +7,7 @@ variable: its reader passes it through `escaped`.
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -108,13 +109,20 @@ def secrets_in(texts: Iterable[str], environ: Mapping[str, str]) -> frozenset[st
     values = {environ[name] for name in names if name in environ}
     long = {value for value in values if len(value) >= _SHORTEST_SECRET_CHARACTERS}
     written = {quote(value, safe="") for value in long} | {_in_json(value) for value in long}
+    written |= {repr(value.encode("utf-8", "surrogateescape"))[2:-1] for value in long}
+    written |= {html.escape(value) for value in long}
     return frozenset(long | written)
 
 
 def redacted(text: str, secrets: Collection[str]) -> str:
-    """The text with `***` in place of every secret."""
+    """The text with `***` in place of every secret, also of one that the text's end cuts off."""
     for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         text = text.replace(secret, _HIDDEN)
+    end = text.rstrip("'\"…")
+    for secret in secrets:
+        for length in range(len(secret) - 1, _SHORTEST_SECRET_CHARACTERS - 1, -1):
+            if end.endswith(secret[:length]):
+                return f"{end[:-length]}{_HIDDEN}"
     return text
 
 

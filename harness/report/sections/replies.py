@@ -31,8 +31,8 @@ def replies(view: View) -> Section | None:
     found = differing(view)
     if not found:
         text = (
-            "No difference was found: each service answered the same requests with the same status, "
-            "and bodies and headers said the same, apart from what each draws for itself."
+            "No difference was found in the requests that were sent to all: the status was the same, "
+            "and bodies and headers said the same, apart from what each service draws for itself."
         )
         return Section("replies", "Replies", (Paragraph((text,)),), "Replies")
     columns = (
