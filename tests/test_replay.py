@@ -105,6 +105,13 @@ def test_json_is_compared_place_by_place(
     assert found(of_json(first), of_json(other)) == ([expected] if expected else [])
 
 
+def test_tokens_that_services_make_are_not_shown() -> None:
+    one, two = of_json({"access_token": "abc123secret"}), of_json({"access_token": "xyz789secret"})
+    (difference,) = differing(one, two, ("a", "b"), Ignored())
+    assert difference.place == "$.access_token"
+    assert "secret" not in difference.detail + difference.cause
+
+
 def test_the_order_of_members_blanks_and_escapes_mean_nothing() -> None:
     first = of(b'{"a": 1, "b": "\\u00e9"}', kind="application/json")
     assert found(first, of('{"b":"é","a":1}'.encode(), kind="application/json")) == []

@@ -11,7 +11,7 @@ from harness.analysis import gates, stats
 from harness.analysis.cell_gates import gates_of
 from harness.analysis.figures import EndpointFigures, RoundFigures
 from harness.analysis.pauses import pauses, unless_dear
-from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of
+from harness.analysis.percentiles import UNKNOWN, Pool, confidence_of, quantile_confidence_of
 from harness.analysis.resources import core_usages, server_usages
 from harness.analysis.saturation import core_share, limited_by_users, taken_share
 from harness.analysis.schedules import overload_of, schedule_kept
@@ -54,7 +54,7 @@ def summarise(
     rounds = figures[stack.label]
     others = [of_other for label, of_other in figures.items() if label != stack.label and of_other]
     servers = server_usages(rounds)
-    latency = pool.estimates()
+    latency = pool.estimates(quantile_confidence_of(run.plan, len(rounds)))
     sent = sum(measured.sent for measured in rounds)
     kept = schedule_kept(rounds, run, pool)
     confidence = confidence_of(run.plan, len(rounds))

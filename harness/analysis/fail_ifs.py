@@ -253,7 +253,9 @@ def _by_interval(judged: FailIfJudged, p_value: float) -> _Draft:
     """Decide by the bound of the interval."""
     figure, condition = judged.figure, judged.condition
     assert figure is not None
-    if judged.rounds < ROUNDS_FOR_A_VERDICT or math.isnan(figure.low):
+    if judged.rounds >= ROUNDS_FOR_A_VERDICT and math.isnan(figure.low):
+        return _Draft(replace(judged, reason="there is no interval", is_open=True))
+    if judged.rounds < ROUNDS_FOR_A_VERDICT:
         reason = f"{judged.rounds} of {ROUNDS_FOR_A_VERDICT} rounds"
         return _Draft(replace(judged, reason=reason, is_open=True))
     outcome = _side(condition, figure)

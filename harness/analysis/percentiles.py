@@ -37,6 +37,14 @@ def confidence_of(plan: Plan, rounds: int) -> float:
     return stats.CONFIDENCE if plan.precision is None else stats.STOPPED_CONFIDENCE
 
 
+def quantile_confidence_of(plan: Plan, rounds: int) -> float:
+    """Return the same for a cell's own quantiles, whose intervals are less sound than others."""
+    if not looks.looks_again(plan):
+        return stats.QUANTILE_CONFIDENCE
+    share = (1 - confidence_of(plan, rounds)) / (1 - stats.CONFIDENCE)
+    return 1 - (1 - stats.QUANTILE_CONFIDENCE) * share
+
+
 class Pool:
     """Pools the times (ns) of several rounds, and knows how they vary from round to round.
 
@@ -52,11 +60,11 @@ class Pool:
         found = np.quantile(np.concatenate(self._rounds), CURVE, overwrite_input=True)
         self._ns = dict(zip(CURVE, found.tolist(), strict=True))
 
-    def estimates(self) -> dict[str, Estimate]:
+    def estimates(self, confidence: float = stats.QUANTILE_CONFIDENCE) -> dict[str, Estimate]:
         """Return the percentiles in ms, with the keys of QUANTILES; NaN without enough samples."""
         supported = self.supported
         return {
-            name: self._estimate(quantile) if name in supported else UNKNOWN
+            name: self._estimate(quantile, confidence) if name in supported else UNKNOWN
             for name, quantile in QUANTILES.items()
         }
 

@@ -12,9 +12,11 @@ from harness.checking.contents import Form, Said, error_shape, excerpt, value_ex
 from harness.checking.json_paths import JsonPath, Place, written
 from harness.models import DifferenceKind as Kind
 from harness.models import Framing, ReplyDifference, ReplyFailure
+from harness.planning.requests.credentials import is_credential_name
 
 #: Of one reply; more tell a reader nothing.
 _MOST_DIFFERENCES = 2_000
+_HIDDEN = "***"
 
 _FAILED = {
     ReplyFailure.UNSENDABLE: "can't be sent the request",
@@ -289,6 +291,11 @@ def _json(
             kind, whole, f"{folded}: {cause}", f"{exact}: {detail or cause}", is_value
         )
 
+    def shown(value: Any) -> str:
+        """A value, unless it is a token or the like, which must not get into reports."""
+        is_secret = any(isinstance(each, str) and is_credential_name(each) for each in place)
+        return _HIDDEN if is_secret else value_excerpt(value)
+
     kinds = _kind_of(here), _kind_of(there)
     if kinds[0] != kinds[1]:
         yield found(Kind.STRUCTURE, f"{kinds[0]} in {names[0]}, {kinds[1]} in {names[1]}")
@@ -310,14 +317,14 @@ def _json(
             yield from _json(one, two, (*place, index), names, ignored)
     elif isinstance(here, str):
         forms = _text_form(here), _text_form(there)
-        values = f"{value_excerpt(here)} in {names[0]}, {value_excerpt(there)} in {names[1]}"
+        values = f"{shown(here)} in {names[0]}, {shown(there)} in {names[1]}"
         if all(forms) and forms[0] != forms[1]:
             cause = f"{forms[0]} in {names[0]}, {forms[1]} in {names[1]}"
             yield found(Kind.STRUCTURE, cause, f"{cause} ({values})")
         elif here != there:
             yield found(Kind.VALUE, "different values", values, is_value=True)
     elif here != there:
-        values = f"{value_excerpt(here)} in {names[0]}, {value_excerpt(there)} in {names[1]}"
+        values = f"{shown(here)} in {names[0]}, {shown(there)} in {names[1]}"
         yield found(Kind.VALUE, "different values", values, is_value=True)
     elif type(here) is not type(there):  # 1 and 1.0, which typed clients tell apart
         ways = [
@@ -435,6 +442,10 @@ _COOKIE_ATTRIBUTES: dict[str, Callable[[Any], str]] = {
 }
 
 
+def _shown_header(name: str, said: Said) -> str:
+    return _HIDDEN if is_credential_name(name) else excerpt(said.header(name))
+
+
 def _headers(
     first: Said, other: Said, names: tuple[str, str], ignored: Ignored
 ) -> Iterator[ReplyDifference]:
@@ -444,12 +455,14 @@ def _headers(
         if name not in first.headers or name not in other.headers:
             side = "missing" if name in first.headers else "only"
             said = f"{shown}: {side} in {names[1]}"
-            value = excerpt((first if name in first.headers else other).header(name))
+            value = _shown_header(name, first if name in first.headers else other)
             yield ReplyDifference(Kind.HEADER, place, said, f"{said} ({value})")
         elif name not in _PRESENCE:
             here, there = _normal(name, first.header(name)), _normal(name, other.header(name))
             if here != there:
                 pair = f"{shown}: {excerpt(there)} instead of {excerpt(here)}"
+                if is_credential_name(name):
+                    pair = f"{shown}: different values"
                 cause = pair if name in _POLICIES else f"{shown}: different values"
                 yield ReplyDifference(Kind.HEADER, place, cause, pair, is_value=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +28,7 @@ _LAUNCH = str(Path(__file__).with_name("launch.py"))
 TERM_WAIT_S = 2.5
 KILL_WAIT_S = 1.0
 _SCRATCH = "twinbench"
+_MARK = "TWINBENCH_CHILD"
 
 
 class Child:
@@ -44,6 +46,7 @@ class Child:
         stop_signal: signal.Signals = signal.SIGTERM,
         piped: bool = False,
         folder: Path | None = None,
+        marked: bool = False,
     ) -> None:
         """Start `command`.
 
@@ -57,7 +60,10 @@ class Child:
             stop_signal: The signal that asks it to end; it also gets this signal when we die.
             piped: Whether stdin and stdout are pipes, for a conversation.
             folder: Working directory.
+            marked: Whether its descendants are found by a mark too, wherever they went: a server that
+                goes into the background leaves its parent and its session.
         """
+        self.mark = secrets.token_hex(8) if marked else ""
         self.name = name
         self.log = log
         self.stop_signal = stop_signal
@@ -75,7 +81,11 @@ class Child:
                 stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if piped else output,
                 stderr=output,
-                env={**child_environment(), **environment},
+                env={
+                    **child_environment(),
+                    **environment,
+                    **({_MARK: self.mark} if marked else {}),
+                },
                 cwd=folder,
                 start_new_session=True,  # the terminal's Ctrl-C reaches only us; we end children
             )
@@ -142,6 +152,7 @@ def _stop(children: list[Child]) -> None:
     _wait_for(children, TERM_WAIT_S)
     for child in children:
         child.signal_group(signal.SIGKILL)  # also descendants that outlived the child
+    _kill_marked({child.mark for child in children if child.mark})
     _wait_for(children, KILL_WAIT_S)
     for child in children:
         for pipe in (child.process.stdin, child.process.stdout):
@@ -150,6 +161,16 @@ def _stop(children: list[Child]) -> None:
                     pipe.close()
         if child in _living:
             _living.remove(child)
+
+
+def _kill_marked(marks: Collection[str]) -> None:
+    """End whatever has one of these marks in its environment."""
+    if not marks:
+        return
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(_MARK) in marks:
+                process.kill()
 
 
 def _wait_for(children: Iterable[Child], seconds: float) -> None:

@@ -188,6 +188,7 @@ def _spawn(
             environment=command.environment,
             cores=cores,
             folder=command.folder,
+            marked=True,
         )
     return Child(
         stack.label,

@@ -106,6 +106,10 @@ def test_credentials_get_to_the_services_and_nowhere_else(
     [
         ("sh -c 'echo no such table >&2; exit 3' {port}", "ended at its start with exit code 3"),
         ("no-such-program {port}", "there is no program 'no-such-program'"),
+        (
+            "sh -c '(setsid sleep 100 &) ; echo no such table' {port}",
+            "has to stay in the foreground",
+        ),
     ],
 )
 def test_a_service_that_does_not_start_is_named_with_its_last_lines(

@@ -31,7 +31,9 @@ def conclusion(found: ParityFound) -> str:
     sent = f"{formats.plural(found.requests, 'request')} to {_everyone(found)}"
     if not (found.causes or found.lacking):
         unsent = f", but {_unsent(found)}" if found.unsent else ""
-        silent = f"; no service gave a whole reply to {found.unanswered:,}" if found.unanswered else ""
+        silent = (
+            f"; no service gave a whole reply to {found.unanswered:,}" if found.unanswered else ""
+        )
         return f"No difference in {sent}{unsent}{silent}."
     parts = []
     if found.causes:
