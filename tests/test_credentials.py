@@ -157,6 +157,9 @@ def test_a_value_can_not_begin_another_header_or_another_request() -> None:
 def test_secrets_are_hidden_in_each_form_in_which_they_are_sent() -> None:
     request = OwnRequest("a", "GET", "/?t=${TOKEN}&n=${N}", (("x", "$${LINES}"),), "${QUOTED}")
     secrets = secrets_in(texts_of(request), ENVIRON)
-    assert secrets == {"s3cr3t/+", "s3cr3t%2F%2B", 'a"b\\é', 'a\\"b\\\\é', "a%22b%5C%C3%A9"}
+    assert secrets == {
+        *("s3cr3t/+", "s3cr3t%2F%2B", 'a"b\\é', 'a\\"b\\\\é', "a%22b%5C%C3%A9"),
+        *('a"b\\\\\\xc3\\xa9', "a&quot;b\\é"),  # as Python shows bytes, and as HTML has it
+    }
     assert redacted("GET /?t=s3cr3t/+ and s3cr3t%2F%2B 7", secrets) == "GET /?t=*** and *** 7"
     assert redacted("long-long", {"long", "long-long"}) == "***"

@@ -51,6 +51,7 @@ def test_children_are_waited_for_together_and_less_than_the_5_s_that_are_promise
         """Its process ends when it is killed, and waiting for it takes as long as one is patient."""
 
         stop_signal = signal.SIGTERM
+        mark = ""
 
         def __init__(self) -> None:
             self.process = SimpleNamespace(

@@ -53,7 +53,7 @@ def test_a_service_is_a_stack_an_address_or_a_command() -> None:
     [
         ("flask-gthred", "--a unknown stack 'flask-gthred': did you mean flask-gthread"),
         ("python app.py", "--a: the command has no {port}"),
-        ("python 'app.py {port}", "--a python 'app.py {port}: can't be split into words"),
+        ("python 'app.py {port}", "--a: the command can't be split into words"),
         ("  ", "--a '': give a stack, an address or a command"),
         ("ftp://127.0.0.1", "--a ftp://127.0.0.1: give an address such as"),
         ("http://127.0.0.1:70000", "--a http://127.0.0.1:70000: Port out of range"),
@@ -304,7 +304,7 @@ def test_a_file_says_all_of_it(tmp_path: Path) -> None:
         ("[a]\ncommand = 'python x.py'\n", "the command has no {port}"),
         ("[a]\nname = '../x'\nurl = 'http://127.0.0.1'\n", "may have letters, digits"),
         ("[a]\ncommand = 'x {port}'\npython = 'nope'\n", "there is no such file"),
-        ("[a]\ncommand = 'x {port}'\nready = 'healthz'\n", "must begin with '/'"),
+        ("[a]\ncommand = 'x {port}'\nready = 'healthz'\n", "must begin with /"),
         ("[a]\ncommand = 'x {port}'\nenvironment = { A = 1 }\n", "must be text in quotes"),
         (
             "[a]\ncommand = 'x {port}'\nenvironment = { API_TOKEN = 'abc123' }\n",

@@ -12,7 +12,7 @@ from harness.checking.contents import Form, Said, error_shape, excerpt, value_ex
 from harness.checking.json_paths import JsonPath, Place, written
 from harness.models import DifferenceKind as Kind
 from harness.models import Framing, ReplyDifference, ReplyFailure
-from harness.planning.requests.credentials import is_credential_name
+from harness.models.credentials import is_credential_name
 
 #: Of one reply; more tell a reader nothing.
 _MOST_DIFFERENCES = 2_000

@@ -135,6 +135,8 @@ def checked_url(where: str, text: str) -> str:
         raise BadInput(
             f"{where} {_shown(text)}: leave out what follows the path: requests have their own"
         )
+    if any(character.isspace() for character in text):
+        raise BadInput(f"{where}: an address has no blanks: write %20")
     if "${" in text:
         raise BadInput(f"{where} {text}: an address has no ${{NAME}}: let your shell put it in")
     if problem := problem_of_path(parts.path or "/"):

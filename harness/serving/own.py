@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.models import OwnRequest, OwnService, Plan, Stack
-from harness.planning.requests.credentials import is_credential_name
+from harness.models.credentials import is_credential_name
 from harness.planning.requests.variables import (
     expand,
     expand_request,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.channel.messages import Contender
-from harness.errors import LoadFailed
+from harness.errors import BadInput
 from harness.measuring.crew import Order, crew
 from harness.models import CellKey, Failure, Load
 from harness.planning.files import PROJECT
@@ -398,11 +398,11 @@ def complaint(tmp_path: Path, source: str, url: str, *, in_warmup: bool) -> str:
     """What is said when the users are seated, or in the warm-up."""
     with crew(size=1, cores=(), logs=tmp_path, folder=PROJECT) as members:
         if not in_warmup:
-            with pytest.raises(LoadFailed) as caught:
+            with pytest.raises(BadInput) as caught:
                 seat(members, tmp_path, source, [url], users=2)
             return str(caught.value)
         users = seat(members, tmp_path, source, [url], users=2)
-        with pytest.raises(LoadFailed) as caught:
+        with pytest.raises(BadInput) as caught:
             users.warm_up(0.2)
         return str(caught.value)
 
@@ -424,6 +424,6 @@ def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
     missing = tmp_path / "locustfile.py"
     with (
         crew(size=1, cores=(), logs=tmp_path, folder=PROJECT) as members,
-        pytest.raises(LoadFailed, match="there is no such file"),
+        pytest.raises(BadInput, match="there is no such file"),
     ):
         members.seat(Order("", contenders, 10.0, "seed", locustfile=str(missing)))

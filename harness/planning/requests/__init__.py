@@ -6,10 +6,10 @@ harness beside models and errors.
 
 from __future__ import annotations
 
+from harness.models.credentials import is_credential_name
 from harness.planning.requests.access_log import read_access_log
 from harness.planning.requests.credentials import (
     is_credential_header,
-    is_credential_name,
     refuse_credentials_in_url,
     refuse_literal_credentials,
 )

@@ -9,25 +9,11 @@ from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
 from harness.errors import BadInput
+from harness.models.credentials import is_credential_name
 from harness.planning.requests.variables import has_variable
 
-#: Names without case, `-` and `_`. `max_tokens` is none of them, and neither is an `author`.
-_NAME = re.compile(
-    r"auth$|authorization|authentication|token$|auth(token|key)$|secret|passw|passphrase|pwd$"
-    r"|(api|access|private|subscription|session|encryption|signing|master|shared)key"
-    r"|session(id)?$|sessid$|^sid$|jwt|bearer|(?<!by)(?<!com)pass$"
-    r"|credential|^(set)?cookie2?$|csrf|xsrf|signature$|^sig$|^otp$"
-)
-#: They say where the next page begins.
-_NO_CREDENTIAL = re.compile(r"(page|next|prev|previous|continuation|cursor|sync|skip)token$")
 _VALUE = re.compile(r"^\s*(?i:bearer|basic|digest)\s+\S{6}|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.")
 _PART_NAME = re.compile(r'\bname="([^"\r\n]*)"')  # of a part of multipart/form-data
-
-
-def is_credential_name(name: str) -> bool:
-    """Whether a header, a key of a query or a field of a body of that name holds a credential."""
-    squashed = re.sub(r"[^a-z0-9]", "", name.lower())
-    return bool(_NAME.search(squashed)) and not _NO_CREDENTIAL.search(squashed)
 
 
 def is_credential_header(name: str, value: str) -> bool:
