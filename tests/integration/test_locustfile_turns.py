@@ -75,14 +75,14 @@ def assert_known(cell: Measured) -> None:
 
 
 @pytest.mark.parametrize(
-    "client", ["HttpUser", pytest.param("FastHttpUser", marks=pytest.mark.thorough)]
-)
-@pytest.mark.parametrize(
-    ("slice_s", "slices"),
+    ("client", "slice_s", "slices"),
     [
-        pytest.param(0.1, 30, marks=pytest.mark.thorough),
-        (0.3, 12),
-        pytest.param(2.0, 2, marks=pytest.mark.thorough),
+        ("HttpUser", 0.3, 12),
+        pytest.param("HttpUser", 2.0, 2, marks=pytest.mark.thorough),
+        # HttpUser is not asked at 0.1 s: see "Users who wait" in docs/METHOD.md.
+        pytest.param("FastHttpUser", 0.1, 30, marks=pytest.mark.thorough),
+        pytest.param("FastHttpUser", 0.3, 12, marks=pytest.mark.thorough),
+        pytest.param("FastHttpUser", 2.0, 2, marks=pytest.mark.thorough),
     ],
 )
 def test_throughput_is_that_of_users_who_wait_at_every_length_of_slices(
