@@ -9,11 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.load.fleet import Fleet
 
+#: A key and a certificate for localhost and 127.0.0.1, which nobody trusts.
+TLS = Path(__file__).parent / "tls" / "localhost.pem"
 GOOD_BODY = b'{"message":"Hello, World!"}'
 
 
@@ -60,6 +63,13 @@ def in_pieces(data: bytes, at: int) -> Answer:
         return True
 
     return answer
+
+
+def tls_context() -> ssl.SSLContext:
+    """What a server with that certificate speaks TLS by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS)
+    return context
 
 
 @contextmanager

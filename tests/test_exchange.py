@@ -2,15 +2,11 @@
 
 import gzip
 import json
-import shutil
 import socket
-import ssl
-import subprocess
 import time
 import zlib
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import brotli
 import pytest
@@ -20,7 +16,7 @@ from harness.checking.exchange import exchange, unreachable
 from harness.models import Framing, OwnRequest, Reply, ReplyFailure
 from harness.planning.requests.variables import expand
 from tests.own_services import Asked, reply, service
-from tests.socket_server import nobody_listening, says, serving
+from tests.socket_server import TLS, nobody_listening, says, serving, tls_context
 
 HELLO = OwnRequest("GET /hello", "GET", "/hello")
 
@@ -289,25 +285,14 @@ def test_what_can_not_be_sent_is_said_without_its_secret() -> None:
     assert "geheim" not in found.problem
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
-def test_certificates_are_verified_unless_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-quiet"]
-    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command += ["-keyout", str(key), "-out", str(certificate)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        command.remove("-quiet")  # older versions do not know it
-        subprocess.run(command, capture_output=True, check=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+def test_certificates_are_verified_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = tls_context()
     wrap = lambda sock: context.wrap_socket(sock, server_side=True)  # noqa: E731
     with service(lambda _: reply("secret"), wrap) as url:
         https = url.replace("http:", "https:")
         assert "certificate is not trusted" in exchange(https, HELLO).problem
         assert exchange(https, HELLO, verify_tls=False).body == b"secret"
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(TLS))
         exchanging._context.cache_clear()
         try:
             assert exchange(https, HELLO).body == b"secret"

@@ -2,10 +2,7 @@
 
 import itertools
 import socket
-import ssl
 import time
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +14,9 @@ from harness.load.own import OwnConnection, own_requests
 from harness.load.recorder import Recorder
 from harness.load.sockets import Address
 from harness.models import Failure, OwnRequest
-from tests.socket_server import Answer, drips, reply, says, serving
+from tests.socket_server import Answer, drips, reply, says, serving, tls_context
 
 ORIGIN_NS = time.perf_counter_ns()
-TLS = Path(__file__).parent / "tls" / "localhost.pem"
 GET = OwnRequest("GET /x", "GET", "/x")
 
 
@@ -240,22 +236,16 @@ def test_an_address_that_is_not_http_is_refused(url: str) -> None:
         Address.of(url)
 
 
-def with_tls(answer: Answer) -> AbstractContextManager[str]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(TLS)
-    return serving(answer, context)
-
-
 def test_tls_carries_replies_of_any_size() -> None:
     large = reply(b"x" * 200_000)
-    with with_tls(says(large)) as url:
+    with serving(says(large), tls_context()) as url:
         columns, examples = loaded_at(url, verify_tls=False, size=2)
     assert examples == ()
     assert set(columns["size"]) == {200_000}
 
 
 def test_a_certificate_that_does_not_hold_is_refused() -> None:
-    with with_tls(says(reply())) as url:
+    with serving(says(reply()), tls_context()) as url:
         columns, examples = loaded_at(url, enough=1)
     assert set(columns["failure"]) == {int(Failure.REFUSED)}
     assert "certificate verify failed" in examples[0]
