@@ -25,7 +25,7 @@ from locust.event import Events
 from locust.util.load_locustfile import load_locustfile
 
 from harness.errors import BadInput
-from harness.load import locust_hooks
+from harness.load import locust_hooks, stretches
 from harness.load.fleet import LOOK_S
 from harness.load.locust_hooks import origin, real_sleep
 from harness.load.locust_outcomes import one_line, outcome_of, without_secrets
@@ -178,7 +178,9 @@ class LocustfileUsers:
         self._trouble = ""
         self._task_trouble = ""  # the last exception of a task
         self._in_flight = 0
+        self._most_in_flight = 0
         self._unsettled = 0  # requests that were in flight when the last turn ended
+        self._beyond = 0  # requests of the turn that were sent after the counted ones
         self._wanted = 0
         self._skipped = 0
         self._sent = 0  # requests that were sent before the last counted one
@@ -203,9 +205,9 @@ class LocustfileUsers:
     ) -> Slice:
         """Let users go on until enough requests are counted, and wait until nothing is in flight.
 
-        As many requests as were in flight when the last turn ended settle the load again, and are
-        not counted; nor are `uncounted` more. The next `requests` are. The turn ends when one more
-        is due. If some of the counted ones have no reply by then, the load goes on until they have.
+        The first requests settle the load again, and are not counted (stretches.py says how many). The
+        next `requests` are. The turn ends when one more is due. If some of the counted ones have no
+        reply by then, the load goes on until they have.
 
         Users wait between requests, most of them for longer than a slice may last. So what counts
         is a stretch of the stack's own time, from one request to another that is `requests` later,
@@ -217,7 +219,7 @@ class LocustfileUsers:
                 time is counted, and until each user has sent two requests.
             settle_s: of no meaning here.
             requests: how many requests to count; None where only the time matters, as in a warm-up.
-            uncounted: how many requests settle the load, beside those that always do.
+            uncounted: how many requests settle the load, if it does not take more.
 
         Raises:
             BadInput: users of the file can't be measured.
@@ -227,7 +229,13 @@ class LocustfileUsers:
         self._sent = self._unanswered = self._from_ns = self._to_ns = 0
         self._cut = False
         self._wanted = sys.maxsize if requests is None else requests
-        self._skipped = 0 if requests is None else uncounted + max(1, self._unsettled)
+        if requests is None:
+            self._skipped = 0
+        else:
+            self._skipped = stretches.uncounted(
+                uncounted, self._most_in_flight, self._beyond, self._unsettled
+            )
+        self._beyond = 0
         self._begin_within_s = self._begin_within_s or _BEGIN_SHARE * seconds
         length_ns = int(seconds * 1e9)
         begin_ns = time.perf_counter_ns()
@@ -362,7 +370,7 @@ class LocustfileUsers:
             real_sleep(0)
         self._await_turn()
         if counts:
-            self._in_flight += 1
+            self._enter()
 
     def begin(self, member: _Member, name: str) -> _Exchange | None:
         """Wait until a request may be sent, and decide whether it counts."""
@@ -378,7 +386,8 @@ class LocustfileUsers:
         member.sent += 1
         member.open[gevent.getcurrent()] = exchange
         member.in_flight += 1
-        self._in_flight += 1
+        self._enter()
+        self._beyond += bool(self._to_ns)
         return exchange
 
     def end(self, member: _Member, exchange: _Exchange, response: Any) -> None:
@@ -419,8 +428,13 @@ class LocustfileUsers:
             self._from_ns = now_ns
         return True
 
+    def _enter(self) -> None:
+        """Note that one more is in flight: a request, or a task of a user whose client does not ask."""
+        self._in_flight += 1
+        self._most_in_flight = max(self._most_in_flight, self._in_flight)
+
     def _leave(self) -> None:
-        """Note that one less is in flight: a request, or a task of a user whose client does not ask."""
+        """Note that one less is."""
         self._in_flight -= 1
         if not self._in_flight and self._cut:
             self.clock.news.set()
@@ -586,7 +600,7 @@ class LocustfileUsers:
         self._await_turn()
         self.clock.sleep(self._random.random() * self._begin_within_s)
         if not member.asks:
-            self._in_flight += 1
+            self._enter()
         try:
             run()
             problem = f"{name} ended (StopUser, or the runner was told to quit): users must go on"

@@ -70,19 +70,20 @@ def assert_known(cell: Measured) -> None:
     assert cell.played.errors == 0
     assert cell.latency_s >= SERVICE_S
     # Each user waits, and asks, and waits: exactly so often, however long its requests took.
-    # Which gaps between requests count is drawn: about 1 % of noise in a few seconds.
+    # Which gaps between requests count is drawn: about 1 % of noise in a few seconds. Waits end a little
+    # late, which makes about another 1 %.
     assert cell.rps == pytest.approx(USERS / (WAIT_S + cell.latency_s), rel=0.04)
 
 
 @pytest.mark.parametrize(
-    ("client", "slice_s", "slices"),
+    "client", ["HttpUser", pytest.param("FastHttpUser", marks=pytest.mark.thorough)]
+)
+@pytest.mark.parametrize(
+    ("slice_s", "slices"),
     [
-        ("HttpUser", 0.3, 12),
-        pytest.param("HttpUser", 2.0, 2, marks=pytest.mark.thorough),
-        # HttpUser is not asked at 0.1 s: see "Users who wait" in docs/METHOD.md.
-        pytest.param("FastHttpUser", 0.1, 30, marks=pytest.mark.thorough),
-        pytest.param("FastHttpUser", 0.3, 12, marks=pytest.mark.thorough),
-        pytest.param("FastHttpUser", 2.0, 2, marks=pytest.mark.thorough),
+        pytest.param(0.1, 60, marks=pytest.mark.thorough),
+        (0.3, 24),
+        pytest.param(2.0, 2, marks=pytest.mark.thorough),
     ],
 )
 def test_throughput_is_that_of_users_who_wait_at_every_length_of_slices(
