@@ -28,6 +28,9 @@ from typing import Any, Protocol
 
 from harness.models import Arrivals, CellKey, Load, OwnRequest, Slice
 
+#: A sample names its endpoint in one byte.
+MOST_ENDPOINTS = 127
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -23,19 +23,26 @@ def calibration_of_this_machine(out: Path) -> Calibration | None:
     return store.read_calibration(out, environment.fingerprint())
 
 
-def with_saved_run(options: RunOptions, out: Path) -> RunOptions:
+def with_saved_run(options: RunOptions, out: Path, junit: Path | None) -> RunOptions:
     """The options with the folder of the saved run that promises compare with.
 
+    Args:
+        options: As given.
+        out: Folder that holds all runs.
+        junit: Where what became of the promises is written to.
+
     Raises:
-        BadInput: There is no such run, or it can't be used.
+        BadInput: There is no such run, or it can't be used; or there are no promises to write.
     """
     from harness.cli.measured import find_saved_run
 
+    if junit is not None and not options.fail_ifs:
+        raise BadInput(f"--junit {junit} is about promises: give a --fail-if 'p99>1.10' too")
     folder = find_saved_run(out, options.against)
     return options if folder is None else replace(options, against=str(folder))
 
 
-def refuse_unlike_saved_run(plan: Plan) -> None:
+def _refuse_unlike_saved_run(plan: Plan) -> None:
     """Refuse a saved run that has nothing in common with a plan, before minutes are spent on it.
 
     Raises:
@@ -67,6 +74,7 @@ def measure(plan: Plan, out: Path, calibration: Calibration | None) -> Path:
     from harness.library.keeping import keeping
     from harness.measuring import runner
 
+    _refuse_unlike_saved_run(plan)
     folder = store.create_run(out, plan.profile, datetime.now(UTC))
     console = progress_console()
     console.print(f"measuring {_summary(plan)} → {folder}", soft_wrap=True)

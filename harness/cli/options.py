@@ -146,6 +146,18 @@ def profile_option(function: F) -> F:
     )(function)
 
 
+def rates_option(function: F) -> F:
+    """`--rate`: open load, one for each rate."""
+    return click.option(
+        "--rate",
+        "rates_rps",
+        type=Numbers(float),
+        default=(),
+        metavar="R[,R...]",
+        help="Open load: send R requests per second on a schedule; several numbers are several loads.",
+    )(function)
+
+
 def arrivals_option(function: F) -> F:
     """`--arrivals`: of open load."""
     return click.option(

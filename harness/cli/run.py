@@ -20,11 +20,11 @@ from harness.cli.options import (
     json_option,
     out_option,
     profile_option,
+    rates_option,
     resume_option,
     stack_option,
     stacks_file_option,
 )
-from harness.errors import BadInput
 from harness.models import Inconclusive
 from harness.planning.options import RunOptions
 
@@ -43,14 +43,7 @@ from harness.planning.options import RunOptions
     help="Connections per stack, each of which sends when its last reply has come; several "
     "numbers are several loads. With --rate, the most connections (default: 1,000).",
 )
-@click.option(
-    "--rate",
-    "rates_rps",
-    type=Numbers(float),
-    default=(),
-    metavar="R[,R...]",
-    help="Open load: send R requests per second on a schedule; several numbers are several loads.",
-)
+@rates_option
 @arrivals_option
 @effort_options("scenario")
 @generators_option
@@ -161,9 +154,7 @@ def command(
     if resume is not None:
         folder = measuring.resume(resume, out)
     else:
-        if junit is not None and not options.fail_ifs:
-            raise BadInput(f"--junit {junit} is about promises: give a --fail-if 'p99>1.10' too")
-        options = measuring.with_saved_run(options, out)
+        options = measuring.with_saved_run(options, out, junit)
         calibration = measuring.calibration_of_this_machine(out)
         catalogue = load_catalogue(stacks_file)
         slice_s = calibration.slice_s if calibration else None
@@ -171,7 +162,6 @@ def command(
             plan = whole_plan(catalogue, options, load_claims(), calibrated_slice_s=slice_s)
         else:
             plan = make_plan(catalogue, options, calibrated_slice_s=slice_s)
-        measuring.refuse_unlike_saved_run(plan)
         folder = measuring.measure(plan, out, calibration)
     progress_console().print("writing the report")
     write_and_print_report(

@@ -19,6 +19,7 @@ from harness.cli.options import (
     json_option,
     out_option,
     profile_option,
+    rates_option,
     resume_option,
     stacks_file_option,
 )
@@ -50,14 +51,7 @@ if TYPE_CHECKING:
     help="Connections per service, each of which sends when its last reply has come; three numbers or "
     "more make a curve (default: 4). With --rate, the most connections.",
 )
-@click.option(
-    "--rate",
-    "rates_rps",
-    type=Numbers(float),
-    default=(),
-    metavar="R[,R...]",
-    help="Open load: send R requests per second on a schedule; several numbers are several loads.",
-)
+@rates_option
 @arrivals_option
 @click.option(
     "--slo",
@@ -121,12 +115,9 @@ def command(
     if resume is not None:
         folder = measuring.resume(resume, out)
     else:
-        if junit is not None and not options.fail_ifs:
-            raise BadInput(f"--junit {junit} is about promises: give a --fail-if 'p99>1.10' too")
-        options = measuring.with_saved_run(options, out)
+        options = measuring.with_saved_run(options, out, junit)
         calibration = measuring.calibration_of_this_machine(out)
         plan = _plan(options, own, file, locustfile, slo, stacks_file, calibration)
-        measuring.refuse_unlike_saved_run(plan)
         folder = measuring.measure(plan, out, calibration)
     progress_console().print("writing the report")
     judging = Judging(inconclusive=inconclusive, junit=junit)

@@ -122,11 +122,11 @@ class ClosedFleet(Fleet):
                     if not unanswered:
                         waiting -= 1
                         continue
-                if connection.refused:  # and would be again at once
-                    self._drop(connection)
-                    waiting -= 1
-                    continue
                 if connection.broken:
+                    if connection.refused:  # and would be again at once
+                        self._drop(connection)
+                        waiting -= 1
+                        continue
                     replacement = self._replace(connection)
                     if replacement is None:
                         waiting -= 1

@@ -106,6 +106,7 @@ class TakesTurns(Protocol):
 
     recorder: Recorder
 
+    @abstractmethod
     def run_slice(
         self,
         cycle: int,
@@ -126,7 +127,7 @@ class TakesTurns(Protocol):
         """End what the users do."""
 
 
-class Fleet(ABC):
+class Fleet(TakesTurns, ABC):
     """Connections to one stack, and a loop that loads it.
 
     The recorder gets every request that was sent or was due, as a latency or as a failure.
@@ -166,17 +167,6 @@ class Fleet(ABC):
         self._refusal = ""  # why the last connection could not be opened
         self._gave_up_connecting = False  # because a connection was not answered in time
         self.recorder = Recorder()
-
-    @abstractmethod
-    def run_slice(
-        self,
-        cycle: int,
-        seconds: float,
-        settle_s: float,
-        requests: int | None = None,
-        uncounted: int = 0,
-    ) -> Slice:
-        """Load the stack for about `seconds`, and wait until nothing is in flight."""
 
     def _slice(
         self,

@@ -15,19 +15,20 @@ from urllib3.exceptions import NewConnectionError
 from harness.load.connection import Outcome
 from harness.load.locust_hooks import FastWentElsewhere, WentElsewhere
 from harness.models import Failure
+from harness.models.credentials import is_credential_name
 
 _LONGEST_EXAMPLE = 200
-#: The value of a parameter whose name says that it is secret.
-_SECRET = re.compile(
-    r"((?:token|secret|passw(?:or)?d|pwd|api[-_]?key|session|signature|auth|credential)[\w-]*=)[^&\s\"']+",
-    re.IGNORECASE,
-)
-_LEAST_ERROR_STATUS = 400
+_PARAMETER = re.compile(r"([\w-]+)=([^&\s\"']+)")
+LEAST_ERROR_STATUS = 400
 
 
 def without_secrets(text: str) -> str:
     """Leave out values of parameters such as `?token=…`, which must not get into results."""
-    return _SECRET.sub(r"\1…", text)
+
+    def shown(found: re.Match[str]) -> str:
+        return f"{found[1]}=…" if is_credential_name(found[1]) else found[0]
+
+    return _PARAMETER.sub(shown, text)
 
 
 def one_line(error: object) -> str:
@@ -72,6 +73,6 @@ def failure_of(exception: Any, status: int) -> Failure:
             return Failure.MALFORMED
         case OSError() if not status:
             return Failure.CLOSED
-    if status >= _LEAST_ERROR_STATUS:
+    if status >= LEAST_ERROR_STATUS:
         return Failure.WRONG_STATUS
     return Failure.WRONG_BODY if status else Failure.CLOSED

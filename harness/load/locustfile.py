@@ -24,11 +24,17 @@ from locust.env import Environment
 from locust.event import Events
 from locust.util.load_locustfile import load_locustfile
 
+from harness.channel.messages import MOST_ENDPOINTS
 from harness.errors import BadInput
 from harness.load import locust_hooks, stretches
 from harness.load.fleet import LOOK_S
 from harness.load.locust_hooks import origin, real_sleep
-from harness.load.locust_outcomes import one_line, outcome_of, without_secrets
+from harness.load.locust_outcomes import (
+    LEAST_ERROR_STATUS,
+    one_line,
+    outcome_of,
+    without_secrets,
+)
 from harness.load.recorder import Recorder
 from harness.load.turn_clock import TurnClock
 from harness.models import Slice
@@ -48,11 +54,6 @@ LONGEST_WARMUP_S = 30.0
 _BEGIN_SHARE = 0.5
 #: Beyond a request's own time-out, what it may take until nothing is in flight.
 _DRAIN_S = 5.0
-#: Samples name their endpoint in one byte.
-_MOST_ENDPOINTS = 127
-#: From so many kinds of outcomes on, sizes of bodies are not told apart any more.
-_MANY_OUTCOMES = 16_000
-_LEAST_ERROR_STATUS = 400
 
 
 class _Exchange:
@@ -487,8 +488,6 @@ class LocustfileUsers:
     ) -> None:
         """Record a request, or judge it again."""
         name = without_secrets(exchange.name)
-        if len(self.recorder.outcomes) > _MANY_OUTCOMES:
-            size = 0
         outcome = outcome_of(name, self._endpoint(name), status, size, error)
         number = self.recorder.intern(outcome)
         if exchange.recorder is None:
@@ -501,7 +500,7 @@ class LocustfileUsers:
         """The place of a name among those that were seen; -1 if there are too many."""
         place = self._places.get(name)
         if place is None:
-            if len(self.endpoints) == _MOST_ENDPOINTS:
+            if len(self.endpoints) == MOST_ENDPOINTS:
                 return -1
             place = self._places[name] = len(self.endpoints)
             self.endpoints.append(name)
@@ -649,7 +648,7 @@ def _loaded(path: str, url: str) -> tuple[Sequence[type[User]], Any, Any]:
 def _seen_failure(response: Any, meta: Any) -> Any:
     """What is wrong with a reply that the task has yet to judge; None if nothing is."""
     error = meta["exception"] or getattr(response, "error", None)
-    if error is None and response.status_code >= _LEAST_ERROR_STATUS:
+    if error is None and response.status_code >= LEAST_ERROR_STATUS:
         return f"status {response.status_code}"
     return error
 

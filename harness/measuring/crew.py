@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from harness.channel.messages import (
+    MOST_ENDPOINTS,
     Block,
     Channel,
     Contender,
@@ -35,8 +36,6 @@ _PATIENCE_S = 60.0
 _AHEAD_NS = 3_000_000
 #: A slice takes at most about this many times the seconds that it was planned for.
 _OVERTIME = 20
-#: A sample names its endpoint in one byte.
-_MOST_ENDPOINTS = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,7 @@ def named_alike(
             scenario says which they are.
         shares: each member's samples.
     """
-    known = sorted({name for of_member in names for name in of_member})[:_MOST_ENDPOINTS]
+    known = sorted({name for of_member in names for name in of_member})[:MOST_ENDPOINTS]
     if not known:
         return (), shares
     place = {name: number for number, name in enumerate(known)}

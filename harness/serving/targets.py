@@ -76,19 +76,11 @@ def _connected(host: str, port: int) -> socket.socket:
     Raises:
         OSError: Nobody listens there; or, by chance, we were given the port and met ourselves.
     """
-    failed = 0
-    for family, _, _, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, socket.SOCK_STREAM)  # localhost may be ::1 first, and unused
-        try:
-            sock.settimeout(_REPLY_WITHIN_S)
-            failed = sock.connect_ex(place)
-            if not failed and sock.getsockname()[1] != port:
-                return sock
-        except BaseException:
-            sock.close()
-            raise
+    sock = socket.create_connection((host, port), _REPLY_WITHIN_S)
+    if sock.getsockname()[1] == port:
         sock.close()
-    raise OSError(failed, "nobody listens")
+        raise ConnectionRefusedError("nobody listens")
+    return sock
 
 
 @dataclass(frozen=True, slots=True)
