@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from harness.checking.exchange import exchange
 from harness.load import own, sockets
 from harness.load.closed import ClosedFleet
 from harness.load.connection import Outcome
@@ -14,6 +15,8 @@ from harness.load.own import OwnConnection, own_requests
 from harness.load.recorder import Recorder
 from harness.load.sockets import Address
 from harness.models import Failure, OwnRequest
+from tests.own_services import Asked, service
+from tests.own_services import reply as own_reply
 from tests.socket_server import Answer, drips, reply, says, serving, tls_context
 
 ORIGIN_NS = time.perf_counter_ns()
@@ -327,3 +330,34 @@ def test_a_user_whom_the_server_refuses_does_not_ask_again_at_once(
         fleet.close()
     assert fleet.recorder.failed(Failure.REFUSED) + fleet.recorder.failed(Failure.CLOSED) <= 2
     assert len(fleet.recorder) <= 4
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        OwnRequest("a", "POST", "/x?y=1", (("x-trace", "7"),), '{"a": 1}'),
+        OwnRequest("b", "PUT", "/x"),
+        OwnRequest("c", "GET", "/x", (("accept", "text/*"), ("user-agent", "shop"))),
+    ],
+    ids=lambda request: request.method,
+)
+def test_check_and_load_send_the_same(request_: OwnRequest) -> None:
+    seen: list[Asked] = []
+
+    def noting(asked: Asked) -> bytes:
+        seen.append(asked)
+        return own_reply("ok")
+
+    with service(noting) as url:
+        assert exchange(url, request_).failure is None
+        loaded_at(url, request_, enough=1)
+    by_check, by_load = seen[:2]
+    assert (by_check.method, by_check.path, by_check.body) == (
+        by_load.method,
+        by_load.path,
+        by_load.body,
+    )
+    # Nothing is decoded under load.
+    assert set(by_check.headers) ^ set(by_load.headers) == {
+        ("accept-encoding", "gzip, deflate, br")
+    }

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from harness.models import (
     Reply,
     ReplyFailure,
 )
+from harness.planning.requests.variables import expand_request
 from tests.own_services import Answer, Asked, json_reply, reply, routes, service
 from tests.socket_server import nobody_listening
 from tests.test_json import problems
@@ -616,14 +618,14 @@ def test_secrets_are_sent_and_never_shown() -> None:
         lambda asked: echoing("two")(asked).replace(b"HTTP/1.1 200 OK", b"HTTP/1.1 201 Created"),
         request,
         OwnRequest("GET /2", "GET", "/2", (("X-Key", "${KEY}"),)),
-        expand=lambda text: text.replace("${KEY}", secret),
+        expand=partial(expand_request, environ={"KEY": secret}),
         redacted=lambda text: text.replace(secret, "${KEY}"),
     )
     other = between(
         echoing("one"),
         echoing("two"),
         request,
-        expand=lambda text: text.replace("${KEY}", secret),
+        expand=partial(expand_request, environ={"KEY": secret}),
         redacted=lambda text: text.replace(secret, "${KEY}"),
     )
     for each in (result, other):
@@ -639,11 +641,6 @@ def test_secrets_are_sent_and_never_shown() -> None:
 def test_a_variable_that_is_not_set_is_found_before_anything_is_sent() -> None:
     seen: list[Asked] = []
 
-    def expand(text: str) -> str:
-        if "${" in text:
-            raise BadInput("${KEY} is not set")
-        return text
-
     def answer(asked: Asked) -> bytes:
         seen.append(asked)
         return reply("x")
@@ -654,7 +651,7 @@ def test_a_variable_that_is_not_set_is_found_before_anything_is_sent() -> None:
             answer,
             *get("/"),
             OwnRequest("x", "GET", "/", (("k", "${KEY}"),)),
-            expand=expand,
+            expand=partial(expand_request, environ={}),
         )
     assert seen == []
 

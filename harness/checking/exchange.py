@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
-import re
 import socket
 import ssl
 import time
@@ -28,16 +26,10 @@ MAX_BODY_BYTES = 16 * 2**20
 _MAX_HEAD_BYTES = 256 * 2**10
 _RECEIVE_BYTES = 2**16
 
-#: What is sent where the request does not say otherwise.
-_USUAL_HEADERS = (
-    ("user-agent", "twinbench"),
-    ("accept", "*/*"),
-    ("accept-encoding", "gzip, deflate, br"),
-)
+#: What can be decoded here.
+_ENCODINGS = ("accept-encoding", "gzip, deflate, br")
 #: What follows from the body, and from how it is sent here.
 _OWN_HEADERS = {"content-length", "transfer-encoding", "connection", "keep-alive"}
-#: `${NAME}`, and `$${`, which stands for the characters `${` themselves.
-_VARIABLE = re.compile(r"\$\$\{|\$\{\w+\}")
 
 #: What h11 says -> what a reader wants to know.
 _MALFORMED = (
@@ -56,7 +48,6 @@ def exchange(
     url: str,
     request: OwnRequest,
     *,
-    expand: Callable[[str], str] = str,
     verify_tls: bool = True,
     timeout_s: float = TIMEOUT_S,
     max_body_bytes: int = MAX_BODY_BYTES,
@@ -65,8 +56,7 @@ def exchange(
 
     Args:
         url: Of the service: scheme, host and perhaps port and a path that stands before all paths.
-        request: What is sent.
-        expand: Puts variables in where a text has `${NAME}`.
+        request: What is sent, without any `${NAME}`.
         verify_tls: Whether the service has to have a certificate that this machine trusts.
         timeout_s: Time for all of it.
         max_body_bytes: Of the reply, before and after decoding.
@@ -74,7 +64,7 @@ def exchange(
     deadline = time.monotonic() + timeout_s
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
     try:
-        outgoing = _encoded(connection, url, request, expand)
+        outgoing = _encoded(connection, url, request)
     except (h11.LocalProtocolError, UnicodeEncodeError):
         # What h11 says has the header in it, which may be secret.
         return Reply(
@@ -125,40 +115,21 @@ def target_of(url: str, path: str) -> str:
     return quote(whole, safe="".join(map(chr, range(0x21, 0x7F))))
 
 
-def body_of(request: OwnRequest, expand: Callable[[str], str]) -> bytes | None:
-    """The body's bytes, with variables put in as UTF-8, and in JSON as a part of a text."""
-    if request.body is None:
-        return None
-    types = [value for name, value in request.headers if name.lower() == "content-type"]
-    is_json = any("json" in value for value in types)
-
-    def put_in(found: re.Match[str]) -> str:
-        value = expand(found.group())
-        if is_json:
-            value = json.dumps(value, ensure_ascii=False)[1:-1]
-        return value.encode().decode("latin-1")
-
-    return _VARIABLE.sub(put_in, request.body).encode("latin-1")
-
-
 # ------------------------------------------------------------------------------- sending
 
 
-def _encoded(
-    connection: h11.Connection, url: str, request: OwnRequest, expand: Callable[[str], str]
-) -> bytes:
-    body = body_of(request, expand)
-    own = [(name, expand(value)) for name, value in request.headers]
+def _encoded(connection: h11.Connection, url: str, request: OwnRequest) -> bytes:
+    body, own = request.sent_body, request.sent_headers
     given = {name.lower() for name, _ in own}
     headers = [] if "host" in given else [("host", urlsplit(url).netloc.rpartition("@")[2])]
     headers += [each for each in own if each[0].lower() not in _OWN_HEADERS]
-    headers += [each for each in _USUAL_HEADERS if each[0] not in given]
+    headers += [] if _ENCODINGS[0] in given else [_ENCODINGS]
     if body is not None:
         headers.append(("content-length", str(len(body))))
     events: list[h11.Event] = [
         h11.Request(
             method=request.method,
-            target=target_of(url, expand(request.path)),
+            target=target_of(url, request.path),
             headers=[(name.encode("ascii"), _header_bytes(value)) for name, value in headers],
         )
     ]

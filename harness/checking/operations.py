@@ -28,12 +28,10 @@ _MOST_PROBES = 500
 _MOST_KNOWN_PATHS = 5
 
 
-def fetched(
-    url: str, *, verify_tls: bool = True, expand: Callable[[str], str] = str
-) -> Document | None:
+def fetched(url: str, *, verify_tls: bool = True) -> Document | None:
     """The OpenAPI document that a service serves at /openapi.json; None if it has none."""
     request = OwnRequest("the OpenAPI document", "GET", _DOCUMENT_PATH)
-    reply = exchange(url, request, verify_tls=verify_tls, expand=expand)
+    reply = exchange(url, request, verify_tls=verify_tls)
     if reply.failure is not None or reply.status != 200:
         return None
     try:
@@ -74,18 +72,16 @@ def lacking_operations(
     unverified: Collection[str] = (),
     paths: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
     requested: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
-    expand: Callable[[str], str] = str,
 ) -> tuple[tuple[LackingOperation, ...], tuple[str, ...]]:
     """Operations that a service has and another lacks, and notes on what can't be told.
 
     Args:
         urls: Label -> URL of a service that runs; the first is the reference.
         documents: Label -> its document where the caller has one; the others are asked for theirs.
-        requests: What is requested of the services: paths that they know.
+        requests: What is requested of the services, without any `${NAME}`: paths that they know.
         unverified: Labels of services whose certificates are not verified.
         paths: Label -> what makes the service's own path of a request's.
         requested: Label -> what makes a request's path of the service's own.
-        expand: Puts variables in where a text has `${NAME}`.
     """
     known: dict[str, Operations] = {}
     for label, url in urls.items():
@@ -106,7 +102,6 @@ def lacking_operations(
                 urls[label],
                 replace(request, path=paths.get(label, str)(request.path)),
                 verify_tls=label not in unverified,
-                expand=expand,
             )
             return reply.status, reply.header("allow")
 

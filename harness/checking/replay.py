@@ -16,7 +16,7 @@ from types import MappingProxyType
 from harness.checking.causes import Causes, Draws
 from harness.checking.contents import Redact, Said, excerpt, said
 from harness.checking.differences import Drawings, Ignored, differing, drawings, without
-from harness.checking.exchange import TIMEOUT_S, body_of, exchange, unreachable
+from harness.checking.exchange import TIMEOUT_S, exchange, unreachable
 from harness.checking.json_paths import json_path
 from harness.checking.request import curl
 from harness.errors import EnvironmentFailed
@@ -34,6 +34,10 @@ _MOST_NAMED = 3
 _PATIENCE_S = 2.0
 
 
+def _as_it_is(request: OwnRequest) -> OwnRequest:
+    return request
+
+
 def replay(
     urls: Mapping[str, str],
     requests: Sequence[OwnRequest],
@@ -46,7 +50,7 @@ def replay(
     ignore_headers: Collection[str] = (),
     unverified: Collection[str] = (),
     paths: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
-    expand: Callable[[str], str] = str,
+    expand: Callable[[OwnRequest], OwnRequest] = _as_it_is,
     redacted: Redact = str,
     timeout_s: float = TIMEOUT_S,
     budget_s: float = BUDGET_S,
@@ -65,7 +69,7 @@ def replay(
         ignore_headers: Names of headers that are not compared.
         unverified: Labels of services whose certificates are not verified.
         paths: Label -> what makes the service's own path of a request's.
-        expand: Puts variables in where a text has `${NAME}`.
+        expand: Puts variables in where a request has `${NAME}`.
         redacted: Takes the values of such variables out of a text.
         timeout_s: For each request.
         budget_s: For all of them.
@@ -85,7 +89,7 @@ def replay(
         skipped = len(chosen) - at_most
         chosen = sample_of(chosen, at_most, turn)
     for request in chosen:  # a variable that is not set is found before anything is sent
-        _expanded(request, expand)
+        expand(request)
     services = {
         label: _Service(
             label, url, label not in unverified, paths.get(label, str), expand, redacted, timeout_s
@@ -149,13 +153,6 @@ def sample_of(requests: Sequence[OwnRequest], size: int, turn: int) -> list[OwnR
     return [requests[(turn + place * count // size) % count] for place in range(size)]
 
 
-def _expanded(request: OwnRequest, expand: Callable[[str], str]) -> None:
-    expand(request.path)
-    for _, value in request.headers:
-        expand(value)
-    body_of(request, expand)
-
-
 def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun} was" if count == 1 else f"{count:,} {noun}s were"
 
@@ -168,7 +165,7 @@ class _Service:
     url: str
     verify_tls: bool
     path_of: Callable[[str], str]
-    expand: Callable[[str], str]
+    expand: Callable[[OwnRequest], OwnRequest]
     redacted: Redact
     timeout_s: float
 
@@ -187,18 +184,17 @@ class _Service:
 
     def ask(self, request: OwnRequest, where: str) -> Said:
         """Send it a request; one that accepts no connection any more ends the check."""
-        own = replace(request, path=self.path_of(request.path))
+        own = self.expand(replace(request, path=self.path_of(request.path)))
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             reply = exchange(
                 self.url,
                 own,
-                expand=self.expand,
                 verify_tls=self.verify_tls,
                 timeout_s=self.timeout_s,
             )
             if reply.failure is not ReplyFailure.REFUSED:
-                return said(reply, self.url, self.expand(own.path), self.redacted)
+                return said(reply, self.url, own.path, self.redacted)
             if time.monotonic() > deadline:
                 raise EnvironmentFailed(
                     f"service {self.label} ({self.shown}) can't be reached any more, at {where} "

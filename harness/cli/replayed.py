@@ -91,7 +91,7 @@ def _found(
 ) -> ParityFound:
     from harness.checking.operations import lacking_operations
     from harness.checking.replay import replay
-    from harness.planning.requests.variables import expand
+    from harness.planning.requests.variables import expand_request
     from harness.serving.own import Secrets
 
     requests = given.requests.requests
@@ -102,7 +102,7 @@ def _found(
         for label, each in own.items()
     }
     unverified = [label for label, each in own.items() if not each.verify_tls]
-    put_in = partial(expand, environ=os.environ)
+    put_in = partial(expand_request, environ=os.environ)
     with _running(given.stacks) as urls, _counting(len(requests)) as request_done:
         found = replay(
             urls,
@@ -120,11 +120,10 @@ def _found(
         lacking, notes = lacking_operations(
             urls,
             documents,
-            requests,
+            tuple(map(put_in, requests)),
             unverified=unverified,
             paths=paths,
             requested=requested,
-            expand=put_in,
         )
     return replace(found, lacking=lacking, notes=(*given.requests.notes, *found.notes, *notes))
 

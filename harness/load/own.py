@@ -22,8 +22,6 @@ from harness.models import Failure, OwnRequest
 #: A body that is larger is not read to its end: it may have none.
 MAX_BODY_BYTES = 16 << 20
 _FIRST_ERROR = 500
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_USUAL_HEADERS = (("accept", "*/*"), ("user-agent", "twinbench"))
 
 
 class OwnHttpRequest(HttpRequest):
@@ -35,8 +33,8 @@ class OwnHttpRequest(HttpRequest):
         payload = Bytes(
             request.method,
             address.prefix + request.path,
-            with_usual_headers(request),
-            body_of(request),
+            request.sent_headers,
+            request.sent_body,
         )
         super().__init__(
             request.name, request.method, payload.as_bytes(address.host_header), endpoint
@@ -119,20 +117,6 @@ class OwnConnection(HttpConnection):
                 # The parser waits for a body that the headers describe and that does not come.
                 self._parser = httptools.HttpResponseParser(self)
         return outcome
-
-
-def body_of(request: OwnRequest) -> bytes | None:
-    """The body of a request as bytes; empty where its method wants one and it has none."""
-    if request.body is not None:
-        return request.body.encode("latin-1")
-    return b"" if request.method in _WITH_BODY else None
-
-
-def with_usual_headers(request: OwnRequest) -> tuple[tuple[str, str], ...]:
-    """A request's headers, and those that every client sends."""
-    given = {name.lower() for name, _ in request.headers}
-    usual = (pair for pair in _USUAL_HEADERS if pair[0] not in given)
-    return (*usual, *request.headers)
 
 
 def own_requests(

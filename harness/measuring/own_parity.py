@@ -10,7 +10,7 @@ from functools import partial
 
 from harness.checking.replay import replay
 from harness.models import BlockPlan, Cause, DifferenceKind, Stack
-from harness.planning.requests.variables import expand
+from harness.planning.requests.variables import expand_request
 from harness.serving.own import Secrets
 from harness.serving.targets import Target
 
@@ -62,7 +62,7 @@ def compare_replies(
         turn=turn,
         paths={label: each.path_of for label, each in own.items() if each is not None},
         unverified=[label for label, each in own.items() if each and not each.verify_tls],
-        expand=partial(expand, environ=os.environ),
+        expand=partial(expand_request, environ=os.environ),
         redacted=Secrets.of(stacks, block.scenario.requests).hidden,
     )
     other_work: defaultdict[str, list[str]] = defaultdict(list)

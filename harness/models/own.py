@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: What every client sends, where a request does not say otherwise.
+_USUAL_HEADERS = (("accept", "*/*"), ("user-agent", "twinbench"))
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
@@ -28,6 +32,19 @@ class OwnRequest:
     def changes_state(self) -> bool:
         """Whether its method is none of those that only read (RFC 9110, 9.2.1)."""
         return self.method not in {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+    @property
+    def sent_body(self) -> bytes | None:
+        """The body's bytes; none of them where its method wants a body and it has none."""
+        if self.body is not None:
+            return self.body.encode("latin-1")
+        return b"" if self.method in _METHODS_WITH_BODY else None
+
+    @property
+    def sent_headers(self) -> tuple[tuple[str, str], ...]:
+        """Its headers, and those that every client sends."""
+        given = {name.lower() for name, _ in self.headers}
+        return (*(pair for pair in _USUAL_HEADERS if pair[0] not in given), *self.headers)
 
 
 @dataclass(frozen=True, slots=True)
