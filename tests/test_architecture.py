@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checking": set(),
     "store": set(),
     "machine": {"planning", "processes"},
-    "serving": {"planning", "processes", "machine"},
+    "serving": {"planning", "processes", "machine", "checking"},
     "channel": {"processes"},
     "load": {"channel", "processes", "checking"},
     "measuring": {

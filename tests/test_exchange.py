@@ -287,10 +287,10 @@ def test_certificates_are_verified_unless_told(monkeypatch: pytest.MonkeyPatch) 
         assert "certificate is not trusted" in exchange(https, HELLO).problem
         assert exchange(https, HELLO, verify_tls=False).body == b"secret"
         monkeypatch.setenv("SSL_CERT_FILE", str(TLS))
-        exchanging._context.cache_clear()
+        exchanging.tls_context.cache_clear()
         try:
             assert exchange(https, HELLO).body == b"secret"
         finally:
-            exchanging._context.cache_clear()
+            exchanging.tls_context.cache_clear()
     with serving(says(reply("plain"), keep=False)) as url:
         assert "TLS" in unreachable(url.replace("http:", "https:"))

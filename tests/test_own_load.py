@@ -13,8 +13,8 @@ from harness.load.closed import ClosedFleet
 from harness.load.connection import Outcome
 from harness.load.own import OwnConnection, own_requests
 from harness.load.recorder import Recorder
-from harness.load.sockets import Address
 from harness.models import Failure, OwnRequest
+from harness.models.addresses import Address
 from tests.own_services import Asked, service
 from tests.own_services import reply as own_reply
 from tests.socket_server import Answer, drips, reply, says, serving, tls_context

@@ -13,12 +13,13 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import brotli
 import h11
 
 from harness.models import Framing, OwnRequest, Reply, ReplyFailure
+from harness.models.addresses import Address
 
 #: From connecting to the last byte.
 TIMEOUT_S = 10.0
@@ -110,7 +111,7 @@ def why_refused(error: Exception) -> str:
 
 def target_of(url: str, path: str) -> str:
     """What stands in the request line: the URL's own path, then the request's, without fragment."""
-    whole = urlsplit(url).path.rstrip("/") + path.partition("#")[0]
+    whole = Address.of(url).prefix + path.partition("#")[0]
     # What an access log or a variable brought in may be no path yet.
     return quote(whole, safe="".join(map(chr, range(0x21, 0x7F))))
 
@@ -121,7 +122,7 @@ def target_of(url: str, path: str) -> str:
 def _encoded(connection: h11.Connection, url: str, request: OwnRequest) -> bytes:
     body, own = request.sent_body, request.sent_headers
     given = {name.lower() for name, _ in own}
-    headers = [] if "host" in given else [("host", urlsplit(url).netloc.rpartition("@")[2])]
+    headers = [] if "host" in given else [("host", Address.of(url).host_header)]
     headers += [each for each in own if each[0].lower() not in _OWN_HEADERS]
     headers += [] if _ENCODINGS[0] in given else [_ENCODINGS]
     if body is not None:
@@ -148,22 +149,24 @@ def _header_bytes(value: str) -> bytes:
 
 
 @functools.cache
-def _context(verify_tls: bool) -> ssl.SSLContext:
+def tls_context(verify: bool) -> ssl.SSLContext:
+    """How certificates are looked at: against the system's authorities, or not at all."""
     context = ssl.create_default_context()
-    if not verify_tls:
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def _connected(url: str, timeout_s: float, *, verify_tls: bool) -> socket.socket:
-    address = urlsplit(url)
-    is_tls = address.scheme == "https"
-    host = address.hostname or ""
-    sock = socket.create_connection((host, address.port or (443 if is_tls else 80)), timeout_s)
+    address = Address.of(url)
+    sock = socket.create_connection((address.host, address.port), timeout_s)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return _context(verify_tls).wrap_socket(sock, server_hostname=host) if is_tls else sock
+        if not address.tls:
+            return sock
+        return tls_context(verify_tls).wrap_socket(sock, server_hostname=address.host)
     except BaseException:
         sock.close()
         raise

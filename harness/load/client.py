@@ -12,7 +12,6 @@ import json
 import socket
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from urllib.parse import urlsplit
 
 import httptools
 
@@ -20,6 +19,7 @@ from apps.contract import Containing, Message, NoBody, Sample, path_template
 from harness.checking.values import differing
 from harness.load.connection import Awaited, Connection, Outcome, Sendable
 from harness.models import Failure
+from harness.models.addresses import Address
 
 HEAD_END = b"\r\n\r\n"
 _EXCERPT_BYTES = 120
@@ -190,10 +190,10 @@ class HttpConnection(Connection):
 
 def address(base_url: str) -> tuple[str, int, str]:
     """Split a base URL such as http://127.0.0.1:8000 into host, port and Host header."""
-    parts = urlsplit(base_url)
-    if parts.scheme != "http" or not parts.hostname:
+    found = Address.of(base_url) if base_url.startswith("http://") else None
+    if found is None:
         raise ValueError(f"'{base_url}' is not an http:// address")
-    return parts.hostname, parts.port or 80, parts.netloc
+    return found.host, found.port, found.host_header
 
 
 def requests_for(

@@ -19,8 +19,9 @@ from locust.clients import HttpSession, ResponseContextManager
 from locust.contrib.fasthttp import FastHttpSession, LocustUserAgent
 from requests.utils import select_proxy
 
+from harness.models.addresses import DEFAULT_PORTS
+
 _KEY = "twinbench"
-_PORTS = {"http": 80, "https": 443}
 
 _real_sleep: Callable[..., None] = gevent.sleep
 
@@ -69,7 +70,7 @@ def origin(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of a URL."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
-    return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0)
+    return scheme, (parts.hostname or "").lower(), parts.port or DEFAULT_PORTS.get(scheme, 0)
 
 
 def real_sleep(seconds: float) -> None:

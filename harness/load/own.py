@@ -16,8 +16,8 @@ import httptools
 from harness.checking.request import Request as Bytes
 from harness.load.client import HttpConnection, HttpRequest, excerpt
 from harness.load.connection import Outcome, Sendable
-from harness.load.sockets import Address
 from harness.models import Failure, OwnRequest
+from harness.models.addresses import Address
 
 #: A body that is larger is not read to its end: it may have none.
 MAX_BODY_BYTES = 16 << 20

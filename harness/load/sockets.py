@@ -1,4 +1,4 @@
-"""Sockets to a server, with TLS or without: what a base URL says, and how connections are opened."""
+"""Sockets to a server, with TLS or without, for a loop that waits for many of them."""
 
 from __future__ import annotations
 
@@ -7,60 +7,32 @@ import errno
 import os
 import socket
 import ssl
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from gevent import monkey
+
+from harness.checking.exchange import tls_context
+from harness.models.addresses import Address
 
 #: Locust has replaced `socket` by the time this runs; this is the system's own.
 _socket = monkey.get_original("socket", "socket")
 _ANSWERS_WITHIN_S = 2.0
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What a base URL such as http://127.0.0.1:8000 says."""
+def _place_of(address: Address) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    """The family and the place that a host stands for, so that no request asks for it again.
 
-    host: str
-    port: int
-    host_header: str
-    tls: bool = False
-    prefix: str = ""  # begins every path: "/api" for http://127.0.0.1:8000/api/
+    Of several, it is the first at which somebody listens: localhost may be ::1 and 127.0.0.1.
 
-    @classmethod
-    def of(cls, base_url: str) -> Address:
-        """Split a base URL.
-
-        Raises:
-            ValueError: It is no address of an HTTP server.
-        """
-        parts = urlsplit(base_url)
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-            raise ValueError(f"'{base_url}' is not an http:// or https:// address")
-        return cls(
-            host=parts.hostname,
-            port=parts.port or _DEFAULT_PORTS[parts.scheme],
-            host_header=parts.netloc.rpartition("@")[2],
-            tls=parts.scheme == "https",
-            prefix=parts.path.rstrip("/"),
+    Raises:
+        OSError: There is no such host.
+    """
+    found = [
+        (family, (str(place[0]), int(place[1])))
+        for family, _, _, _, place in socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM
         )
-
-    def place(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
-        """The family and the place that the host stands for, so that no request asks for it again.
-
-        Of several, it is the first at which somebody listens: localhost may be ::1 and 127.0.0.1.
-
-        Raises:
-            OSError: There is no such host.
-        """
-        found = [
-            (family, (str(place[0]), int(place[1])))
-            for family, _, _, _, place in socket.getaddrinfo(
-                self.host, self.port, type=socket.SOCK_STREAM
-            )
-        ]
-        return next(filter(_answers, found), found[0]) if len(found) > 1 else found[0]
+    ]
+    return next(filter(_answers, found), found[0]) if len(found) > 1 else found[0]
 
 
 def _answers(where: tuple[socket.AddressFamily, tuple[str, int]]) -> bool:
@@ -77,16 +49,6 @@ def _is_connected(sock: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def tls_context(*, verify: bool) -> ssl.SSLContext:
-    """How certificates are looked at: against the system's authorities, or not at all."""
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 class TlsSocket:
@@ -187,7 +149,7 @@ class Opener:
 
     def __init__(self, base_url: str, *, verify_tls: bool = True) -> None:
         self.address = Address.of(base_url)
-        self._context = tls_context(verify=verify_tls) if self.address.tls else None
+        self._context = tls_context(verify_tls) if self.address.tls else None
         self._place: tuple[socket.AddressFamily, tuple[str, int]] | None = None
 
     def begin(self) -> tuple[socket.socket, bool]:
@@ -216,7 +178,7 @@ class Opener:
 
     def _where(self) -> tuple[socket.AddressFamily, tuple[str, int]]:
         if self._place is None:
-            self._place = self.address.place()
+            self._place = _place_of(self.address)
         return self._place
 
     def open(self, within_s: float) -> socket.socket:

@@ -1,4 +1,4 @@
 """Starts targets, which are loaded, and the services that they depend on.
 
-May import `planning`, `processes` and `machine`.
+May import `planning`, `processes`, `machine` and `checking`.
 """

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
-import ssl
 import time
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from harness.checking.exchange import tls_context
+from harness.models.addresses import Address
 from harness.processes.children import Child
 
 _REPLY_WITHIN_S = 5.0
@@ -32,22 +32,19 @@ class Readiness:
         Where a server listens before it can answer, the request waits in its queue, so that a
         server that starts is not asked again and again.
         """
-        parts = urlsplit(url)
-        tls = parts.scheme == "https"
-        host, port = parts.hostname or "", parts.port or (443 if tls else 80)
-        path = parts.path.rstrip("/") + self.path
+        address = Address.of(url)
         with contextlib.ExitStack() as stack:
             try:
-                sock = stack.enter_context(_connected(host, port))
-                if tls:
-                    context = ssl.create_default_context()
-                    if not self.verify_tls:
-                        context.check_hostname = False
-                        context.verify_mode = ssl.CERT_NONE
-                    sock = stack.enter_context(context.wrap_socket(sock, server_hostname=host))
-                connection = http.client.HTTPConnection(host, port)
+                sock = stack.enter_context(_connected(address))
+                if address.tls:
+                    context = tls_context(self.verify_tls)
+                    sock = context.wrap_socket(sock, server_hostname=address.host)
+                    stack.enter_context(sock)
+                connection = http.client.HTTPConnection(address.host, address.port)
                 connection.sock = sock  # it is slow to connect where it is mostly refused
-                connection.request("GET", path, headers={"connection": "close"})
+                connection.request(
+                    "GET", address.prefix + self.path, headers={"connection": "close"}
+                )
                 reply = connection.getresponse()
                 body = _beginning(reply)
             except (OSError, UnicodeError, http.client.HTTPException):
@@ -70,14 +67,14 @@ def _beginning(reply: http.client.HTTPResponse) -> bytes:
     return body
 
 
-def _connected(host: str, port: int) -> socket.socket:
+def _connected(address: Address) -> socket.socket:
     """A connected socket.
 
     Raises:
         OSError: Nobody listens there; or, by chance, we were given the port and met ourselves.
     """
-    sock = socket.create_connection((host, port), _REPLY_WITHIN_S)
-    if sock.getsockname()[1] == port:
+    sock = socket.create_connection((address.host, address.port), _REPLY_WITHIN_S)
+    if sock.getsockname()[1] == address.port:
         sock.close()
         raise ConnectionRefusedError("nobody listens")
     return sock
