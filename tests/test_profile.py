@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import math
-import os
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 from harness import report, store
 from harness.analysis.libraries import GROUPS, STAND_INS, group_of, short_place
 from harness.analysis.profiles import analyse_profile, flame, wilson
-from harness.errors import BadInput, BadOption, EnvironmentFailed, UnknownName
+from harness.errors import BadInput, BadOption, UnknownName
 from harness.models import (
     Group,
     Placement,
@@ -29,7 +28,6 @@ from harness.models import (
 )
 from harness.planning.plan import load_catalogue
 from harness.planning.profile import PROFILES, profile_plan, stack_order
-from harness.processes import sampler
 from harness.processes.meter import SwitchMeter
 from harness.report.charts import flame as flames
 from harness.report.page import page
@@ -98,35 +96,7 @@ def test_what_makes_no_sense_is_refused(
         plan(scenario, **options)
 
 
-# -------------------------------------------------------------------- the sampler's output
-
-RAW = """\
-process 7:"python -m uvicorn";<module> (/usr/x.py:1);run (/home/somebody/twinbench/.venv/lib/python3.11/site-packages/uvicorn/main.py:12) 3
-process 8:"python -m uvicorn";<module> (/usr/x.py:1);run (/home/somebody/twinbench/.venv/lib/python3.11/site-packages/uvicorn/main.py:99) 4
-hello (/home/somebody/twinbench/apps/flask_twin/hello.py:10);drop<[u8; 4]> (src/lib.rs:5) 2
-0x7fa9c1381f40 (/usr/lib/x86_64-linux-gnu/libc.so.6) 1
-0x7fa9c1381f00 (/usr/lib/x86_64-linux-gnu/libc.so.6) 1
-_load (<frozen importlib._bootstrap>:1) 5
-torn li
-"""  # fmt: skip
-
-
-def test_samples_name_no_machine_process_or_address() -> None:
-    found = sampler.read_collapsed(RAW, PROJECT)
-    assert found == {
-        ("<module> (other/x.py)", "run (site-packages/uvicorn/main.py)"): 7,
-        (HELLO, "drop<[u8; 4]> (native/lib.rs)"): 2,
-        (LIBC,): 2,
-        ("_load (python/<frozen importlib._bootstrap>)",): 5,
-    }
-    assert not any("somebody" in frame for frames in found for frame in frames)
-
-
-def test_the_standard_library_is_found_where_python_has_it() -> None:
-    import json
-
-    assert sampler.place(f"{json.__file__}:183", PROJECT) == "python/json/__init__.py"
-    assert sampler.place(math.__file__ or "math.so", PROJECT).startswith("native/")
+# --------------------------------------------------------------------------- their file
 
 
 def test_samples_survive_their_file(tmp_path: Path) -> None:
@@ -138,73 +108,6 @@ def test_samples_survive_their_file(tmp_path: Path) -> None:
     path.write_text("no count\n")
     with pytest.raises(BadInput, match="is damaged"):
         store.read_stacks(tmp_path, sampled_round(1, samples_file="samples/a.r01.txt"))
-
-
-# ---------------------------------------------------------------------- permissions
-
-
-def program(folder: Path, script: str) -> str:
-    file = folder / "py-spy"
-    file.write_text(f"#!/bin/sh\n{script}\n")
-    file.chmod(0o755)
-    return str(file)
-
-
-def test_a_system_that_forbids_it_is_one_line_with_what_to_do(tmp_path: Path) -> None:
-    said = "Permission Denied: Try running again with elevated permissions"
-    forbidden = program(tmp_path, f"echo '{said}' >&2; exit 1")
-    with pytest.raises(EnvironmentFailed) as caught:
-        sampler.refuse_if_forbidden(os.getpid(), program=forbidden)
-    assert caught.value.exit_code == 3
-    assert "kernel.yama.ptrace_scope=0" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_another_failure_of_the_sampler_is_shown(tmp_path: Path) -> None:
-    broken = program(tmp_path, "echo 'Failed to find python version' >&2; exit 1")
-    with pytest.raises(EnvironmentFailed, match="can't sample") as caught:
-        sampler.refuse_if_forbidden(os.getpid(), program=broken)
-    assert caught.value.detail == "Failed to find python version"
-    with pytest.raises(EnvironmentFailed, match="py-spy can't be started"):
-        sampler.refuse_if_forbidden(os.getpid(), program=str(tmp_path / "none"))
-
-
-def test_a_sampler_is_told_to_end_and_then_read(tmp_path: Path) -> None:
-    # Says what py-spy says; writes its file when it is told to end. It is no shell script, because a
-    # shell can't trap a signal that was ignored when it began, as in a job in the background.
-    (tmp_path / "fake.py").write_text("""
-import signal, sys, time
-def end(*_):
-    with open(sys.argv[sys.argv.index("--output") + 1], "w") as file:
-        file.write("f (<string>:1) 3\\n")
-    sys.exit(0)
-signal.signal(signal.SIGINT, end)
-print("py-spy> Sampling process 97 times a second.", flush=True)
-time.sleep(60)
-""")
-    script = f"exec '{sys.executable}' '{tmp_path / 'fake.py'}' \"$@\""
-    with sampler.sampling(
-        os.getpid(),
-        rate_hz=97,
-        cores=(),
-        logs=tmp_path,
-        project=PROJECT,
-        program=program(tmp_path, script),
-    ) as sampling:
-        pass  # fmt: skip
-    assert sampling.samples() == {("f (python/<string>)",): 3}
-
-
-def test_a_sampler_that_ends_at_once_is_an_error_with_its_last_words(tmp_path: Path) -> None:
-    broken = program(tmp_path, "echo 'No python process found' >&2; exit 1")
-    with (
-        pytest.raises(EnvironmentFailed, match="can't sample") as caught,
-        sampler.sampling(
-            os.getpid(), rate_hz=97, cores=(), logs=tmp_path, project=PROJECT, program=broken
-        ),
-    ):
-        pytest.fail("nothing samples")
-    assert caught.value.detail == "No python process found"
 
 
 # ------------------------------------------------------------------------- the rule
@@ -381,23 +284,27 @@ def test_a_stack_without_samples_is_invalid_and_has_no_shares() -> None:
     assert b"no sample was taken" in report.render_profile(found)["index.html"]
 
 
-def test_time_that_could_not_be_sampled_is_said() -> None:
+def test_time_of_threads_that_never_run_python_is_said() -> None:
     slow = [
         dataclasses.replace(each, sampled=Served(800, 2.0, 9.0, Switches(1, 1))) for each in BOTH
     ]
     found = analyse_profile(record(*slow), stacks_of)
     assert found.stacks[0].seen == pytest.approx(300 / 97 / 27)
-    assert b"without the GIL: in system calls" in report.render_profile(found)["summary.md"]
+    assert b"threads that never run Python" in report.render_profile(found)["summary.md"]
 
 
-def test_samples_of_threads_that_waited_are_said() -> None:
-    busy = [
-        dataclasses.replace(each, sampled=Served(800, 2.0, 0.3, Switches(1, 1))) for each in BOTH
+def test_what_is_missing_by_chance_is_not_said() -> None:
+    """Of 300 samples, a tenth may be missing."""
+    cpu_s = 300 / 97 / 3 / 0.88
+    usual = [
+        dataclasses.replace(each, sampled=Served(800, 2.0, cpu_s, Switches(1, 1))) for each in BOTH
     ]
-    assert (
-        b"threads that waited"
-        in report.render_profile(analyse_profile(record(*busy), stacks_of))["summary.md"]
-    )
+    found = analyse_profile(record(*usual), stacks_of)
+    assert found.stacks[0].seen == pytest.approx(0.88)
+    assert b"never run Python" not in report.render_profile(found)["summary.md"]
+    assert sum(
+        each.cpu_us_per_request for each in found.shares if each.stack == "flask-gthread"
+    ) == pytest.approx(found.stacks[0].cpu_us_per_request.value)
 
 
 # ---------------------------------------------------------------------------- flame

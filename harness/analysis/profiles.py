@@ -31,9 +31,8 @@ _FOLDED_SHARE = 0.98
 _LEAST_ROUNDS = 3
 #: Of the normal distribution, for 95 %.
 _Z = 1.959964
-#: Where samples cover less than this share of the CPU time, or more than that, the reader is told: much
-#: work was done without the GIL, or threads that waited were sampled.
-LEAST_SEEN, MOST_SEEN = 0.9, 1.3
+#: Where samples cover less than this share of the CPU time, and not by chance, the rest is told.
+_LEAST_SEEN = 0.9
 
 
 def analyse_profile(
@@ -149,8 +148,14 @@ def _share(
         share=wider,
         by_chance=by_chance,
         between_rounds=between,
-        cpu_us_per_request=share * min(1.0, profile.seen) * profile.cpu_us_per_request.value,
+        cpu_us_per_request=share * covered(profile) * profile.cpu_us_per_request.value,
     )
+
+
+def covered(profile: StackProfile) -> float:
+    """The share of a stack's CPU time that its samples stand for: all of it, or clearly less."""
+    by_chance = _Z / math.sqrt(profile.samples) if profile.samples else 0.0
+    return 1.0 if profile.seen * (1 + by_chance) > _LEAST_SEEN else profile.seen
 
 
 def wilson(hits: int, samples: int) -> tuple[float, float]:

@@ -57,15 +57,14 @@ def command(
 ) -> None:
     """Show where the CPU time of servers goes in a scenario.
 
-    Loads each stack as a run does, samples its processes from outside, and says which share of the
-    CPU time is the server's, the framework's, the validation's, and so on, with a flame graph of
-    each stack and its context switches per request. With the folder of a run as --out, 'twinbench
-    report' of that run shows it too. Nothing of this is a measurement of speed: the
-    sampler slows the servers down.
+    Loads each stack as a run does, samples what its processes spend CPU time on, and says which share
+    is the server's, the framework's, the validation's, and so on, with a flame graph of each stack
+    and its context switches per request. With the folder of a run as --out, 'twinbench report' of
+    that run shows it too. Nothing of this is a measurement of speed: taking samples takes time.
 
     \b
     Exit codes: 0 all valid, 1 requests failed or a server ended, 2 bad input,
-    3 the environment failed (also: the servers' stacks may not be read),
+    3 the environment failed,
     130 interrupted (whole rounds are kept).
 
     \b

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -85,6 +85,7 @@ class Bench:
     logs: Path
     services: Services
     listener: Listener
+    more_environment: Mapping[str, str] = field(default_factory=dict)  # of all stacks
 
     def environment(self, measures: Measures, number: int) -> dict[str, str]:
         """Variables that all stacks of a round share.
@@ -108,6 +109,7 @@ class Bench:
             "TWIN_UPSTREAM_TIMEOUT_S": str(TIMEOUT_S),
             # A stack without a classifier starts seconds sooner and takes 170 MiB less.
             "TWIN_CLASSIFIER": "on" if "classifier" in needs else "off",
+            **self.more_environment,
         }
 
     def samples_file(self, cell: CellKey, number: int) -> str:

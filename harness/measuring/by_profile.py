@@ -33,6 +33,9 @@ from harness.processes import children, sampler
 from harness.processes.meter import SwitchMeter, cpu_seconds
 from harness.serving import services
 
+#: How often a round is tried in which a server ends: the sampler ends one in a few thousand samples.
+_TRIES = 4
+
 
 class _Said:
     """Hears of a run what those want to know who wait for it."""
@@ -112,10 +115,19 @@ def _measure(
                 folder=PROJECT,
             )
         )
-        way = ByLoad(Bench(plan.run, where, folder, logs, around, listener), load)
+        written = stack.enter_context(children.scratch_folder("samples"))
+        sampled = sampler.environment(written)
+        way = ByLoad(Bench(plan.run, where, folder, logs, around, listener, sampled), load)
         for number in range(1, plan.run.rounds + 1):
-            with way.round(number, plan.run.blocks) as loaded:
-                measured = _round(record, loaded, folder, say)
+            for tries_left in reversed(range(_TRIES)):
+                with way.round(number, plan.run.blocks) as loaded:
+                    measured = _round(record, loaded, folder, written, say)
+                ended = [each.stack for each in measured if each.died]
+                if not ended or not sampler.MAY_END_PROCESSES or not tries_left:
+                    break
+                say(
+                    f"round {number} again: {' and '.join(ended)} ended in it, as the sampler may cause"
+                )
             record = dataclasses.replace(record, rounds=(*record.rounds, *measured))
             store.write_profile(folder, record)
     record = dataclasses.replace(record, ended=_now())
@@ -124,13 +136,14 @@ def _measure(
 
 
 def _round(
-    record: ProfileRecord, loaded: LoadedBlocks, folder: Path, say: Callable[[str], None]
+    record: ProfileRecord,
+    loaded: LoadedBlocks,
+    folder: Path,
+    written: Path,
+    say: Callable[[str], None],
 ) -> list[ProfileRound]:
     """All stacks, one after the other, while all are up."""
     plan, number, block = record.plan, loaded.number, record.plan.block
-    for target in loaded.targets.values():
-        if target.child is not None:
-            sampler.refuse_if_forbidden(target.child.pid)
     wrong = loaded.spot_check(block, "before").parity
     loaded.seat(block)
     warm_up(loaded.crew, plan.run, block, number)
@@ -138,7 +151,7 @@ def _round(
     found: dict[str, ProfileRound] = {}
     for label in stack_order(plan, number):
         say(f"round {number} of {plan.run.rounds}: {label}, {plan.seconds:g} s under the sampler")
-        found[label] = _sampled(record, loaded, folder, label)
+        found[label] = _sampled(record, loaded, folder, written, label)
     for cell in loaded.crew.finish().cells:
         played, label = cell.played, cell.played.cell.stack
         found[label] = dataclasses.replace(
@@ -150,19 +163,15 @@ def _round(
     return [found[label] for label in block.stacks]
 
 
-def _sampled(record: ProfileRecord, loaded: LoadedBlocks, folder: Path, label: str) -> ProfileRound:
+def _sampled(
+    record: ProfileRecord, loaded: LoadedBlocks, folder: Path, written: Path, label: str
+) -> ProfileRound:
     """One stack: loaded without the sampler, then under it."""
     plan, target = record.plan, loaded.targets[label]
-    assert target.child is not None  # ByLoad started it
     cell, before = plan.block.cell(label), target.tree()
-    where = record.placement
     counted = _served(loaded, Turn(cell, 0, plan.counted_s), before)
     with sampler.sampling(
-        target.child.pid,
-        rate_hz=plan.rate_hz,
-        cores=sorted({*where.load, *where.services}),
-        logs=loaded.bench.logs,
-        project=PROJECT,
+        before, rate_hz=plan.rate_hz, folder=written, project=PROJECT
     ) as sampling:
         sampled = _served(loaded, Turn(cell, 1, plan.seconds), before)
     file = f"samples/{label}.r{loaded.number:02}.txt"

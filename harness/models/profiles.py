@@ -141,7 +141,9 @@ class StackProfile:
     voluntary_per_request: Estimate
     involuntary_per_request: Estimate
     speed_under_sampler: float  # requests per second under the sampler ÷ without it
-    seen: float  # samples ÷ rate ÷ CPU time: the share in which Python code held the GIL; about 1 at most
+    seen: (
+        float  # samples ÷ rate ÷ CPU time: 1 but for chance, and for threads that never run Python
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from harness.planning.options import PROFILES as RUN_PROFILES
 from harness.planning.options import RunOptions
 from harness.planning.plan import Catalogue, make_plan
 
-#: Samples per second of each process. More of them slow the servers down more; at 100 they would fall
-#: into step with timers that tick every 10 ms.
+#: Samples per second of CPU time. More than 100 can't be had everywhere: that is how often the slowest
+#: of the kernels' clocks for CPU time ticks.
 RATE_HZ = 97
 #: Context switches and CPU time per request are steady after so long.
 _COUNTED_S = 3.0

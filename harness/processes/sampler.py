@@ -1,214 +1,192 @@
-"""Samples the stacks of Python processes from outside, with py-spy.
+"""Samples which code uses the CPU time of Python processes, by the CPU time itself.
 
-py-spy stops a process for the moment in which it reads its stacks, so the process is slower while it
-is sampled. Only the thread that holds the GIL is recorded (`--gil`), at most one of a process.
+A process that is started with `environment` samples itself while it is asked to (inside/sitecustomize.py):
+after every so many milliseconds of CPU time, the thread that used them writes down its stack. So a sample
+is a piece of CPU time, and nothing else is: no thread that waits, for the GIL or for work.
 
-py-spy's own rule for threads that run is of no use here: of a busy server with many threads it takes
-those that wait for the GIL or for work as running, and finds four to five times as many samples as
-there is CPU time. Functions of C and Rust are not asked for (`--native`): unwinding them stops a
-process for milliseconds.
+Until Python 3.13 a signal may come in the few instructions in which the interpreter's list of active
+functions is not whole. Then faulthandler may read what is no function, and the process ends. It happens
+once in some thousand samples; whoever samples does it again (MAY_END_PROCESSES).
+
+py-spy was tried before. It looks from outside and sees who holds the GIL; of a server with many threads
+it saw an eighth of the CPU time, and put most of that in the wrong place (METHOD.md).
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import signal
-import subprocess
+import functools
+import os
+import re
+import struct
+import sys
 import sysconfig
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import EnvironmentFailed
-from harness.processes import children
-from harness.processes.children import Child
 
-PROGRAM = str(Path(sysconfig.get_path("scripts")) / "py-spy")
-_BEGINS_WITHIN_S = 30.0
-_ENDS_WITHIN_S = 30.0
-_LOOK_AGAIN_S = 0.02
-#: What py-spy says once it samples, and what it says where it may not.
-_BEGUN = "Sampling process"
-_FORBIDDEN = ("permission denied", "operation not permitted", "requires root")
+#: Whether a process may end because it is sampled.
+MAY_END_PROCESSES = sys.version_info < (3, 13)
+_INSIDE = Path(__file__).with_name("inside")
 _PACKAGES = "/site-packages/"
 _STDLIB = sysconfig.get_path("stdlib") + "/"
-#: A frame of py-spy's for each process, above its functions.
-_PROCESS = "process "
+#: How faulthandler begins a stack, and how it shows a frame, the innermost one first.
+_BEGINS = "Stack (most recent call first):\n"
+_FRAME = re.compile(r'^  File "(.+)", line (\d+|\?\?\?) in (.+)$', re.MULTILINE)
+#: It shows a hundred frames at most, and says that there are more.
+_CUT_OFF = "\n  ...\n"
+_OUTER = "… (other/…)"
+#: A thread between two calls of Python code, as when Python begins or ends.
+_NO_FRAME = "? (native/?)"
 
 #: Frames from the outermost to the innermost -> number of samples (models.Stacks).
 Samples = Mapping[tuple[str, ...], int]
 
 
-class Sampling:
-    """A sampler that looks at a process and its children."""
+def environment(folder: Path) -> dict[str, str]:
+    """The variables with which Python processes start that can be sampled.
 
-    def __init__(self, output: Path, project: Path) -> None:
-        self._output = output
+    Args:
+        folder: Where they write what they run; nobody else writes there.
+    """
+    return {"PYTHONPATH": str(_INSIDE), "TWINBENCH_SAMPLES": str(folder)}
+
+
+class Sampling:
+    """Processes that are sampled."""
+
+    def __init__(self, pids: Iterable[int], folder: Path, project: Path) -> None:
+        self._files = [folder / f"{pid}.stacks" for pid in pids]
         self._project = project
 
     def samples(self) -> dict[tuple[str, ...], int]:
-        """What was sampled; only after the sampling."""
-        return read_collapsed(self._output.read_text(errors="replace"), self._project)
-
-
-def refuse_if_forbidden(pid: int, *, program: str = PROGRAM) -> None:
-    """Raise unless the stacks of a process may be read.
-
-    Args:
-        pid: A Python process that does nothing else, or that nobody measures.
-        program: Where py-spy is.
-
-    Raises:
-        EnvironmentFailed: They may not, or py-spy does not run here.
-    """
-    try:
-        done = subprocess.run(
-            [program, "dump", "--pid", str(pid)], capture_output=True, text=True, timeout=60
-        )
-    except OSError as error:
-        raise EnvironmentFailed(
-            f"py-spy can't be started ({program}: {error.strerror}): install twinbench again, with "
-            "all of its packages"
-        ) from error
-    if done.returncode:
-        raise _failure(done.stderr or done.stdout)
-
-
-def _failure(said: str) -> EnvironmentFailed:
-    if any(words in said.lower() for words in _FORBIDDEN):
-        return EnvironmentFailed(
-            "py-spy may not read the servers' stacks: as root, allow it with 'sysctl "
-            "kernel.yama.ptrace_scope=0' until the next start of the machine (in a container: "
-            "start it with '--cap-add SYS_PTRACE'; on macOS: run twinbench as root)"
-        )
-    return EnvironmentFailed("py-spy can't sample the servers; it said:", detail=said.strip())
+        """What was sampled, of all processes together; only after the sampling."""
+        found: Counter[tuple[str, ...]] = Counter()
+        for file in self._files:
+            with contextlib.suppress(FileNotFoundError):  # no Python process
+                found += read_stacks(file.read_text(errors="replace"), self._project)
+        return dict(found)
 
 
 @contextmanager
 def sampling(
-    pid: int,
-    *,
-    rate_hz: int,
-    cores: Sequence[int],
-    logs: Path,
-    project: Path,
-    program: str = PROGRAM,
+    pids: Iterable[int], *, rate_hz: int, folder: Path, project: Path
 ) -> Iterator[Sampling]:
-    """Sample a process and its children as long as the context lasts.
+    """Sample processes as long as the context lasts. A process can be sampled once.
 
     Args:
-        pid: The process.
-        rate_hz: Samples per second of each process.
-        cores: Cores for the sampler itself; none of those on which the process runs.
-        logs: Folder for its log and its output.
+        pids: Processes that were started with `environment`; others among them are left out.
+        rate_hz: Samples per second of CPU time. Clocks of CPU time tick 100 to 1000 times a second,
+            and more samples than that can't be taken.
+        folder: Where the processes write, as in `environment`.
         project: What paths of our own files are relative to.
-        program: Where py-spy is.
 
     Raises:
-        EnvironmentFailed: The sampler does not begin, or ends with an error.
+        EnvironmentFailed: No process can be asked.
     """
-    output = logs / f"py-spy-{pid}-{time.monotonic_ns()}.txt"
-    sampler = _begun(pid, rate_hz, cores, output, program)
+    asked = [pid for pid in pids if _ask(pid, 1 / rate_hz, folder)]
+    if not asked:
+        raise EnvironmentFailed(
+            "no server says which code it runs: its Python did not import sitecustomize, as with "
+            "'python -S' or '-I'"
+        )
     try:
-        yield Sampling(output, project)
-        sampler.process.send_signal(signal.SIGINT)  # it writes what it has, and ends
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            sampler.process.wait(_ENDS_WITHIN_S)
-        if sampler.exit_code() != 0 or not output.is_file():
-            raise _failure(sampler.last_lines())
+        yield Sampling(asked, folder, project)
     finally:
-        children.stop([sampler])
+        for pid in asked:
+            _ask(pid, 0.0, folder)
 
 
-def _begun(pid: int, rate_hz: int, cores: Sequence[int], output: Path, program: str) -> Child:
-    """A sampler that has begun."""
-    sampler = Child(
-        "py-spy",
-        [
-            *(program, "record", "--pid", str(pid), "--subprocesses"),
-            *("--rate", str(rate_hz), "--format", "raw", "--output", str(output)),
-            *("--function", "--full-filenames", "--gil"),
-        ],
-        log=output.with_suffix(".log"),
-        cores=cores,
-        stop_signal=signal.SIGINT,
-    )
-    deadline = time.monotonic() + _BEGINS_WITHIN_S
+def _ask(pid: int, interval_s: float, folder: Path) -> bool:
+    """Ask a process for a sample after each such time of CPU, or for none; whether it hears us."""
     try:
-        while _BEGUN not in sampler.last_lines():
-            if sampler.exit_code() is not None or time.monotonic() > deadline:
-                raise _failure(sampler.last_lines(40))
-            time.sleep(_LOOK_AGAIN_S)
-    except BaseException:
-        children.stop([sampler])
-        raise
-    return sampler
+        requests = os.open(folder / f"{pid}.requests", os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False  # it never was there, or has ended
+    try:
+        os.write(requests, struct.pack("d", interval_s))
+    finally:
+        os.close(requests)
+    return True
 
 
-# -------------------------------------------------------------------------- its output
+# -------------------------------------------------------------------------- what they write
 
 
-def read_collapsed(text: str, project: Path) -> dict[tuple[str, ...], int]:
-    """Collapsed stacks as py-spy writes them -> the same with places that name no machine.
+def read_stacks(text: str, project: Path) -> Counter[tuple[str, ...]]:
+    """Stacks as faulthandler writes them -> how often each was seen, with places that name no machine.
 
-    Processes are merged, and so are addresses and lines within a function.
+    Lines within a function are merged.
     """
     found: Counter[tuple[str, ...]] = Counter()
-    for line in text.splitlines():
-        joined, _, count = line.rpartition(" ")
-        if not joined or not count.isdecimal():
-            continue
-        frames = tuple(
-            _frame(frame, project) for frame in _split(joined) if not frame.startswith(_PROCESS)
-        )
-        if frames:
-            found[frames] += int(count)
-    return dict(found)
+    # What comes before the first is nothing; a process that is killed leaves the last one torn.
+    whole = text if text.endswith("\n") else text.rpartition(_BEGINS)[0]
+    for stack in whole.split(_BEGINS)[1:]:
+        frames = [
+            f"{_qualified(path, line, name)} ({place(path, project)})"
+            for path, line, name in reversed(_FRAME.findall(stack))
+        ]
+        if stack.endswith(_CUT_OFF):
+            frames.insert(0, _OUTER)
+        found[tuple(frames) or (_NO_FRAME,)] += 1
+    return found
 
 
-def _split(joined: str) -> Iterator[str]:
-    """The frames of a line; a name may contain the separator."""
-    begun = ""
-    for piece in joined.split(";"):
-        begun = f"{begun};{piece}" if begun else piece
-        if begun.endswith(")") or begun.startswith(_PROCESS):
-            yield begun
-            begun = ""
-    if begun:
-        yield begun
+@functools.lru_cache(maxsize=65_536)
+def _qualified(path: str, line: str, name: str) -> str:
+    """The name of a function with those of its class and of the functions around it, if its file is there."""
+    if not line.isdecimal():
+        return name
+    around = [
+        (end - start, qualified)
+        for start, end, qualified in _functions(path)
+        if start <= int(line) <= end
+    ]
+    if not around:
+        return name
+    _, innermost = min(around)
+    # Lambdas and comprehensions are functions too, within one that has a name.
+    return innermost if innermost.rpartition(".")[2] == name else f"{innermost}.{name}"
 
 
-def _frame(frame: str, project: Path) -> str:
-    """`name (path:line)` -> `name (place)`."""
-    name, bracket, path = frame.removesuffix(")").rpartition(" (")
-    if not bracket:
-        name, path = frame, ""
-    if name.startswith("0x"):
-        name = "?"  # another address in every process
-    return f"{name} ({place(path, project)})"
+@functools.cache
+def _functions(path: str) -> tuple[tuple[int, int, str], ...]:
+    """First and last line of each function of a file, and its qualified name."""
+    try:
+        tree = ast.parse(Path(path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ()  # frozen modules and code without a file have none
+    return tuple(_within(tree, ""))
+
+
+def _within(node: ast.AST, prefix: str) -> Iterator[tuple[int, int, str]]:
+    for child in ast.iter_child_nodes(node):
+        inner = prefix
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = f"{prefix}{child.name}."
+            if not isinstance(child, ast.ClassDef):
+                assert child.end_lineno is not None  # ast.parse sets it
+                yield child.lineno, child.end_lineno, inner.removesuffix(".")
+        yield from _within(child, inner)
 
 
 def place(path: str, project: Path) -> str:
-    """Where code comes from: `site-packages/…`, `python/…`, a path within the project, `native/…`.
+    """Where code comes from: `site-packages/…`, `python/…`, a path within the project, `other/…`.
 
     Args:
-        path: Of a Python file, a library or a source file of one, with or without a line number.
+        path: Of a Python file.
         project: What paths of our own files are relative to.
     """
-    file, _, line = path.rpartition(":")
-    if not file or not line.isdecimal():
-        file = path
-    if _PACKAGES in file:
-        return f"site-packages/{file.rpartition(_PACKAGES)[2]}"
-    if file.startswith("<"):
-        return f"python/{file}"  # frozen modules, and code without a file
-    is_python = file.endswith(".py")
-    if is_python and file.startswith(_STDLIB):
-        return f"python/{file.removeprefix(_STDLIB)}"
-    if is_python and file.startswith(f"{project}/"):
-        return file.removeprefix(f"{project}/")
-    if is_python:
-        return f"other/{Path(file).name}"
-    return f"native/{Path(file).name}"
+    if _PACKAGES in path:
+        return f"site-packages/{path.rpartition(_PACKAGES)[2]}"
+    if path.startswith("<"):
+        return f"python/{path}"  # frozen modules, and code without a file
+    if path.startswith(_STDLIB):
+        return f"python/{path.removeprefix(_STDLIB)}"
+    if path.startswith(f"{project}/"):
+        return path.removeprefix(f"{project}/")
+    return f"other/{Path(path).name}"

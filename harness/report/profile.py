@@ -37,8 +37,8 @@ from harness.report.words.heading import Heading, when
 
 _HOW_SURE = (
     "In brackets: 95 % intervals, of what so many samples leave open, or over rounds if that is wider. "
-    "Shares are of the time in which Python code held the GIL. µs per request: the share × the part "
-    "of the CPU time that was sampled; a rough figure, to compare stacks that need different amounts."
+    "Shares are of CPU time. µs per request: the share × the CPU time per request, to compare stacks that "
+    "need different amounts."
 )
 _SWITCHES = (
     "Context switches were counted while nobody sampled. Waits: voluntary ones, where a thread gave up its "
@@ -137,7 +137,7 @@ def _heading(analysis: ProfileAnalysis) -> Heading:
         words.title(analysis),
         record.run_id,
         (
-            f"{stacks}, {rounds} of fresh processes, sampled by py-spy. Run ",
+            f"{stacks}, {rounds} of fresh processes. Run ",
             Code(record.run_id),
             f", {when(record.started, record.ended)}. {words.NOT_A_MEASUREMENT}",
         ),
@@ -278,9 +278,9 @@ def _method(analysis: ProfileAnalysis) -> Section:
                 "after the other while all are up, in an order drawn from seed "
                 f"{plan.run.seed}. Each reply was checked.",
                 f"Each stack in each round: {plan.counted_s:g} s without the sampler, then {plan.seconds:g} s "
-                f"under it, {plan.rate_hz} samples per second of each process.",
-                "Sampled is the thread of a process that holds the GIL. System calls and compiled code that let go "
-                "of it are in no share; what waits is not either, so a profile does not show where latency "
+                f"under it, {plan.rate_hz} samples per second of CPU time.",
+                "A sample is the stack of the thread that has just used so much CPU time, be it in Python, in "
+                "compiled code or in the kernel. What waits uses none, so a profile does not show where latency "
                 "comes from.",
             )
         ),
@@ -293,6 +293,6 @@ def _method(analysis: ProfileAnalysis) -> Section:
 
 def _packages(environment: Mapping[str, object]) -> str:
     packages = environment.get("packages")
-    shown = ("flask", "fastapi", "gunicorn", "uvicorn", "py-spy")
+    shown = ("flask", "fastapi", "gunicorn", "uvicorn")
     known = packages if isinstance(packages, Mapping) else {}
     return ", ".join(f"{name} {known.get(name, 'unknown')}" for name in shown)

@@ -19,7 +19,7 @@ from harness.store.atomic import replacing
 from harness.store.record_file import read_record, write_record
 from harness.store.tables import as_csv, known
 
-PROFILE_SCHEMA = 1
+PROFILE_SCHEMA = 2
 _FILE = "profile.json"
 #: Where `twinbench profile` keeps profiles, in the folder of all runs or in that of one.
 PROFILES_FOLDER = "profiles"

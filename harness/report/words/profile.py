@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.analysis.libraries import name_of, short_place
-from harness.analysis.profiles import LEAST_SEEN, MOST_SEEN
+from harness.analysis.profiles import covered
 from harness.models import Flame, Group, ProfileAnalysis, StackProfile
 from harness.report import formats
 
@@ -22,7 +22,7 @@ CONTENTS: Mapping[Group, str] = {
     Group.REST: "libraries that the table does not name, without a caller that it does",
 }
 NOT_A_MEASUREMENT = (
-    "A profile is not a measurement of speed: the sampler stops a server at every sample. Compare speeds "
+    "A profile is not a measurement of speed: a server takes its samples itself, which takes time. Compare speeds "
     "by a run ('twinbench run')."
 )
 
@@ -73,16 +73,10 @@ def flame_alt(flame: Flame) -> str:
 def cautions(analysis: ProfileAnalysis) -> Iterator[str]:
     """What has to be known of these samples."""
     for profile in analysis.stacks:
-        if profile.seen < LEAST_SEEN:
+        if covered(profile) < 1:
             yield (
                 f"{profile.stack}: the samples cover about {formats.percent(profile.seen)} of its CPU "
-                "time. The rest was used without the GIL: in system calls, in compiled code that lets "
-                "go of it, in threads that run no Python, and in handing it over."
-            )
-        if profile.seen > MOST_SEEN:
-            yield (
-                f"{profile.stack}: there are {formats.number(profile.seen, 2)} times as many samples as its "
-                "CPU time explains, so threads that waited are among them. Its shares are unsure."
+                "time. The rest was used by threads that never run Python."
             )
 
 
