@@ -192,7 +192,7 @@ FASTAPI_ROUND = {
 def record(*rounds: ProfileRound) -> ProfileRecord:
     return ProfileRecord(
         run_id="20260101-000000-hello-smoke", schema=store.PROFILE_SCHEMA, plan=plan(),
-        environment={"packages": {"flask": "3.1.3"}}, placement=Placement((), (), ()),
+        environment={"packages": {"Flask": "3.1.3"}}, placement=Placement((), (), ()),
         command=("twinbench", "profile"), started="2026-01-01T00:00:00+00:00",
         ended="2026-01-01T00:01:00+00:00", rounds=rounds,
     )  # fmt: skip
@@ -282,6 +282,12 @@ def test_a_stack_without_samples_is_invalid_and_has_no_shares() -> None:
     assert found.shares == ()
     assert "no sample was taken" in found.problems[0]
     assert b"no sample was taken" in report.render_profile(found)["index.html"]
+
+
+def test_packages_are_named_however_they_spell_themselves() -> None:
+    """Flask's own metadata has a capital letter."""
+    said = report.render_profile(analyse_profile(record(*BOTH), stacks_of))["summary.md"].decode()
+    assert "Packages: flask 3.1.3, fastapi unknown" in said
 
 
 def test_time_of_threads_that_never_run_python_is_said() -> None:

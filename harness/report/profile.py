@@ -294,5 +294,6 @@ def _method(analysis: ProfileAnalysis) -> Section:
 def _packages(environment: Mapping[str, object]) -> str:
     packages = environment.get("packages")
     shown = ("flask", "fastapi", "gunicorn", "uvicorn")
-    known = packages if isinstance(packages, Mapping) else {}
+    given = packages if isinstance(packages, Mapping) else {}
+    known = {str(name).lower(): version for name, version in given.items()}  # some call it Flask
     return ", ".join(f"{name} {known.get(name, 'unknown')}" for name in shown)
