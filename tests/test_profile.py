@@ -295,13 +295,33 @@ def test_time_of_threads_that_never_run_python_is_said() -> None:
         dataclasses.replace(each, sampled=Served(800, 2.0, 9.0, Switches(1, 1))) for each in BOTH
     ]
     found = analyse_profile(record(*slow), stacks_of)
-    assert found.stacks[0].seen == pytest.approx(300 / 97 / 27)
+    assert found.stacks[0].seen == pytest.approx(300 / found.record.plan.rate_hz / 27)
     assert b"threads that never run Python" in report.render_profile(found)["summary.md"]
+
+
+def test_samples_count_until_the_sampler_ended_a_process() -> None:
+    """Requests and CPU time of such a round are those of a server that was gone; its samples are good."""
+    gone = [
+        dataclasses.replace(each, sampled=Served(5, 2.0, -3.0, Switches(0, 0)), cut_short=True)
+        if each.round == 2
+        else each
+        for each in BOTH
+    ]
+    cut, whole = (analyse_profile(record(*of), stacks_of) for of in (gone, BOTH))
+    assert cut.valid
+    assert [share.samples for share in cut.shares] == [share.samples for share in whole.shares]
+    assert [stack.cut_short for stack in cut.stacks] == [1, 1]
+    for name in ("seen", "speed_under_sampler"):
+        values = [getattr(stack, name) for found in (cut, whole) for stack in found.stacks]
+        assert values[: len(values) // 2] == pytest.approx(values[len(values) // 2 :])
+    said = report.render_profile(cut)["summary.md"].decode().replace("\u00a0", " ")
+    assert "flask-gthread: in 1 of 3 rounds the sampler ended a process" in said
+    assert "sampler ended" not in report.render_profile(whole)["summary.md"].decode()
 
 
 def test_what_is_missing_by_chance_is_not_said() -> None:
     """Of 300 samples, a tenth may be missing."""
-    cpu_s = 300 / 97 / 3 / 0.88
+    cpu_s = 300 / plan().rate_hz / 3 / 0.88
     usual = [
         dataclasses.replace(each, sampled=Served(800, 2.0, cpu_s, Switches(1, 1))) for each in BOTH
     ]

@@ -55,7 +55,12 @@ def analyse_profile(
         sampled = [stacks_of(each) for each in rounds]
         by_round[stack.label] = [_by_group(stacks) for stacks in sampled]
         merged = sum((Counter(stacks) for stacks in sampled), Counter())
-        profiles.append(_profile(record, stack, rounds, merged.total()))
+        whole = [(each, n) for each, n in zip(rounds, sampled, strict=True) if not each.cut_short]
+        profiles.append(
+            _profile(
+                record, stack, rounds, merged.total(), [(r, sum(n.values())) for r, n in whole]
+            )
+        )
         problems += _problems(record, stack.label, rounds, merged.total())
         if merged:
             flames.append(flame(stack.label, merged))
@@ -78,18 +83,22 @@ def _by_group(stacks: Stacks) -> Counter[Group]:
 
 
 def _profile(
-    record: ProfileRecord, stack: Stack, rounds: Sequence[ProfileRound], samples: int
+    record: ProfileRecord,
+    stack: Stack,
+    rounds: Sequence[ProfileRound],
+    samples: int,
+    whole: Sequence[tuple[ProfileRound, int]],
 ) -> StackProfile:
     def per_request(figure: Callable[[ProfileRound], float]) -> Estimate:
         return _mean(
             [figure(each) / each.counted.requests for each in rounds if each.counted.requests]
         )
 
-    cpu_s = sum(each.sampled.cpu_s for each in rounds)
+    cpu_s = sum(each.sampled.cpu_s for each, _ in whole)
     slowed = [
         (each.sampled.requests / each.sampled.seconds)
         / (each.counted.requests / each.counted.seconds)
-        for each in rounds
+        for each, _ in whole
         if each.counted.requests
     ]
     return StackProfile(
@@ -102,8 +111,9 @@ def _profile(
         cpu_us_per_request=per_request(lambda each: 1e6 * each.counted.cpu_s),
         voluntary_per_request=per_request(lambda each: each.counted.switches.voluntary),
         involuntary_per_request=per_request(lambda each: each.counted.switches.involuntary),
-        speed_under_sampler=stats.log_mean(slowed).value,
-        seen=samples / record.plan.rate_hz / cpu_s if cpu_s else math.nan,
+        cut_short=len(rounds) - len(whole),
+        speed_under_sampler=stats.log_mean(slowed).value if slowed else math.nan,
+        seen=sum(n for _, n in whole) / record.plan.rate_hz / cpu_s if cpu_s else math.nan,
     )
 
 
@@ -155,7 +165,7 @@ def _share(
 def covered(profile: StackProfile) -> float:
     """The share of a stack's CPU time that its samples stand for: all of it, or clearly less."""
     by_chance = _Z / math.sqrt(profile.samples) if profile.samples else 0.0
-    return 1.0 if profile.seen * (1 + by_chance) > _LEAST_SEEN else profile.seen
+    return profile.seen if profile.seen * (1 + by_chance) < _LEAST_SEEN else 1.0
 
 
 def wilson(hits: int, samples: int) -> tuple[float, float]:

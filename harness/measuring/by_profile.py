@@ -33,8 +33,10 @@ from harness.processes import children, sampler
 from harness.processes.meter import SwitchMeter, cpu_seconds
 from harness.serving import services
 
-#: How often a round is tried in which a server ends: the sampler ends one in a few thousand samples.
+#: How often a round is tried in which the sampler ends a server too soon.
 _TRIES = 4
+#: The share of the planned samples that a server must have lived to see.
+_LEAST_SAMPLED = 0.5
 
 
 class _Said:
@@ -75,7 +77,7 @@ def measure(plan: ProfilePlan, folder: Path, say: Callable[[str], None]) -> Prof
         say: Is told what begins.
 
     Raises:
-        EnvironmentFailed: A server or a service does not start, or nobody may read its stacks.
+        EnvironmentFailed: A server or a service does not start, or no server takes samples.
         Interrupted: By the user.
     """
     record = ProfileRecord(
@@ -122,12 +124,10 @@ def _measure(
             for tries_left in reversed(range(_TRIES)):
                 with way.round(number, plan.run.blocks) as loaded:
                     measured = _round(record, loaded, folder, written, say)
-                ended = [each.stack for each in measured if each.died]
-                if not ended or not sampler.MAY_END_PROCESSES or not tries_left:
+                ended = [each.stack for each in measured if _ended_too_soon(plan, each, folder)]
+                if not ended or not tries_left:
                     break
-                say(
-                    f"round {number} again: {' and '.join(ended)} ended in it, as the sampler may cause"
-                )
+                say(f"round {number} again: the sampler ended {' and '.join(ended)} too soon")
             record = dataclasses.replace(record, rounds=(*record.rounds, *measured))
             store.write_profile(folder, record)
     record = dataclasses.replace(record, ended=_now())
@@ -154,10 +154,12 @@ def _round(
         found[label] = _sampled(record, loaded, folder, written, label)
     for cell in loaded.crew.finish().cells:
         played, label = cell.played, cell.played.cell.stack
+        # Requests to a server that the sampler ended are no errors of the server's.
+        errors, examples = (0, ()) if found[label].cut_short else (played.errors, played.examples)
         found[label] = dataclasses.replace(
             found[label],
-            errors=played.errors + len(wrong[label]),
-            error_example=next(iter((*wrong[label], *played.examples)), ""),
+            errors=errors + len(wrong[label]),
+            error_example=next(iter((*wrong[label], *examples)), ""),
         )
     loaded.bench.services.check()
     return [found[label] for label in block.stacks]
@@ -170,6 +172,7 @@ def _sampled(
     plan, target = record.plan, loaded.targets[label]
     cell, before = plan.block.cell(label), target.tree()
     counted = _served(loaded, Turn(cell, 0, plan.counted_s), before)
+    ended_before = died(target, before)
     with sampler.sampling(
         before, rate_hz=plan.rate_hz, folder=written, project=PROJECT
     ) as sampling:
@@ -183,8 +186,16 @@ def _sampled(
         counted=counted,
         sampled=sampled,
         errors=0,
-        died=died(target, before),
+        died=ended_before or ("" if sampler.MAY_END_PROCESSES else died(target, before)),
+        cut_short=sampler.MAY_END_PROCESSES and not ended_before and bool(died(target, before)),
     )
+
+
+def _ended_too_soon(plan: ProfilePlan, of: ProfileRound, folder: Path) -> bool:
+    """Whether the sampler ended a server before there were enough samples."""
+    busy = of.counted.cpu_s / of.counted.seconds
+    planned = plan.rate_hz * plan.seconds * busy
+    return of.cut_short and (sum(store.read_stacks(folder, of).values()) < _LEAST_SAMPLED * planned)
 
 
 def _served(loaded: LoadedBlocks, turn: Turn, pids: list[int]) -> Served:

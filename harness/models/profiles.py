@@ -69,6 +69,9 @@ class ProfileRound:
     errors: int  # of the requests of both
     error_example: str = ""
     died: str = ""  # which process of the stack ended meanwhile
+    #: The sampler ended a process, as it may before Python 3.13: samples until then are good, but requests
+    #: and CPU time under it are not known.
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +143,12 @@ class StackProfile:
     cpu_us_per_request: Estimate  # intervals over rounds
     voluntary_per_request: Estimate
     involuntary_per_request: Estimate
-    speed_under_sampler: float  # requests per second under the sampler ÷ without it
-    seen: (
-        float  # samples ÷ rate ÷ CPU time: 1 but for chance, and for threads that never run Python
+    cut_short: (
+        int  # rounds in which the sampler ended a process; the next two are of the others, or NaN
     )
+    speed_under_sampler: float  # requests per second under the sampler ÷ without it
+    #: Samples ÷ rate ÷ CPU time: 1 but for chance, and for threads that never run Python.
+    seen: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from harness.planning.options import RunOptions
 from harness.planning.plan import Catalogue, make_plan
 
 #: Samples per second of CPU time. More than 100 can't be had everywhere: that is how often the slowest
-#: of the kernels' clocks for CPU time ticks.
-RATE_HZ = 97
+#: of the kernels' clocks for CPU time ticks. And each sample may be a process's last (processes.sampler).
+RATE_HZ = 47
 #: Context switches and CPU time per request are steady after so long.
 _COUNTED_S = 3.0
 _LEAST_S, _MOST_S = 0.5, 600.0

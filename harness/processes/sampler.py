@@ -6,7 +6,7 @@ is a piece of CPU time, and nothing else is: no thread that waits, for the GIL o
 
 Until Python 3.13 a signal may come in the few instructions in which the interpreter's list of active
 functions is not whole. Then faulthandler may read what is no function, and the process ends. It happens
-once in some thousand samples; whoever samples does it again (MAY_END_PROCESSES).
+once in some thousand samples (MAY_END_PROCESSES); what was written until then is good.
 
 py-spy was tried before. It looks from outside and sees who holds the GIL; of a server with many threads
 it saw an eighth of the CPU time, and put most of that in the wrong place (METHOD.md).

@@ -37,7 +37,7 @@ PROFILE_STACK_COLUMNS = (
     "voluntary_switches_per_request", "voluntary_switches_per_request_low",
     "voluntary_switches_per_request_high", "involuntary_switches_per_request",
     "involuntary_switches_per_request_low", "involuntary_switches_per_request_high",
-    "speed_under_sampler", "seen_share",
+    "speed_under_sampler", "seen_share", "cut_short",
 )  # fmt: skip
 
 
@@ -147,6 +147,7 @@ def profile_stack_rows(analysis: ProfileAnalysis) -> list[dict[str, Any]]:
             **_limits("involuntary_switches_per_request", each.involuntary_per_request),
             "speed_under_sampler": each.speed_under_sampler,
             "seen_share": each.seen,
+            "cut_short": each.cut_short,
         }
         rows.append({column: known(values[column]) for column in PROFILE_STACK_COLUMNS})
     return rows

@@ -73,6 +73,11 @@ def flame_alt(flame: Flame) -> str:
 def cautions(analysis: ProfileAnalysis) -> Iterator[str]:
     """What has to be known of these samples."""
     for profile in analysis.stacks:
+        if profile.cut_short:
+            yield (
+                f"{profile.stack}: in {profile.cut_short} of {formats.plural(profile.rounds, 'round')} the "
+                "sampler ended a process, as it can before Python 3.13. Samples until then count."
+            )
         if covered(profile) < 1:
             yield (
                 f"{profile.stack}: the samples cover about {formats.percent(profile.seen)} of its CPU "
