@@ -8,6 +8,8 @@ two-humped  three quarters of the replies take about 0.2 s, one quarter about 0.
 stalling    answers at once, but stands still for 1 s, which begins 9 s after the first request
 pausing     serves one request after the other, and stands still after every 101st. Here GET /log
             answers when it began and ended each request
+queueing    keeps its core busy with each request for 2 ms, one after the other as they come: the queue
+            M/D/1, where they come at random
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ STALL_END_S = 10.0
 STALL_S = 1.0
 PAUSING_SERVICE_S, PAUSE_EVERY, PAUSE_S = 0.001, 101, 0.05
 GATHER_S = 0.005
+QUEUEING_SERVICE_S = 0.002
+#: What comes so soon after the last reply came before it: while a request is served, nobody looks.
+_LOOKED_LATE_S = 0.0003
 
 
 class TwoHumped(asyncio.Protocol):
@@ -99,10 +104,38 @@ class Pausing(TwoHumped):
             asyncio.get_running_loop().call_soon(Pausing.serve_next)
 
 
+class Queueing(TwoHumped):
+    """Serves one request at a time, by working; what it does beside that is part of the 2 ms."""
+
+    free_at = 0.0
+    waiting: ClassVar[deque[Queueing]] = deque()
+
+    def data_received(self, data: bytes) -> None:
+        Queueing.waiting.append(self)
+        if len(Queueing.waiting) == 1:
+            asyncio.get_running_loop().call_soon(Queueing.serve_next)
+
+    @staticmethod
+    def serve_next() -> None:
+        now = time.perf_counter()
+        waited = now - Queueing.free_at < _LOOKED_LATE_S
+        Queueing.free_at = (Queueing.free_at if waited else now) + QUEUEING_SERVICE_S
+        while time.perf_counter() < Queueing.free_at:
+            pass
+        Queueing.waiting.popleft()._transport.write(reply())
+        if Queueing.waiting:
+            asyncio.get_running_loop().call_soon(Queueing.serve_next)
+
+
 async def main(kind: str) -> None:
     random.seed(3)
     TwoHumped.took_s = []
-    protocol = {"two-humped": TwoHumped, "stalling": Stalling, "pausing": Pausing}[kind]
+    protocol = {
+        "two-humped": TwoHumped,
+        "stalling": Stalling,
+        "pausing": Pausing,
+        "queueing": Queueing,
+    }[kind]
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

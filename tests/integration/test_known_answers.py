@@ -26,7 +26,13 @@ from harness.load.open import OpenFleet
 from harness.models import Arrivals, Load
 from harness.planning.files import PROJECT
 from tests.integration.conftest import Command, assert_sound, cpu_clocks
-from tests.known_servers import PAUSE_EVERY, PAUSE_S, STALL_END_S, STALL_S
+from tests.known_servers import (
+    PAUSE_EVERY,
+    PAUSE_S,
+    QUEUEING_SERVICE_S,
+    STALL_END_S,
+    STALL_S,
+)
 from tests.paced import SLOWED
 
 # With other tests beside it, two cores are too few for a server and its clients to be on time. A
@@ -51,9 +57,9 @@ def server(kind: str) -> Iterator[str]:
         process.communicate()
 
 
-def open_fleet(url: str, rate: float, users: int) -> Fleet:
+def open_fleet(url: str, rate: float, users: int, arrivals: Arrivals = Arrivals.CONSTANT) -> Fleet:
     return OpenFleet(
-        url, requests_for([contract.hello()], url), Load(users, rate, Arrivals.CONSTANT),
+        url, requests_for([contract.hello()], url), Load(users, rate, arrivals),
         schedule_seed="s", part=0, parts=1, timeout_s=10, seed=1, origin_ns=ORIGIN_NS,
     )  # fmt: skip
 
@@ -108,6 +114,32 @@ def test_a_stall_shows_in_open_load_as_the_closed_form_says_and_closed_load_hide
     # The users stood still with the server, so only sixteen of thousands of requests show it.
     assert closed_s.max() > 0.9
     assert np.quantile(closed_s, 0.99) < 0.05
+
+
+def test_a_queue_near_capacity_comes_back_as_its_own_recursion_says() -> None:
+    """At 95 % utilisation, and in one slice of the length that such a queue needs (test_settling.py)."""
+    rate, seconds = 0.95 / QUEUEING_SERVICE_S, 9.4
+    with server("queueing") as url:
+        fleet = open_fleet(url, rate, 1000, Arrivals.POISSON)
+        fleet.run_slice(0, seconds, 0.0)
+        fleet.close()
+    columns = fleet.recorder.columns(ORIGIN_NS)
+    assert set(columns["failure"]) == {0}
+    order = np.argsort(columns["intended_ns"])
+    due_s = columns["intended_ns"][order] / 1e9
+    measured_s = columns["latency_ns"][order] / 1e9
+    assert len(due_s) == pytest.approx(rate * seconds, rel=0.1)
+    # Lindley's recursion: a request is served when the one before it is done.
+    done_s = np.empty_like(due_s)
+    free_s = -math.inf
+    for number, at in enumerate(due_s):
+        free_s = max(free_s, at) + QUEUEING_SERVICE_S
+        done_s[number] = free_s
+    for quantile in (0.5, 0.9, 0.99):
+        truth = float(np.quantile(done_s - due_s, quantile))
+        # Beside the 2 ms, a request takes the way to the server and back.
+        assert np.quantile(measured_s, quantile) == pytest.approx(truth, rel=0.05, abs=0.0005)
+    assert np.quantile(measured_s, 0.99) > 5 * QUEUEING_SERVICE_S  # a queue there was
 
 
 def usual_service_s(log_s: np.ndarray, pause_s: np.ndarray, asked_s: np.ndarray) -> float:
