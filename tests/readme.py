@@ -21,7 +21,7 @@ SWEEP = PROJECT / "results" / "reference-sweep"
 
 def table() -> str:
     """What stands between the marks: throughput ratios, and what a request costs in CPU time."""
-    own = _own_pairs()
+    own, limited = _own_pairs(), _limited()
     with (BENCH / "comparisons.csv").open() as file:
         rows = {
             (r["scenario"], r["candidate"], r["metric"]): r
@@ -35,12 +35,27 @@ def table() -> str:
     for (scenario, candidate, metric), row in rows.items():
         if metric == "throughput_rps":
             cost = rows[scenario, candidate, "cpu_us_per_request"]
+            mark = " ¹" if {(scenario, candidate), (scenario, row["baseline"])} & limited else ""
             lines.append(
                 f"| {scenario} | {candidate} ÷ {row['baseline']} | {_figure(row)} "
-                f"| {row['verdict']} | {_figure(cost)} |"
+                f"| {row['verdict']}{mark} | {_figure(cost)} |"
             )
     rounds = [int(row["rounds"]) for row in rows.values() if row["metric"] == "throughput_rps"]
-    return "\n".join(lines) + f"\n\n{_where(min(rounds), max(rounds))}\n"
+    mark = (
+        "¹ Of one side or both, the number of users or Flask's 40 threads limit the requests per second, and "
+        "not its core: CPU time per request says more.\n\n"
+    )
+    return "\n".join(lines) + f"\n\n{mark if limited else ''}{_where(min(rounds), max(rounds))}\n"
+
+
+def _limited() -> set[tuple[str, str]]:
+    """Scenario and stack of the cells that users or threads limited."""
+    with (BENCH / "summary.csv").open() as file:
+        return {
+            (row["scenario"], row["stack"])
+            for row in csv.DictReader(file)
+            if row["limited_by_users"] == "true"
+        }
 
 
 def _own_pairs() -> set[tuple[str, str, str]]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis.analyse import analyse
+from harness.analysis.figures import round_figures
+from harness.analysis.saturation import core_share
 from harness.models import (
     SERVER_CORES,
     CellRound,
@@ -58,6 +60,22 @@ def test_a_stack_that_leaves_its_core_idle_is_limited_by_its_users() -> None:
     cell = candidate(using(run(), 0.71))
     assert cell.core_share == pytest.approx(0.71, rel=0.01)
     assert cell.limited_by_users
+
+
+def test_a_core_that_is_slow_in_some_rounds_is_not_more_than_busy() -> None:
+    """Throughput and CPU time per request move in opposite ways; only their product is the core's."""
+    fake = using(run(), 0.98)
+    block = fake.record.plan.blocks[0]
+    stack = next(stack for stack in fake.record.plan.stacks if stack.label == B)
+    (first, *_) = (cell for cell in fake.record.rounds[0].cells if cell.stack == B)
+    figures = round_figures(block, first, fake.read(first))
+    rounds = []
+    for rps in (500.0, 1000.0, 1500.0):
+        cpu_s = 0.98 * figures.sent / rps  # each round counts as many requests
+        cell = replace(first, server=Usage(cpu_s, 1 << 20, 1, 1))
+        cost_us = cpu_s / figures.sent * 1e6
+        rounds.append(replace(figures, throughput_rps=rps, cpu_us_per_request=cost_us, cell=cell))
+    assert core_share(fake.record, block, stack, rounds) == pytest.approx(0.98)
 
 
 def of_weather(users: int, rate_rps: float, wait_ms: float) -> FakeRun:

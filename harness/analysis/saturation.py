@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from harness.analysis import gates
 from harness.analysis.figures import RoundFigures
-from harness.analysis.resources import core_usages, server_usages
+from harness.analysis.resources import core_usages
 from harness.models import SERVER_CORES, BlockPlan, Measures, RunRecord, Stack, upstream_s
 
-#: A stack that works all the time uses 94 to 99 % of its core, because it waits a little when
-#: all replies of a burst are on their way.
+#: A stack that works all the time uses a little less than its core, because it waits when all replies of
+#: a burst are on their way.
 MIN_BUSY = 0.9
 #: Working and waiting take at most all of a process's time, if it does one after the other.
 _ONE_AT_A_TIME = 1.1
@@ -30,17 +30,23 @@ def core_share(
     slices give the same share as long ones.
 
     Returns:
-        Throughput × CPU time per request ÷ the smaller of the number of workers and of cores; NaN where
+        Throughput × CPU time per request ÷ the smaller of the number of workers and of cores, in the mean of
+        the rounds (where a core is slow, one is small and the other large, so that the product of their
+        means would be more than any round's); NaN where
         processes are not metered or not pinned, or where one of them ended. NaN of starts too, which
         have no throughput.
     """
-    servers, cores = server_usages(rounds), len(run.placement.servers)
-    sent = sum(measured.sent for measured in rounds)
+    cores = len(run.placement.servers)
     died = any(measured.cell.died for measured in rounds)
-    if block.counts_starts or died or not (servers and cores and sent):
+    used = [
+        measured.throughput_rps * measured.cpu_us_per_request / 1e6
+        for measured in rounds
+        if not math.isnan(measured.cpu_us_per_request)
+    ]
+    if block.counts_starts or died or not (used and cores):
         return math.nan
     filled = min(cores, stack.worker_processes(run.plan.workers, cores))
-    return _mean_rps(rounds) * sum(server.cpu_s for server in servers) / sent / filled
+    return sum(used) / len(used) / filled
 
 
 def limited_by_users(

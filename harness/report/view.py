@@ -24,6 +24,7 @@ from harness.models import (
     Stack,
     Step,
     StepKind,
+    upstream_s,
 )
 from harness.planning.stacks import worker_count
 from harness.report import formats
@@ -102,6 +103,7 @@ class Part:
     #: Stack -> requests that its threads handle at a time, where they are fewer than the users.
     threads: Mapping[str, int] = field(default_factory=dict)
     round_s: float = math.nan  # how long a round of it alone takes, about; NaN if nobody noted it
+    upstream_s: float = 0.0  # how long each request waits for the upstream, in the median
 
     @property
     def name(self) -> str:
@@ -477,6 +479,11 @@ class View:
                 if (threads := self._threads(stack)) and threads < plan.load.users
             },
             round_s=self._round_s(plan),
+            upstream_s=(
+                upstream_s(self.run.plan.upstream_latency, plan.load)
+                if "upstream" in plan.scenario.needs
+                else 0.0
+            ),
         )
 
     def _round_s(self, plan: BlockPlan) -> float:

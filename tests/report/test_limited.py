@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.models import Analysis, CellSummary, Pauses, ShortSlices, Verdict
+from harness.models import Analysis, CellSummary, Estimate, Pauses, ShortSlices, Verdict
 from harness.report.content import Output
 from harness.report.view import View
 from harness.report.words.limits import limits
@@ -86,6 +86,27 @@ def test_threads_and_not_users_limit_a_stack_that_has_fewer_of_them() -> None:
     )
     each = replace(few, run=replace(few.run, plan=replace(plan, workers=2)))
     assert "limited by the number of users" in only_answer(each)[0]  # 16 threads for 16 users
+
+
+def test_a_stack_that_keeps_its_users_waiting_is_not_limited_by_their_number() -> None:
+    """16 users who get 64 replies a second wait 250 ms for each, of which the upstream takes 50 ms."""
+    weather = analyses.analysis(
+        scenarios=["weather"], ratios={("weather", "fastapi-uvicorn"): (2.34, 2.27, 2.42)}
+    )
+    users = weather.run.plan.blocks[0].load.users
+    slow = with_cells(
+        limited(weather, "fastapi-uvicorn"),
+        "fastapi-uvicorn",
+        throughput_rps=Estimate(users * 4, users * 3, users * 5),
+    )
+    text = next(
+        folded(each.text) for each in findings(slow) if "neither its core" in folded(each.text)
+    )
+    assert (
+        f"waits for something that is neither its core nor its users: {users} users kept it 71 % busy, and "
+        "waited 250 ms for a reply, of which the other service took 50.0 ms." in text
+    )
+    assert "number of users" not in text
 
 
 def test_throughput_leads_where_no_stack_is_limited() -> None:

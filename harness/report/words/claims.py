@@ -18,7 +18,9 @@ SIGNS: Mapping[ClaimVerdict, str] = {
 }
 CLAIMS_NOTE = (
     "A claim holds if the 95 % interval of every figure lies between its bounds, and does not hold if "
-    "one lies wholly beyond them. Anything else is inconclusive."
+    "one lies wholly beyond them. Anything else is inconclusive. Intervals are not corrected for how "
+    "many claims there are, as verdicts of comparisons are, so that one may hold whose comparison is "
+    "inconclusive."
 )
 
 

@@ -11,6 +11,9 @@ from harness.report.metrics import CPU, THROUGHPUT
 from harness.report.view import Pair, Part, View, has_ratio
 from harness.report.words.ratios import absolutes, compared, figure_words
 
+#: A reply that takes so many times the upstream's latency waits for more than the upstream.
+_LONG = 3.0
+
 
 def leading(part: Part, pair: Pair) -> Comparison | None:
     """The comparison of CPU time, where it says more than the pair's throughput; None elsewhere.
@@ -55,7 +58,17 @@ def _causes(part: Part, cells: Sequence[CellSummary]) -> str:
         for cell in cells
         if cell.stack in part.threads
     ]
-    others = [cell for cell in cells if cell.stack not in part.threads]
+    held = [
+        cell for cell in cells if cell.stack not in part.threads and _waits_elsewhere(part, cell)
+    ]
+    sentences += [
+        f"{part.names[cell.stack]} waits for something that is neither its core nor its users: "
+        f"{part.load} kept it {formats.percent(cell.core_share)} busy, and waited "
+        f"{formats.number(1e3 * _mean_latency_s(part, cell))} ms for a reply, of which the other service "
+        f"took {formats.number(1e3 * part.upstream_s)} ms."
+        for cell in held
+    ]
+    others = [cell for cell in cells if cell.stack not in part.threads and cell not in held]
     if others:
         names = formats.listing([part.names[cell.stack] for cell in others])
         busy = formats.listing([formats.percent(cell.core_share) for cell in others])
@@ -65,6 +78,16 @@ def _causes(part: Part, cells: Sequence[CellSummary]) -> str:
             f"{names} {are} limited by the number of users: {part.load} kept {them} {busy} busy.",
         )
     return " ".join(sentences)
+
+
+def _waits_elsewhere(part: Part, cell: CellSummary) -> bool:
+    """Whether replies take so long that more users would only wait longer, though the core is idle."""
+    return part.upstream_s > 0 and _mean_latency_s(part, cell) > _LONG * part.upstream_s
+
+
+def _mean_latency_s(part: Part, cell: CellSummary) -> float:
+    """By Little's law."""
+    return part.plan.load.users / cell.throughput_rps.value
 
 
 def limited_note(view: View) -> str:

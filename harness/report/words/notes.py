@@ -20,7 +20,8 @@ USAGE_NOTE = (
     "twinbench itself, while any stack had its turn. Memory is the proportional set size (the "
     "resident size where the system has none); unique memory is what a process shares with no "
     "other. Memory and threads are read after the slices: each is the "
-    "largest of the rounds."
+    "largest of the rounds. A server keeps what earlier scenarios of its round took (a classifier, "
+    "password hashes), so that a later scenario's memory is not its own need."
 )
 START_UP_NOTE = (
     "Start-up runs from spawn to the first good answer. All stacks of a round are started side by "
