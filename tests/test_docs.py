@@ -1,5 +1,6 @@
 """What the documents say is so."""
 
+import csv
 import re
 import shlex
 import subprocess
@@ -12,17 +13,20 @@ import pytest
 
 from harness import store
 from harness.analysis.analyse import analyse
+from harness.analysis.profiles import analyse_profile
 from harness.cli.main import cli
 from harness.models import EXAMPLE_CURRENCY, EXAMPLE_HEADROOM, EXAMPLE_PRICES, EXAMPLE_TIMES
 from harness.planning.files import PROJECT
 from harness.planning.options import DEFAULT_PROFILE, PROFILES
 from harness.planning.stacks import find_stacks
+from harness.report import formats
 from tests import readme
 
 DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
 
 #: The runs of the README's tables and charts.
 REFERENCES = sorted(readme.REFERENCE.parent.glob("reference*"))
+PROFILES_OF_REFERENCES = [folder for run in REFERENCES for folder in store.profiles_within(run)]
 
 
 def test_the_readmes_figures_are_those_of_the_reference_run() -> None:
@@ -39,12 +43,58 @@ def test_a_reference_run_says_what_its_raw_data_says(run: Path, tmp_path: Path) 
         assert table.read_text() == (run / table.name).read_text()
 
 
+@pytest.mark.parametrize("folder", PROFILES_OF_REFERENCES, ids=lambda folder: folder.name)
+def test_a_profile_of_a_reference_run_says_what_its_raw_data_says(
+    folder: Path, tmp_path: Path
+) -> None:
+    record = store.read_profile(folder)
+    assert record.environment["git_dirty"] is False
+    found = analyse_profile(record, lambda sampled: store.read_stacks(folder, sampled))
+    assert found.valid
+    store.write_profile_tables(tmp_path, found)
+    for table in ("profile.csv", "profile-stacks.csv"):
+        assert (tmp_path / table).read_text() == (folder / table).read_text()
+
+
 @pytest.mark.parametrize("run", REFERENCES, ids=lambda run: run.name)
 def test_a_reference_run_was_made_by_twinbench_and_is_small(run: Path) -> None:
     record = store.read_run(run)
     assert record.ended is not None
     assert record.environment["git_dirty"] is False
     assert sum(file.stat().st_size for file in run.rglob("*.parquet")) < 5_000_000
+
+
+PROOFS = ("httpbin", "prometheus", "django")
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_the_figures_of_other_peoples_services_are_those_that_were_measured(name: str) -> None:
+    def rows(table: str) -> list[dict[str, str]]:
+        with (PROJECT / "docs" / "proof" / name / table).open() as file:
+            return list(csv.DictReader(file))
+
+    cells = [row for row in rows("summary.csv") if not row["endpoint"]]
+    ratios = {row["metric"]: row for row in rows("comparisons.csv")}
+    assert all(row["valid"] == "true" and row["errors"] == "0" for row in cells)
+
+    def both(column: str, unit: str = "") -> str:
+        return ", ".join(formats.number(float(row[column])) for row in cells) + unit
+
+    def ratio(metric: str) -> str:
+        row = ratios[metric]
+        values = [float(row[column]) for column in ("ratio", "ci_low", "ci_high")]
+        return f"{formats.ratio(values[0])} {formats.ratio_interval(*values)}"
+
+    line = " | ".join(
+        [
+            ratios["throughput_rps"]["rounds"],
+            *(both("throughput_rps"), ratio("throughput_rps")),
+            *(both("latency_p99_ms", " ms"), ratio("latency_p99_ms")),
+            *(both("cpu_us_per_request", " µs"), ratio("cpu_us_per_request")),
+            ratios["throughput_rps"]["verdict"],
+        ]
+    ).replace("\u00a0", " ")
+    assert f"| {line} |" in (PROJECT / "docs" / "PROOF.md").read_text()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -4,7 +4,8 @@ Samples are collapsed stacks, a line each: frames from the outermost to the inne
 between them, a blank, and the number of samples. Tools for flame graphs read this form.
 
 Format versions of profile.json (`schema`):
-    1  first.
+    1  first: samples of who held the GIL.
+    2  samples of CPU time; `cut_short`.
 """
 
 from __future__ import annotations
