@@ -225,7 +225,7 @@ def test_shares_are_of_all_samples_and_come_to_one() -> None:
 def test_the_cpu_time_per_request_is_shared_out() -> None:
     (first, *_) = analyse_profile(record(*BOTH), stacks_of).shares
     assert first.group is Group.SERVER
-    assert first.cpu_us_per_request == pytest.approx(0.4 * 1e6 * 1.0 / 1_000)
+    assert first.cpu_us_per_request.value == pytest.approx(0.4 * 1e6 * 1.0 / 1_000)
 
 
 def test_equal_rounds_leave_the_error_of_chance_and_unequal_ones_their_own() -> None:
@@ -240,6 +240,25 @@ def test_equal_rounds_leave_the_error_of_chance_and_unequal_ones_their_own() -> 
     assert share.share.value == pytest.approx(0.4)
     assert share.share == share.between_rounds
     assert share.share.high - 0.4 == pytest.approx(4.303 * 0.2 / math.sqrt(3), rel=1e-3)
+
+
+def test_time_per_request_is_as_unsure_as_share_and_request_together() -> None:
+    """Equal shares of requests that cost 800, 1,000 and 1,200 µs differ by a fifth."""
+    (equal, *_) = analyse_profile(record(*BOTH), stacks_of).shares
+    assert equal.cpu_us_per_request.low == pytest.approx(1_000 * wilson(120, 300)[0])
+    assert equal.cpu_us_per_request.high == pytest.approx(1_000 * wilson(120, 300)[1])
+    costs_s = {1: 0.8, 2: 1.0, 3: 1.2}
+    uneven = [
+        dataclasses.replace(
+            each, counted=dataclasses.replace(each.counted, cpu_s=costs_s[each.round])
+        )
+        for each in BOTH
+    ]
+    (share, *_) = analyse_profile(record(*uneven), stacks_of).shares
+    assert share.share == equal.share
+    cost = share.cpu_us_per_request
+    assert cost.value == pytest.approx(400)
+    assert cost.high - cost.value == pytest.approx(4.303 * 80 / math.sqrt(3), rel=1e-3)
 
 
 def test_one_round_has_the_error_of_chance_alone() -> None:
@@ -329,7 +348,7 @@ def test_what_is_missing_by_chance_is_not_said() -> None:
     assert found.stacks[0].seen == pytest.approx(0.88)
     assert b"never run Python" not in report.render_profile(found)["summary.md"]
     assert sum(
-        each.cpu_us_per_request for each in found.shares if each.stack == "flask-gthread"
+        each.cpu_us_per_request.value for each in found.shares if each.stack == "flask-gthread"
     ) == pytest.approx(found.stacks[0].cpu_us_per_request.value)
 
 

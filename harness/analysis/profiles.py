@@ -47,6 +47,7 @@ def analyse_profile(
     profiles: list[StackProfile] = []
     flames: list[Flame] = []
     by_round: dict[str, list[Counter[Group]]] = {}
+    costs_us: dict[str, list[float]] = {}
     problems: list[str] = []
     for stack in record.plan.run.stacks:
         rounds = [each for each in record.rounds if each.stack == stack.label]
@@ -54,6 +55,7 @@ def analyse_profile(
             continue
         sampled = [stacks_of(each) for each in rounds]
         by_round[stack.label] = [_by_group(stacks) for stacks in sampled]
+        costs_us[stack.label] = [_cpu_us_per_request(each) for each in rounds]
         merged = sum((Counter(stacks) for stacks in sampled), Counter())
         whole = [(each, n) for each, n in zip(rounds, sampled, strict=True) if not each.cut_short]
         profiles.append(
@@ -66,7 +68,7 @@ def analyse_profile(
             flames.append(flame(stack.label, merged))
     seen = [group for group in Group if any(n[group] for each in by_round.values() for n in each)]
     shares = [
-        _share(profile, group, by_round[profile.stack])
+        _share(profile, group, by_round[profile.stack], costs_us[profile.stack])
         for profile in profiles
         if profile.samples
         for group in seen
@@ -137,28 +139,41 @@ def _problems(
 # ------------------------------------------------------------------------------ shares
 
 
+def _cpu_us_per_request(of: ProfileRound) -> float:
+    return 1e6 * of.counted.cpu_s / of.counted.requests if of.counted.requests else math.nan
+
+
 def _share(
-    profile: StackProfile, group: Group, rounds: Sequence[Mapping[Group, int]]
+    profile: StackProfile,
+    group: Group,
+    rounds: Sequence[Mapping[Group, int]],
+    costs_us: Sequence[float],
 ) -> GroupShare:
     samples = sum(each.get(group, 0) for each in rounds)
     share = samples / profile.samples
     by_chance = Estimate(share, *wilson(samples, profile.samples))
-    totals = [sum(each.values()) for each in rounds]
-    half = stats.half_width(
-        [each.get(group, 0) / total for each, total in zip(rounds, totals, strict=True) if total]
+    sampled = [
+        (each.get(group, 0) / sum(each.values()), cost_us)
+        for each, cost_us in zip(rounds, costs_us, strict=True)
+        if each
+    ]
+    between = _over_rounds(share, [part for part, _ in sampled])
+    between = Estimate(share, between.low, min(between.high, 1.0))  # NaN stays NaN
+    # What the whole request costs differs from round to round too.
+    total_us = covered(profile) * profile.cpu_us_per_request.value
+    cost = share * total_us
+    cost_by_chance = Estimate(cost, by_chance.low * total_us, by_chance.high * total_us)
+    cost_between = _over_rounds(
+        cost, [covered(profile) * part * cost_us for part, cost_us in sampled]
     )
-    between = Estimate(share, max(0.0, share - half), min(1.0, share + half))
-    if math.isnan(half) or len(rounds) < _LEAST_ROUNDS:
-        between = Estimate(share, math.nan, math.nan)
-    wider = between if _width(between) > _width(by_chance) else by_chance
     return GroupShare(
         stack=profile.stack,
         group=group,
         samples=samples,
-        share=wider,
+        share=_wider(between, by_chance),
         by_chance=by_chance,
         between_rounds=between,
-        cpu_us_per_request=share * covered(profile) * profile.cpu_us_per_request.value,
+        cpu_us_per_request=_wider(cost_between, cost_by_chance),
     )
 
 
@@ -181,6 +196,16 @@ def wilson(hits: int, samples: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def _over_rounds(value: float, rounds: Sequence[float]) -> Estimate:
+    """A value with Student's t interval over rounds, which none of them can make negative."""
+    half = stats.half_width(rounds) if len(rounds) >= _LEAST_ROUNDS else math.nan
+    return Estimate(value, max(0.0, value - half) if math.isfinite(half) else half, value + half)
+
+
+def _wider(one: Estimate, other: Estimate) -> Estimate:
+    return one if _width(one) > _width(other) else other
+
+
 def _width(estimate: Estimate) -> float:
     """How wide the interval is; an unknown one is narrower than any."""
     width = estimate.high - estimate.low
@@ -191,9 +216,7 @@ def _mean(values: Sequence[float]) -> Estimate:
     """The mean over rounds, with Student's t interval; nothing counted is less than none."""
     if not values:
         return Estimate(math.nan, math.nan, math.nan)
-    mean = sum(values) / len(values)
-    half = stats.half_width(values) if len(values) >= _LEAST_ROUNDS else math.nan
-    return Estimate(mean, max(0.0, mean - half) if math.isfinite(half) else half, mean + half)
+    return _over_rounds(sum(values) / len(values), values)
 
 
 # ------------------------------------------------------------------------------- flame

@@ -105,7 +105,9 @@ class GroupShare:
     share: Estimate  # with the wider of the two intervals below
     by_chance: Estimate  # what so many samples leave open (Wilson)
     between_rounds: Estimate  # Student's t over rounds; NaN limits for fewer than three
-    cpu_us_per_request: float  # its part of the CPU time that was sampled, without the sampler
+    cpu_us_per_request: (
+        Estimate  # its part of the CPU time per request; its interval as the share's
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ from harness.report.words.heading import Heading, when
 
 _HOW_SURE = (
     "In brackets: 95 % intervals, of what so many samples leave open, or over rounds if that is wider. "
-    "Shares are of CPU time. µs per request: the share × the CPU time per request, to compare stacks that "
-    "need different amounts."
+    "Shares are of CPU time. µs per request: the share × the CPU time per request, as the chart shows, to "
+    "compare stacks that need different amounts."
 )
 _SWITCHES = (
     "Context switches were counted while nobody sampled. Waits: voluntary ones, where a thread gave up its "
@@ -182,7 +182,7 @@ def _share_table(analysis: ProfileAnalysis) -> Table:
             Column("Group"),
             *(Column(f"{stack}, %", is_number=True, details_from=100) for stack in stacks),
             *(
-                Column(f"{stack}, about µs/request", is_number=True, from_width=120)
+                Column(f"{stack}, µs/request", is_number=True, from_width=120, details_from=160)
                 for stack in stacks
             ),
             Column("What belongs to it", outputs=DOCUMENTS),
@@ -192,13 +192,7 @@ def _share_table(analysis: ProfileAnalysis) -> Table:
                 (
                     Cell(str(group), is_strong=True),
                     *(_percent(shares[stack, group].share) for stack in stacks),
-                    *(
-                        Cell(
-                            formats.number(shares[stack, group].cpu_us_per_request, 2),
-                            shares[stack, group].cpu_us_per_request,
-                        )
-                        for stack in stacks
-                    ),
+                    *(_figure(shares[stack, group].cpu_us_per_request) for stack in stacks),
                     Cell(words.CONTENTS[group]),
                 )
             )

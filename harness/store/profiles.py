@@ -31,6 +31,7 @@ _STAND_IN = ","
 PROFILE_COLUMNS = (
     "scenario", "load", "stack", "group", "samples", "share", "share_low", "share_high",
     "chance_low", "chance_high", "rounds_low", "rounds_high", "rounds", "cpu_us_per_request",
+    "cpu_us_per_request_low", "cpu_us_per_request_high",
 )  # fmt: skip
 PROFILE_STACK_COLUMNS = (
     "scenario", "load", "stack", "rounds", "samples", "rate_hz", "requests", "errors",
@@ -125,7 +126,7 @@ def profile_rows(analysis: ProfileAnalysis) -> list[dict[str, Any]]:
             "rounds_low": share.between_rounds.low,
             "rounds_high": share.between_rounds.high,
             "rounds": rounds[share.stack],
-            "cpu_us_per_request": share.cpu_us_per_request,
+            **_limits("cpu_us_per_request", share.cpu_us_per_request),
         }
         rows.append({column: known(values[column]) for column in PROFILE_COLUMNS})
     return rows

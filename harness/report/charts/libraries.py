@@ -1,11 +1,11 @@
-"""Bars of the share of CPU time that goes to each group of code, a panel for each group."""
+"""Bars of the CPU time per request that goes to each group of code, a panel for each group."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from harness.models import Estimate, Group, GroupShare, ProfileAnalysis
+from harness.models import Group, GroupShare, ProfileAnalysis
 from harness.report import formats
 from harness.report.charts.caption import Caption, as_alt, joined
 from harness.report.charts.panels import (
@@ -33,14 +33,14 @@ def caption(analysis: ProfileAnalysis) -> Caption:
     return Caption(
         title=f"Where does the CPU time go in {block.scenario.name}?",
         note=joined(
-            "% of the samples of a stack, all on one scale",
+            "µs of CPU time per request, all on one scale",
             f"{formats.plural(rounds, 'round')} of fresh processes",
             f"lines: 95{formats.NBSP}% intervals",
         ),
         reading=(
             "Each sample is put down to the innermost function that belongs to a group; the standard "
-            "library works for its caller. Shares say how a stack spends its CPU time, not "
-            "how much it needs: half of little can be less than a third of much."
+            "library works for its caller. Time per request is a stack's share of samples × its CPU time per "
+            "request, which was counted without the sampler. Shorter bars are better."
         ),
         alt=as_alt(_facts(analysis)),
     )
@@ -50,7 +50,7 @@ def _facts(analysis: ProfileAnalysis) -> Iterator[str]:
     for group in groups(analysis):
         for share in analysis.shares:
             if share.group is group:
-                yield f"{group}: {share.stack} {formats.percent(share.share.value)}"
+                yield f"{group}: {share.stack} {_figure(share)}"
 
 
 def groups(analysis: ProfileAnalysis) -> list[Group]:
@@ -70,28 +70,29 @@ def draw(analysis: ProfileAnalysis, caption: Caption) -> Sheet:
     heights = [PANEL_HEAD_IN + ROW_IN * len(rows) + TICKS_IN for _, rows in panels]
     sheet = Sheet(caption, grid_in(heights, _COLUMNS))
     labels_in = label_in(looks)
-    longest = 100 * max((_end(share) for share in analysis.shares), default=1.0)
+    ends = [_end(share) for share in analysis.shares]
+    longest = max(filter(math.isfinite, ends), default=1.0)
     for (group, rows), (left, top, width) in zip(
         panels, grid(heights, _COLUMNS, sheet.body_in), strict=True
     ):
         sheet.write(left, top + 0.14, str(group), size=PANEL_PT, weight="bold")
         width_in = width - labels_in
         axes = sheet.place(left + labels_in, top + PANEL_HEAD_IN, width_in, ROW_IN * len(rows))
-        room_in = min(width_in / 2, text_in("88.8 %") + 0.25)
+        room_in = min(width_in / 2, text_in("88,888 µs") + 0.25)
         value_axis(
             axes, longest / (1 - room_in / width_in), [share.stack for share in rows], labels_in
         )
         for row, share in enumerate(rows):
-            estimate = share.share
-            bar(axes, row, 100 * estimate.value, looks[share.stack])
-            whisker(axes, row, _in_percent(share))
-            figure_beside(axes, row, 100 * _end(share), formats.percent(estimate.value))
+            bar(axes, row, share.cpu_us_per_request.value, looks[share.stack])
+            whisker(axes, row, share.cpu_us_per_request)
+            figure_beside(axes, row, _end(share), _figure(share))
     return sheet
 
 
-def _in_percent(share: GroupShare) -> Estimate:
-    return Estimate(100 * share.share.value, 100 * share.share.low, 100 * share.share.high)
+def _figure(share: GroupShare) -> str:
+    return f"{formats.number(share.cpu_us_per_request.value, 2)}{formats.NBSP}µs"
 
 
 def _end(share: GroupShare) -> float:
-    return share.share.high if math.isfinite(share.share.high) else share.share.value
+    cost = share.cpu_us_per_request
+    return cost.high if math.isfinite(cost.high) else cost.value

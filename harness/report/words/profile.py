@@ -81,7 +81,8 @@ def cautions(analysis: ProfileAnalysis) -> Iterator[str]:
         if covered(profile) < 1:
             yield (
                 f"{profile.stack}: the samples cover about {formats.percent(profile.seen)} of its CPU "
-                "time. The rest was used by threads that never run Python."
+                "time. The rest was used by threads that never run Python, or between two ticks of the kernel's "
+                "clock, as where other programs run on the core too."
             )
 
 
