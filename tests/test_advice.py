@@ -15,7 +15,7 @@ from rich.console import Console
 
 from harness import report, store
 from harness.analysis import analyse as analysing
-from harness.analysis.advice import advise, differences, is_grid
+from harness.analysis.advice import advise, differences, is_grid, mixed_noise
 from harness.analysis.connections import analyse_connections
 from harness.cli import advise as cli
 from harness.errors import BadInput
@@ -304,6 +304,13 @@ def test_errors_of_prediction_widen_the_interval_of_a_question_between_loads() -
     exact = made(FLASK, advice(question(io=50.0, slo="p99<2s")))
     width = [math.log(each.rate_rps.high / each.rate_rps.low) for each in (exact, known)]
     assert width[0] < width[1]
+
+
+def test_a_corner_makes_a_prediction_as_unsure_as_it_weighs_in_it() -> None:
+    """Halfway between 1 ms ± 1 % and 51 ms ± 20 %, the second is nearly all of the time."""
+    rates = [Estimate(1_000, 990, 1_010), Estimate(1_000 / 51, 0, 1_200 / 51)]
+    noise = mixed_noise(rates, [0.5 * 0.001, 0.5 * 0.051])
+    assert noise == pytest.approx((math.log(1.01) + 51 * math.log(1.2)) / 52)
 
 
 @pytest.mark.parametrize("users", [(1, 3, 10, 30, 100), (1, 10, 100)])

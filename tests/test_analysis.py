@@ -9,6 +9,7 @@ import pytest
 
 from harness.analysis.analyse import analyse
 from harness.analysis.comparisons import Draft, with_verdicts
+from harness.analysis.figures import round_figures
 from harness.analysis.percentiles import QUANTILES, SAMPLES_BEYOND, Pool
 from harness.measuring.pacing import UntilPrecise, Widths
 from harness.models import (
@@ -284,6 +285,51 @@ def test_a_stack_that_warms_up_while_the_other_does_not_is_not_settled() -> None
         run.samples[cell.samples_file] = first_half_then(slow, fast)
     reasons = {cell.stack: cell.reason for cell in analysed(run).cells}
     assert "settled: the second half of a round is 1.25" in reasons[B]
+
+
+def test_a_stack_without_halves_is_not_blamed_for_the_drift_of_others() -> None:
+    """One slice a round has none; the machine slows the other stack's second halves."""
+    run = FakeRun(hello_plan(), {A: [1000.0] * 6, B: [1000.0] * 6})
+    for finished in run.record.rounds:
+        for cell in finished.cells:
+            samples = run.samples[cell.samples_file]
+            late, _ = closed_load(800.0, 4, 4)
+            run.samples[cell.samples_file] = first_half_then(samples, late)
+    rounds = []
+    for finished in run.record.rounds:
+        cells = []
+        for cell in finished.cells:
+            if cell.stack == B:
+                samples = run.samples[cell.samples_file]
+                whole = {
+                    name: getattr(samples, name)[samples.slice == 0] for name in Samples.__slots__
+                }
+                run.samples[cell.samples_file] = Samples(**whole)
+                cell = replace(cell, slices=cell.slices[:1])
+            cells.append(cell)
+        rounds.append(replace(finished, cells=tuple(cells)))
+    run.record = replace(run.record, rounds=tuple(rounds))
+    settled = {
+        cell.stack: next(gate for gate in cell.gates if gate.gate == "settled")
+        for cell in analysed(run).cells
+    }
+    assert settled[B].passed
+    assert "too few rounds or slices to tell" in settled[B].figure
+    assert "0.800 × the first" in settled[A].figure  # nothing to compare it with
+
+
+def test_a_slow_slice_weighs_in_its_half_by_its_time() -> None:
+    """Slices count equal numbers of requests: a half at 1,000 and 100/s serves 182/s and not 550/s."""
+    run = FakeRun(hello_plan(), {A: [1000.0] * 2, B: [1000.0] * 2})
+    cell = next(cell for cell in run.record.rounds[0].cells if cell.stack == B)
+    samples = run.samples[cell.samples_file]
+    count = len(cell.slices)
+    latency_ns = np.where(samples.slice == count - 1, samples.latency_ns * 10, samples.latency_ns)
+    slowed = replace(samples, latency_ns=latency_ns)
+    found = round_figures(run.record.plan.blocks[0], cell, slowed)
+    slices_in_half = count // 2
+    expected = slices_in_half / (slices_in_half - 1 + 10)
+    assert found.halves == pytest.approx(expected, rel=0.02)
 
 
 def test_a_machine_that_slows_all_stacks_down_makes_no_cell_invalid() -> None:

@@ -123,6 +123,17 @@ def test_a_run_in_another_environment_of_children_is_not_resumed() -> None:
     assert environment.differences(before, now) == ["child environment"]
 
 
+def test_a_run_is_not_resumed_with_other_code(tmp_path: Path) -> None:
+    """Nor where git has nothing to say about it."""
+    code = tmp_path / "apps" / "twin.py"
+    code.parent.mkdir()
+    code.write_text("FAST = True\n")
+    before = environment.describe(tmp_path, {})
+    assert environment.differences(before, environment.describe(tmp_path, {})) == []
+    code.write_text("FAST = False\n")
+    assert environment.differences(before, environment.describe(tmp_path, {})) == ["code"]
+
+
 def test_where_there_is_no_git_the_commit_is_what_the_image_was_told(tmp_path: Path) -> None:
     assert environment.describe(tmp_path, {"TWINBENCH_COMMIT": "abc"})["git_commit"] == "abc"
 

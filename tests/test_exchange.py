@@ -286,10 +286,11 @@ def test_certificates_are_verified_unless_told(monkeypatch: pytest.MonkeyPatch) 
         https = url.replace("http:", "https:")
         assert "certificate is not trusted" in exchange(https, HELLO).problem
         assert exchange(https, HELLO, verify_tls=False).body == b"secret"
-        monkeypatch.setenv("SSL_CERT_FILE", str(TLS))
         exchanging.tls_context.cache_clear()
         try:
-            assert exchange(https, HELLO).body == b"secret"
+            with monkeypatch.context() as trusting:
+                trusting.setenv("SSL_CERT_FILE", str(TLS))
+                assert exchange(https, HELLO).body == b"secret"
         finally:
             exchanging.tls_context.cache_clear()
     with serving(says(reply("plain"), keep=False)) as url:

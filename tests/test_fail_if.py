@@ -282,6 +282,8 @@ def with_cells(made: Analysis, change: object) -> Analysis:
         ([20] * 8, "errors>0.1%", BROKEN),
         ([1] * 8, "errors>0.1%", INCONCLUSIVE),
         ([160, 0, 0, 0, 0, 0, 0, 0], "errors>0.1%", INCONCLUSIVE),  # one bad round of eight
+        ([160], "errors>0.1%", INCONCLUSIVE),  # one round can't tell a bunch from a habit
+        ([160], "errors>0", BROKEN),
     ],
 )
 def test_errors_of_the_candidate(errors: list[int], text: str, outcome: FailOutcome) -> None:

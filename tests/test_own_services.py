@@ -3,12 +3,17 @@
 import dataclasses
 import math
 import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from harness.analysis import gates, stats
 from harness.analysis.comparisons import _for_kept_processes
-from harness.errors import BadInput
+from harness.errors import BadInput, ServerFailed
+from harness.machine import placement
+from harness.measuring.by_load import distinct
 from harness.models import (
     PROCESS_SPREAD,
     BlockPlan,
@@ -21,7 +26,9 @@ from harness.models import (
 from harness.planning.options import RunOptions
 from harness.planning.plan import lengths, slicings
 from harness.planning.versus import own_stack, versus_catalogue, versus_plan
+from harness.serving import servers
 from harness.serving.own import Secrets, command_of, for_locustfiles, requests_of
+from tests.socket_server import reply, says, serving, tls_context
 
 GET = OwnRequest("GET /x", "GET", "/x")
 STARTED = own_stack("a", OwnService(command=("sh", "-c", "sleep {port}")))
@@ -186,3 +193,51 @@ def test_a_locustfile_has_the_environment_and_its_credentials_are_hidden() -> No
     assert Secrets.of_run(plan, environ).hidden("open t0ken-value") == "open ***"
     without, _ = own_plan()
     assert for_locustfiles(without, environ) == {}
+
+
+# ------------------------------------------------------------------ what a start is told
+
+
+def test_an_untrusted_certificate_is_the_reason_and_not_the_address(tmp_path: Path) -> None:
+    with serving(says(reply()), tls_context()) as url:
+        stack = own_stack("shop", OwnService(url=url))
+        with pytest.raises(
+            ServerFailed, match="can't be reached: its certificate is not trusted"
+        ) as caught:
+            labels_of([stack], tmp_path)
+        assert "--insecure accepts it" in str(caught.value)
+        insecure = own_stack("shop", OwnService(url=url, verify_tls=False))
+        assert labels_of([insecure], tmp_path) == ["shop"]
+
+
+#: Listens at the port that it is given, once it has found another one taken.
+GREEDY = "import socket, sys; socket.create_server(('127.0.0.1', int(sys.argv[1])))"
+
+
+def test_another_port_that_is_taken_is_not_called_ours(tmp_path: Path) -> None:
+    with serving(says(reply())) as taken:
+        port = taken.rpartition(":")[2]
+        command = (sys.executable, "-c", GREEDY, port, "{port}")
+        stack = own_stack("shop", OwnService(command=command))
+        with pytest.raises(ServerFailed, match="perhaps another one at which it listens") as caught:
+            labels_of([stack], tmp_path)
+    assert "service 'shop' says 3 times" in str(caught.value)
+    assert "Address already in use" in caught.value.detail
+
+
+def labels_of(stacks: Sequence[Stack], logs: Path) -> list[str]:
+    cores = placement.usable_cores()
+    with servers.serving(
+        stacks, workers=1, environment={}, cores=cores, start_cores=cores, logs=logs, folder=logs
+    ) as targets:
+        return list(targets)
+
+
+def test_names_that_became_equal_when_secrets_were_hidden_stay_apart() -> None:
+    names = ["GET /a?appid=…", "GET /b", "GET /a?appid=…", "GET /a?appid=…"]
+    assert distinct(names) == (
+        "GET /a?appid=…",
+        "GET /b",
+        "GET /a?appid=… (2)",
+        "GET /a?appid=… (3)",
+    )

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from harness import report, store
 from harness.analysis.libraries import GROUPS, STAND_INS, group_of, short_place
 from harness.analysis.profiles import analyse_profile, flame, wilson
+from harness.cli.main import cli
 from harness.errors import BadInput, BadOption, UnknownName
 from harness.models import (
     Group,
@@ -108,6 +110,30 @@ def test_samples_survive_their_file(tmp_path: Path) -> None:
     path.write_text("no count\n")
     with pytest.raises(BadInput, match="is damaged"):
         store.read_stacks(tmp_path, sampled_round(1, samples_file="samples/a.r01.txt"))
+
+
+@pytest.mark.parametrize("option", [("--markdown",), ("--same", "1%"), ("--fail-if", "p99>1.1")])
+def test_an_option_that_a_profile_has_no_answer_to_is_refused(
+    tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "profile"
+    folder.mkdir()
+    store.write_profile(folder, record(*BOTH))
+    done = CliRunner().invoke(cli, ["report", str(folder), *option])
+    assert isinstance(done.exception, BadInput)
+    assert f"is no run whose stacks are compared: leave out {option[0]}" in str(done.exception)
+
+
+def test_a_profile_of_another_schema_does_not_stand_in_the_way_of_its_run(tmp_path: Path) -> None:
+    for name, schema in (("old", store.PROFILE_SCHEMA - 1), ("new", store.PROFILE_SCHEMA)):
+        folder = tmp_path / "profiles" / name
+        folder.mkdir(parents=True)
+        store.write_profile(folder, dataclasses.replace(record(*BOTH), schema=schema))
+    assert store.profiles_within(tmp_path) == [tmp_path / "profiles" / "new"]
+    assert store.is_whole_profile(tmp_path / "profiles" / "new")
+    assert not store.is_whole_profile(tmp_path / "profiles" / "old")
+    with pytest.raises(BadInput, match="has schema 1, this version reads 2: sample again"):
+        store.read_profile(tmp_path / "profiles" / "old")
 
 
 # ------------------------------------------------------------------------- the rule

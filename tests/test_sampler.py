@@ -41,6 +41,18 @@ def test_samples_name_no_machine_and_leave_a_torn_one_out() -> None:
     assert not any("somebody" in frame for frames in found for frame in frames)
 
 
+def test_folders_may_have_letters_that_are_not_ascii(tmp_path: Path) -> None:
+    """faulthandler escapes them."""
+    project = tmp_path / "müller 日本"
+    code = project / "apps" / "flask_twin" / "hello.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("class Hello:\n    def get(self):\n        return 1\n")
+    escaped = str(code).encode("ascii", "backslashreplace").decode()
+    assert escaped != str(code)
+    text = f'Stack (most recent call first):\n  File "{escaped}", line 3 in get\n'
+    assert sampler.read_stacks(text, project) == {("Hello.get (apps/flask_twin/hello.py)",): 1}
+
+
 def test_nothing_written_is_no_sample() -> None:
     assert sampler.read_stacks("", PROJECT) == {}
 

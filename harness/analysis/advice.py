@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
@@ -260,14 +261,20 @@ def _level(
         if math.isnan(value):
             return f"with {_users(users)}, too few requests were measured for {name}"
         latency[name] = math.inf if breaks else value
-        noise[name] = _mixed(of_corners, corners)
+        noise[name] = mixed_noise(
+            of_corners,
+            [share * each.value for each, (_, share) in zip(of_corners, corners, strict=True)],
+        )
     if breaks and not latency:
         return f"with {_users(users)}, more requests failed than promised"
     seconds = sum(share / point.throughput_rps.value for point, share in corners)
     return AtUsers(
         users=users,
         throughput_rps=1 / seconds,
-        throughput_noise=_mixed([point.throughput_rps for point, _ in corners], corners),
+        throughput_noise=mixed_noise(
+            [point.throughput_rps for point, _ in corners],
+            [share / point.throughput_rps.value for point, share in corners],
+        ),
         latency_ms=latency,
         latency_noise=noise,
         pss_mib=max(point.pss_mib for point, _ in corners),
@@ -285,15 +292,21 @@ def _shares(values: Sequence[float], value: float) -> list[tuple[float, float]]:
     return []
 
 
-def _mixed(estimates: Sequence[Estimate], corners: Sequence[tuple[Point, float]]) -> float:
-    """Half the width of an interval, as a logarithm; the corners may all be off the same way."""
+def mixed_noise(estimates: Sequence[Estimate], parts: Sequence[float]) -> float:
+    """Half the width of an interval, as a logarithm; the corners may all be off the same way.
+
+    Args:
+        estimates: what was measured at each corner.
+        parts: what each adds to the sum that is predicted.
+    """
     halves = [
         math.log(each.high / each.value)
         if math.isfinite(each.high) and each.high >= each.value > 0
         else 0.0
         for each in estimates
     ]
-    return sum(share * half for half, (_, share) in zip(halves, corners, strict=True))
+    whole = sum(parts)
+    return sum(map(operator.mul, parts, halves)) / whole if whole > 0 else 0.0
 
 
 def _out_of_reach(axis: str, values: Sequence[float], value: float) -> str:

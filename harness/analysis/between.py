@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
 from harness.analysis import stats
+from harness.analysis.pairs import shared_rounds
 from harness.analysis.percentiles import UNKNOWN
 from harness.analysis.run_differences import differences
 from harness.models import (
@@ -179,7 +180,7 @@ def _ratios(side: _Side) -> dict[_Key, _Figure]:
         base = side.capacities.get(replace(key, stack=rate.baseline))
         found[_Key(key.block, "capacity_rps", rate.stack, rate.baseline)] = _Figure(
             rate.ratio,
-            min(rate.rounds, base.rounds if base else 0),
+            shared_rounds(rate, base) if base else 0,
             is_secondary=False,
             problem=rate.reason or (base.reason if base else "the baseline has no capacity"),
         )

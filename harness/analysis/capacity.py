@@ -2,7 +2,7 @@
 
 A search is an up-and-down staircase on the logarithm of the rate: up where a window kept the promise,
 down where it did not. Each change of direction halves the step until it is the smallest; it is then
-that the rates settle around the one at which as many windows keep the promise as break it. Their mean
+that the rates settle around the one at which two of three windows keep the promise. Their mean
 is the round's figure. No single window decides: one that goes wrong by chance costs two steps.
 """
 
@@ -346,7 +346,11 @@ def found(slo: Slo, search: Search, windows: Sequence[Window]) -> Found:
             None, None, "the search had too little time in a round: choose a longer profile"
         )
     counts = Counter(stairs.broken)
-    late = [window for window in tried if window.limited_by is LimitedBy.GENERATOR]
+    late = [
+        window
+        for window in tried
+        if window.purpose is Purpose.SEARCH and window.limited_by is LimitedBy.GENERATOR
+    ]
     broken = sum(window.purpose is Purpose.SEARCH and not window.kept for window in tried)
     if 2 * len(late) > broken:
         lowest_late = min(window.rate_rps for window in late)

@@ -166,7 +166,7 @@ def _knows_its_own(block: BlockPlan, rounds: Sequence[RoundFigures]) -> bool:
 def _halves_beside_others(
     rounds: Sequence[RoundFigures], others: Sequence[Sequence[RoundFigures]]
 ) -> list[float]:
-    """Per round: second ÷ first half, divided by the geometric mean of the other stacks'.
+    """Per round that has halves: second ÷ first half, divided by the geometric mean of the other stacks'.
 
     The latency of an overloaded stack says how long its queue was. So its throughput is compared
     instead, with that of other overloaded stacks.
@@ -180,10 +180,15 @@ def _halves_beside_others(
     ]
     ratios = []
     for measured in rounds:
-        beside = [_halves(other, overloaded) for other in alike if other.round == measured.round]
-        drift = stats.log_mean(beside).value if beside else 1.0
         halves = _halves(measured, overloaded)
-        ratios.append(halves / drift if drift > 0 else halves)
+        if math.isnan(halves):
+            continue
+        beside = [
+            found
+            for other in alike
+            if other.round == measured.round and not math.isnan(found := _halves(other, overloaded))
+        ]
+        ratios.append(halves / (stats.log_mean(beside).value if beside else 1.0))
     return ratios
 
 

@@ -23,6 +23,7 @@ from harness.models import (
     EndpointSummary,
     Measures,
     Pauses,
+    Plan,
     RunRecord,
     ShortSlices,
     Stack,
@@ -69,7 +70,7 @@ def summarise(
     share = core_share(run, block, stack, rounds)
     overload = overload_of(rounds)
     waits = [measured.waits for measured in rounds if measured.waits is not None]
-    endpoints = _endpoints(rounds, confidence)
+    endpoints = _endpoints(run.plan, rounds, confidence)
     kinds_ms = [each.latency_ms["p50"].value for each in endpoints]
     paused = unless_dear(pauses(waits, taken_share(rounds)), kinds_ms)
     return CellSummary(
@@ -113,7 +114,9 @@ def summarise(
     )
 
 
-def _endpoints(rounds: Sequence[RoundFigures], confidence: float) -> tuple[EndpointSummary, ...]:
+def _endpoints(
+    plan: Plan, rounds: Sequence[RoundFigures], confidence: float
+) -> tuple[EndpointSummary, ...]:
     """Sum up each endpoint over the rounds in which it was requested."""
     found: dict[str, list[tuple[RoundFigures, EndpointFigures]]] = {}
     for measured in rounds:
@@ -128,7 +131,9 @@ def _endpoints(rounds: Sequence[RoundFigures], confidence: float) -> tuple[Endpo
                 [measured.throughput_rps * each.share for measured, each in of_rounds],
                 confidence,
             ),
-            latency_ms=Pool([each.latency_ns for _, each in of_rounds]).estimates(),
+            latency_ms=Pool([each.latency_ns for _, each in of_rounds]).estimates(
+                quantile_confidence_of(plan, len(of_rounds))
+            ),
         )
         for name, of_rounds in found.items()
     )

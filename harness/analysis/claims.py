@@ -15,7 +15,9 @@ from harness.analysis.code_lines import lines_of
 from harness.analysis.pairs import (
     cells_of,
     inverse,
+    left_idle,
     quotient,
+    shared_rounds,
     stack_pair,
     usual_block,
     why_unusable,
@@ -177,11 +179,7 @@ def _as_users_allow(
     analysis: Analysis, block: BlockKey, test: ClaimTest, ratio: Estimate
 ) -> tuple[Estimate | None, str]:
     """The limits where users left a stack idle, which could so serve more than it did."""
-    idle = {
-        cell.stack
-        for cell in cells_of(analysis, block, (test.candidate, test.baseline))
-        if cell.limited_by_users
-    }
+    idle = left_idle(analysis, block, (test.candidate, test.baseline))
     if not idle:
         return None, ""
     return _one_sided(ratio, test, idle), f"users left {_listed(idle)} idle, which could serve more"
@@ -374,11 +372,11 @@ def _not_valid(*capacities: Capacity) -> str:
 def _capacity(test: ClaimTest, analysis: Analysis) -> _Found | None:
     for candidate, baseline in _capacities(test, analysis):
         ratio = quotient(candidate.rate_rps, baseline.rate_rps)
-        if candidate.baseline == baseline.stack:
-            ratio = candidate.ratio  # round by round
-        elif baseline.baseline == candidate.stack:
-            ratio = inverse(baseline.ratio)
         rounds = min(candidate.rounds, baseline.rounds)
+        if candidate.baseline == baseline.stack:  # round by round
+            ratio, rounds = candidate.ratio, shared_rounds(candidate, baseline)
+        elif baseline.baseline == candidate.stack:
+            ratio, rounds = inverse(baseline.ratio), shared_rounds(candidate, baseline)
         return _Found(ratio, _not_valid(candidate, baseline), rounds)
     return None
 

@@ -313,6 +313,9 @@ def _errors(run: _Run, block: BlockPlan, blank: FailIfJudged) -> FailIfJudged:
     if not condition.is_share:
         outcome = FailOutcome.BROKEN if failed > condition.bound else FailOutcome.KEPT
         return replace(found, outcome=outcome, reason=said if failed else "")
+    if failed and len(rounds) < 2:
+        reason = f"{said}: one round can't tell whether they fail in bunches"
+        return replace(found, reason=reason, is_open=True)
     assert found.figure is not None
     outcome = _side(condition, found.figure)
     if outcome is FailOutcome.INCONCLUSIVE:

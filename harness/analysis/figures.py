@@ -96,7 +96,7 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
     requests = int(sent.sum())
     schedule = None
     if not planned.load.is_open:
-        slice_rps, throughput_rps = _closed_rates(planned, cell, samples, counted, kept)
+        slice_rps, throughput_rps, halves = _closed_rates(planned, cell, samples, counted, kept)
     else:
         slopes, begins_ns = _trends(samples, kept, from_ns)
         # The answers to the requests of a window come in a window that is later by the latency. A
@@ -126,11 +126,8 @@ def round_figures(planned: BlockPlan, cell: CellRound, samples: Samples) -> Roun
         # How late the generator was is not the server's doing and would be part of every
         # percentile. That a starved request waited for a connection is, and stays in.
         latency_ns = np.where(samples.starved, samples.latency_ns, service_ns)[kept]
-    halves = (
-        _halves_of_throughput(slice_rps)
-        if planned.has_throughput
-        else _halves_of_latency(samples.slice[kept], latency_ns, len(from_ns))
-    )
+    if not planned.has_throughput:
+        halves = _halves_of_latency(samples.slice[kept], latency_ns, len(from_ns))
     return RoundFigures(
         round=cell.round,
         throughput_rps=throughput_rps,
@@ -210,17 +207,26 @@ def _closed_rates(
     samples: Samples,
     counted: npt.NDArray[np.bool_],
     kept: npt.NDArray[np.bool_],
-) -> tuple[npt.NDArray[np.float64], float]:
-    """Throughput of each slice of closed load, and of the whole round."""
-    count = len(cell.slices)
-    return stats.closed_rates(
-        planned.load.users,
-        np.bincount(samples.slice[kept], minlength=count).astype(np.float64),
-        np.bincount(samples.slice[counted], samples.latency_ns[counted], minlength=count).astype(
-            np.float64
-        ),
-        np.array([piece.think_ns for piece in cell.slices], dtype=np.float64),
+) -> tuple[npt.NDArray[np.float64], float, float]:
+    """Throughput of each slice of closed load and of the whole round, and its second half ÷ first half."""
+    count, users = len(cell.slices), planned.load.users
+    good = np.bincount(samples.slice[kept], minlength=count).astype(np.float64)
+    latency_ns = np.bincount(
+        samples.slice[counted], samples.latency_ns[counted], minlength=count
+    ).astype(np.float64)
+    think_ns = np.array([piece.think_ns for piece in cell.slices], dtype=np.float64)
+
+    def together(part: slice) -> float:
+        return stats.closed_rates(users, good[part], latency_ns[part], think_ns[part])[1]
+
+    rates, whole = stats.closed_rates(users, good, latency_ns, think_ns)
+    middle = count // 2
+    halves = (
+        _halves(together(slice(0, middle)), together(slice(count - middle, count)))
+        if middle
+        else math.nan
     )
+    return rates, whole, halves
 
 
 def headline(planned: BlockPlan, cell: CellRound, samples: Samples) -> float:
@@ -255,10 +261,16 @@ def _trends(
 
 
 def _halves_of_throughput(slice_rps: npt.NDArray[np.float64]) -> float:
-    """Throughput of the second half of a round's slices ÷ that of the first half."""
+    """Throughput of the second half of a round's slices of open load ÷ that of the first half."""
     middle = len(slice_rps) // 2
-    first = float(slice_rps[:middle].mean()) if middle else 0.0
-    return float(slice_rps[len(slice_rps) - middle :].mean()) / first if first > 0 else 1.0
+    if not middle:
+        return math.nan
+    return _halves(float(slice_rps[:middle].mean()), float(slice_rps[-middle:].mean()))
+
+
+def _halves(first: float, second: float) -> float:
+    """NaN where a half is nothing: that says too little to be a measurement."""
+    return second / first if first > 0 and second > 0 else math.nan
 
 
 def _halves_of_latency(
@@ -270,5 +282,5 @@ def _halves_of_latency(
     """
     first, second = latency_ns[slices < count // 2], latency_ns[slices >= count - count // 2]
     if not len(first) or not len(second):
-        return 1.0
+        return math.nan
     return float(np.median(second) / np.median(first))

@@ -225,13 +225,13 @@ def settled(halves: Sequence[float]) -> GateResult:
     """Judge whether the second half of each round was like the first.
 
     Args:
-        halves: per round, second ÷ first half of this stack, divided by the same of the other
+        halves: per round that has two, second ÷ first half of this stack, divided by the same of the other
             stacks. A machine that slows down meanwhile slows all stacks, and taking turns
             already makes up for that.
     """
     trend = stats.trend(halves, tolerance=MAX_HALVES_RATIO)
     if math.isnan(trend.mean):
-        figure = "too few rounds to tell"
+        figure = "too few rounds or slices to tell"
     else:
         told = f"{trend.smallest:.0%} or more" if trend.smallest < 1 else "not even a factor of 2"
         figure = (

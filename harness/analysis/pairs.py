@@ -6,7 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.models import Analysis, BlockKey, CellSummary, Comparison, Estimate, Load, Verdict
+from harness.models import (
+    Analysis,
+    BlockKey,
+    Capacity,
+    CellSummary,
+    Comparison,
+    Estimate,
+    Load,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,31 @@ def stack_pair(
                 first.comparisons + second.comparisons,
             )
     return None
+
+
+def left_idle(analysis: Analysis, block: BlockKey, stacks: Sequence[str]) -> list[str]:
+    """Those of these stacks that could serve more, if there were more users.
+
+    A stack with fewer threads than users could not: more of them would only wait longer.
+    """
+    run = analysis.run
+    users = next(each.load.users for each in run.blocks if each.key == block)
+    known, cores = {stack.label: stack for stack in run.plan.stacks}, len(run.placement.servers)
+
+    def threads(label: str) -> float:
+        stack = known[label]
+        return (stack.threads or math.inf) * stack.worker_processes(run.plan.workers, cores)
+
+    cells = cells_of(analysis, block, stacks)
+    return [cell.stack for cell in cells if cell.limited_by_users and threads(cell.stack) >= users]
+
+
+def shared_rounds(one: Capacity, other: Capacity) -> int:
+    """The rounds in which both stacks found a rate: those of a ratio that is taken round by round."""
+    return sum(
+        a is not None and b is not None
+        for a, b in zip(one.round_rps, other.round_rps, strict=False)
+    )
 
 
 def why_unusable(analysis: Analysis, block: BlockKey, comparisons: Sequence[Comparison]) -> str:

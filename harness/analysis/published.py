@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.analysis.pairs import cells_of, stack_pair, usual_block, why_unusable
+from harness.analysis.pairs import left_idle, stack_pair, usual_block, why_unusable
 from harness.models import Analysis, BesidePublished, Published, PublishedBeside
 
 
@@ -27,8 +27,7 @@ def _beside(figure: Published, analysis: Analysis) -> BesidePublished | None:
         reason = "too little was measured"
     if reason:
         return BesidePublished(figure, None, reason)
-    cells = cells_of(analysis, block, (figure.candidate, figure.baseline))
-    idle = [cell.stack for cell in cells if cell.limited_by_users]
+    idle = left_idle(analysis, block, (figure.candidate, figure.baseline))
     if idle and figure.metric == "throughput_rps":
         reason = f"users left {' and '.join(idle)} idle, which could serve more"
     return BesidePublished(figure, pair.estimate, reason)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis import gates, queueing
 from harness.analysis.figures import RoundFigures
-from harness.analysis.percentiles import Pool
+from harness.analysis.percentiles import Pool, quantile_confidence_of
 from harness.models import Overload, RunRecord, ScheduleKept
 
 
@@ -40,7 +40,9 @@ def schedule_kept(
         late=sum(schedule.late for schedule in schedules),
         starved=sum(measured.cell.starved for measured in rounds),
         never_sent=sum(schedule.never_sent for schedule in schedules),
-        service_ms=Pool([schedule.service_ns for schedule in schedules]).estimates(),
+        service_ms=Pool([schedule.service_ns for schedule in schedules]).estimates(
+            quantile_confidence_of(run.plan, len(rounds))
+        ),
         lag_effect_ms=latency.exceeded_by_ms([schedule.with_lag_ns for schedule in schedules]),
         utilisation=float(np.mean([measured.cpu_us_per_request for measured in rounds]))
         / 1e6

@@ -105,6 +105,8 @@ def resume(name: str, out: Path) -> Path:
         if record.ended is None or not missing_parts(folder, record):
             with showing(record.plan, console, folder, measured=record.rounds) as listener:
                 record = runner.resume(folder, listener)
+        else:
+            runner.refuse_elsewhere(record, folder)
         measure_parts(folder, record)
     return folder
 

@@ -120,7 +120,7 @@ def _ended(folder: Path) -> bool:
         return store.read_run(folder).ended is not None
     if store.has_connections(folder):
         return store.read_connections(folder).ended is not None
-    return store.has_profile(folder) and store.read_profile(folder).ended is not None
+    return store.is_whole_profile(folder)
 
 
 def _say(what: str) -> None:

@@ -61,14 +61,16 @@ def command(
         RunOptions(same_within=same_within)  # refuses what makes no sense
     if as_markdown and as_json:
         raise BadInput("--json and --markdown can't be given together: one of them is printed")
-    for option, given in (("--fail-if", fail_ifs), ("--against", against), ("--junit", junit)):
+    for option, given in (
+        ("--fail-if", fail_ifs),
+        ("--against", against),
+        ("--junit", junit),
+        ("--same", same_within is not None),
+        ("--markdown", as_markdown),
+    ):
         if given and run_name is not None and _is_no_run(Path(run_name)):
-            raise BadInput(f"{run_name} has no promises that can be judged: leave out {option}")
+            raise BadInput(f"{run_name} is no run whose stacks are compared: leave out {option}")
     if run_name is not None and store.has_connections(Path(run_name)):
-        if as_markdown:
-            raise BadInput(
-                f"{run_name} has held connections, which --markdown has no text for: leave it out"
-            )
         report_connections(Path(run_name), as_json=as_json)
         return
     if run_name is not None and store.has_profile(Path(run_name)):

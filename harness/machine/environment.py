@@ -51,6 +51,7 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
         "child_environment": child_environment(),
         "git_commit": _git(project, "rev-parse", "HEAD") or environ.get("TWINBENCH_COMMIT", ""),
         "git_dirty": _dirty(project),
+        "code": _code(project),
         "packages": {
             name: distribution.version
             for distribution in sorted(
@@ -61,10 +62,24 @@ def describe(project: Path, environ: Mapping[str, str] = os.environ) -> dict[str
     }
 
 
+#: What decides figures, and what is done with them.
+_CODE = ("apps", "scenarios", "harness")
+
+
+def _code(project: Path) -> str:
+    """A digest of our own code, which git does not know of where it was edited or came without git."""
+    digest = hashlib.sha256()
+    for file in sorted(file for folder in _CODE for file in (project / folder).rglob("*")):
+        if file.is_file() and file.suffix != ".pyc":
+            digest.update(f"{file.relative_to(project)}\0".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
 #: Facts that may not change in the middle of a run.
 _FIXED = (
     *("cpu", "cores", "kernel", "python", "packages", "container"),
-    *("database", "upstream", "git_commit", "child_environment"),
+    *("database", "upstream", "git_commit", "code", "child_environment"),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -121,6 +121,7 @@ class LoadedBlocks:
                 parity=before.parity[cell.stack] + after.parity[cell.stack],
                 differences=before.differences.get(cell.stack, ()),
                 error_examples=tuple(map(hidden, cell.error_examples)),
+                endpoints=distinct(map(hidden, cell.endpoints)),
             )
             for cell in measured
         ], dataclasses.replace(usage, settling=found)
@@ -193,6 +194,15 @@ def _load(block: BlockPlan) -> Load:
     if block.search is None:
         return block.load
     return dataclasses.replace(block.load, rate_rps=1.0, slo=None)
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """The same names in the same order; what became equal when secrets were hidden is numbered."""
+    found: list[str] = []
+    for name in names:
+        number = sum(other == name or other.startswith(f"{name} (") for other in found)
+        found.append(f"{name} ({number + 1})" if number else name)
+    return tuple(found)
 
 
 def died(target: Target, before: Sequence[int]) -> str:

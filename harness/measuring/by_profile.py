@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness import store
 from harness.channel.messages import Turn
+from harness.errors import ServerFailed
 from harness.machine import environment, open_files, placement
 from harness.measuring.blocks import Bench, Listener, warm_up
 from harness.measuring.by_load import ByLoad, LoadedBlocks, died
@@ -77,7 +78,7 @@ def measure(plan: ProfilePlan, folder: Path, say: Callable[[str], None]) -> Prof
         say: Is told what begins.
 
     Raises:
-        EnvironmentFailed: A server or a service does not start, or no server takes samples.
+        EnvironmentFailed: A server or a service does not start or ends, or no server takes samples.
         Interrupted: By the user.
     """
     record = ProfileRecord(
@@ -173,6 +174,12 @@ def _sampled(
     cell, before = plan.block.cell(label), target.tree()
     counted = _served(loaded, Turn(cell, 0, plan.counted_s), before)
     ended_before = died(target, before)
+    if not target.tree():
+        assert target.child is not None  # ByLoad started it
+        raise ServerFailed(
+            f"stack '{label}': {ended_before} before it was sampled; its last lines:",
+            detail=target.child.last_lines(),
+        )
     with sampler.sampling(
         before, rate_hz=plan.rate_hz, folder=written, project=PROJECT
     ) as sampling:

@@ -34,7 +34,7 @@ from harness.models import (
 from harness.planning.files import PROJECT
 from harness.processes import children
 from harness.serving import services, upstream
-from harness.serving.own import for_locustfiles
+from harness.serving.own import Secrets, for_locustfiles
 from harness.serving.services import Services
 
 
@@ -101,17 +101,26 @@ def resume(folder: Path, listener: Listener, *, pacing: Pacing | None = None) ->
                 f"the rounds of {folder} were decided by another pacing ({record.plan.pacing}): "
                 "it can be reported but not resumed; begin a new run"
             )
-        changed = environment.differences(record.environment, environment.describe(PROJECT))
-        if placement.place_here(record.plan.generators) != record.placement:
-            changed.append("usable cores")
-        if changed:
-            raise BadInput(
-                f"{folder} was measured on something else ({', '.join(changed)} differ): "
-                "its rounds can't be compared with those of today; begin a new run"
-            )
+        refuse_elsewhere(record, folder)
         record = store.recover(folder)
         notes = (*record.notes, f"resumed at {_now()}")
         return _measure(dataclasses.replace(record, notes=notes), folder, listener, pacing)
+
+
+def refuse_elsewhere(record: RunRecord, folder: Path) -> None:
+    """Refuse to go on with a run on another machine, or with other software.
+
+    Raises:
+        BadInput: What decides its figures is not as it was.
+    """
+    changed = environment.differences(record.environment, environment.describe(PROJECT))
+    if placement.place_here(record.plan.generators) != record.placement:
+        changed.append("usable cores")
+    if changed:
+        raise BadInput(
+            f"{folder} was measured on something else ({', '.join(changed)} differ): "
+            "its rounds can't be compared with those of today; begin a new run"
+        )
 
 
 def _measure(
@@ -136,7 +145,8 @@ def _measure(
                 rounds.measure(decision, record)
                 record = _as_it_stands(record, folder)
     except (TwinbenchError, Interrupted) as error:
-        note = f"ended early: {str(error).splitlines()[0]}"
+        said = Secrets.of_run(record.plan).hidden(str(error).splitlines()[0])
+        note = f"ended early: {said}"
         store.write_run(folder, dataclasses.replace(record, notes=(*record.notes, note)))
         raise
     store.write_run(folder, dataclasses.replace(record, ended=_now()))

@@ -30,13 +30,15 @@ from pathlib import Path
 from harness.errors import EnvironmentFailed
 
 #: Whether a process may end because it is sampled.
-MAY_END_PROCESSES = sys.version_info < (3, 13)
+MAY_END_PROCESSES = sys.version_info < (3, 13, 1)
 _INSIDE = Path(__file__).with_name("inside")
 _PACKAGES = "/site-packages/"
 _STDLIB = sysconfig.get_path("stdlib") + "/"
 #: How faulthandler begins a stack, and how it shows a frame, the innermost one first.
 _BEGINS = "Stack (most recent call first):\n"
 _FRAME = re.compile(r'^  File "(.+)", line (\d+|\?\?\?) in (.+)$', re.MULTILINE)
+#: How it writes letters that are not ASCII.
+_ESCAPED = re.compile(r"\\x([0-9a-f]{2})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
 #: It shows a hundred frames at most, and says that there are more.
 _CUT_OFF = "\n  ...\n"
 _OUTER = "… (other/…)"
@@ -91,8 +93,8 @@ def sampling(
     asked = [pid for pid in pids if _ask(pid, 1 / rate_hz, folder)]
     if not asked:
         raise EnvironmentFailed(
-            "no server says which code it runs: its Python did not import sitecustomize, as with "
-            "'python -S' or '-I'"
+            "no server says which code it runs: its Python did not import sitecustomize (as with "
+            "'python -S' or '-I'), or that failed, and its log has 'Error in sitecustomize'"
         )
     try:
         yield Sampling(asked, folder, project)
@@ -105,12 +107,12 @@ def _ask(pid: int, interval_s: float, folder: Path) -> bool:
     """Ask a process for a sample after each such time of CPU, or for none; whether it hears us."""
     try:
         requests = os.open(folder / f"{pid}.requests", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(requests, struct.pack("d", interval_s))
+        finally:
+            os.close(requests)
     except OSError:
         return False  # it never was there, or has ended
-    try:
-        os.write(requests, struct.pack("d", interval_s))
-    finally:
-        os.close(requests)
     return True
 
 
@@ -124,7 +126,7 @@ def read_stacks(text: str, project: Path) -> Counter[tuple[str, ...]]:
     """
     found: Counter[tuple[str, ...]] = Counter()
     # What comes before the first is nothing; a process that is killed leaves the last one torn.
-    whole = text if text.endswith("\n") else text.rpartition(_BEGINS)[0]
+    whole = _ESCAPED.sub(_unescaped, text if text.endswith("\n") else text.rpartition(_BEGINS)[0])
     for stack in whole.split(_BEGINS)[1:]:
         frames = [
             f"{_qualified(path, line, name)} ({place(path, project)})"
@@ -134,6 +136,10 @@ def read_stacks(text: str, project: Path) -> Counter[tuple[str, ...]]:
             frames.insert(0, _OUTER)
         found[tuple(frames) or (_NO_FRAME,)] += 1
     return found
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1] or found[2] or found[3], 16))
 
 
 @functools.lru_cache(maxsize=65_536)

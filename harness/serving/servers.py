@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from harness.checking.exchange import unreachable
 from harness.errors import ServerFailed
 from harness.models import Stack
 from harness.planning.stacks import worker_count
@@ -147,7 +148,13 @@ def serving(
             while not (ready := _await_ready(stack, started[position], port, check, within_s)):
                 # Another process took the port after we had found it free.
                 if tries == _PORT_TRIES:
-                    raise ServerFailed(f"stack '{stack.label}': no port stays free")
+                    what = "stack" if stack.own is None else "service"
+                    raise ServerFailed(
+                        f"{what} '{stack.label}' says {tries} times that an address is in use. The port "
+                        "that we gave it was free, so perhaps another one at which it listens is "
+                        "not; its last lines:",
+                        detail=Secrets.of([stack]).hidden(started[position].last_lines()),
+                    )
                 tries += 1
                 processes.stop([started[position]])
                 port = processes.free_port()
@@ -206,6 +213,11 @@ def _running(stack: Stack) -> Target:
     ready = readiness_of(stack)
     body = ready.ask(stack.own.url)
     if body is None:
+        if why := unreachable(stack.own.url, verify_tls=stack.own.verify_tls):
+            insecure = "; --insecure accepts it" if "certificate" in why else ""
+            raise ServerFailed(
+                f"service '{stack.label}': {stack.own.url} can't be reached: {why}{insecure}"
+            )
         raise ServerFailed(
             f"service '{stack.label}': {stack.own.url} does not answer GET {ready.path} with a status "
             "below 500: is it running, and is the address right?"

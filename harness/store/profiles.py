@@ -17,7 +17,7 @@ from typing import Any
 from harness.errors import BadInput
 from harness.models import Estimate, ProfileAnalysis, ProfileRecord, ProfileRound, Stacks
 from harness.store.atomic import replacing
-from harness.store.record_file import read_record, write_record
+from harness.store.record_file import read_record, schema_of, write_record
 from harness.store.tables import as_csv, known
 
 PROFILE_SCHEMA = 2
@@ -58,12 +58,24 @@ def has_profile(folder: Path) -> bool:
 
 
 def profiles_within(run: Path) -> list[Path]:
-    """Folders of the profiles in a run's folder, the newest of each scenario."""
+    """Folders of the profiles in a run's folder, the newest of each scenario.
+
+    Those of an older schema are left out: what they sampled is no CPU time.
+    """
     found: dict[str, Path] = {}
     for folder in sorted((run / PROFILES_FOLDER).glob("*")):
-        if has_profile(folder):
+        if has_profile(folder) and _is_readable(folder):
             found[read_profile(folder).plan.block.scenario.name] = folder
     return list(found.values())
+
+
+def _is_readable(folder: Path) -> bool:
+    return schema_of(folder / _FILE) == PROFILE_SCHEMA
+
+
+def is_whole_profile(folder: Path) -> bool:
+    """Whether a folder has a profile of today's schema that was sampled to its end."""
+    return has_profile(folder) and _is_readable(folder) and read_profile(folder).ended is not None
 
 
 def read_profile(folder: Path) -> ProfileRecord:

@@ -61,3 +61,18 @@ def read_record(path: Path, kind: type[_R], schema: int, instead: str) -> _R:
     if record.schema != schema:
         raise BadInput(f"{path} has schema {record.schema}, this version reads {schema}: {instead}")
     return record
+
+
+def schema_of(path: Path) -> object:
+    """The version of a record, whatever else of it can be read; None if there is none.
+
+    Raises:
+        BadInput: It is missing or no JSON.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{path} is damaged: {error}") from error
+    return record.get("schema") if isinstance(record, dict) else None
