@@ -15,7 +15,7 @@ from rich.console import Console
 
 from harness import report, store
 from harness.analysis import analyse as analysing
-from harness.analysis.advice import advise, differences, is_grid, mixed_noise
+from harness.analysis.advice import _shifted, advise, differences, is_grid, mixed_noise
 from harness.analysis.connections import analyse_connections
 from harness.cli import advise as cli
 from harness.errors import BadInput
@@ -23,6 +23,7 @@ from harness.machine import environment
 from harness.models import (
     Advice,
     Analysis,
+    AtUsers,
     CellSummary,
     ConnectionsPlan,
     ConnectionsRecord,
@@ -306,10 +307,27 @@ def test_errors_of_prediction_widen_the_interval_of_a_question_between_loads() -
     assert width[0] < width[1]
 
 
+def test_the_good_end_of_a_lopsided_latency_is_its_own_and_not_the_mirrored_bad_one() -> None:
+    """A p99 of 105 ms [60, 110] may keep a promise of 100 ms."""
+    level = AtUsers(
+        10,
+        500.0,
+        0.0,
+        {"p99": 105.0},
+        {"p99": math.log(110 / 105)},
+        {"p99": math.log(105 / 60)},
+        70,
+    )
+    worse, better = (_shifted([level], [], is_worse=bad)[0] for bad in (True, False))
+    assert worse.latency_ms["p99"] == pytest.approx(110)
+    assert better.latency_ms["p99"] == pytest.approx(60)
+
+
 def test_a_corner_makes_a_prediction_as_unsure_as_it_weighs_in_it() -> None:
     """Halfway between 1 ms ± 1 % and 51 ms ± 20 %, the second is nearly all of the time."""
     rates = [Estimate(1_000, 990, 1_010), Estimate(1_000 / 51, 0, 1_200 / 51)]
-    noise = mixed_noise(rates, [0.5 * 0.001, 0.5 * 0.051])
+    halves = [math.log(each.high / each.value) for each in rates]
+    noise = mixed_noise(halves, [0.5 * 0.001, 0.5 * 0.051])
     assert noise == pytest.approx((math.log(1.01) + 51 * math.log(1.2)) / 52)
 
 

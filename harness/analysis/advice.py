@@ -251,7 +251,7 @@ def _level(
         corners.append((here[at], math.prod(share for _, share in corner)))
     bound = question.slo.errors_below
     breaks = bound is not None and any(point.error_share >= bound for point, _ in corners)
-    latency, noise = {}, {}
+    latency, above, below = {}, {}, {}
     for promised in question.slo.latency:
         name = promised.percentile
         of_corners = [point.latency_ms[name] for point, _ in corners]
@@ -261,10 +261,9 @@ def _level(
         if math.isnan(value):
             return f"with {_users(users)}, too few requests were measured for {name}"
         latency[name] = math.inf if breaks else value
-        noise[name] = mixed_noise(
-            of_corners,
-            [share * each.value for each, (_, share) in zip(of_corners, corners, strict=True)],
-        )
+        parts = [share * each.value for each, (_, share) in zip(of_corners, corners, strict=True)]
+        above[name] = mixed_noise(map(_above, of_corners), parts)
+        below[name] = mixed_noise(map(_below, of_corners), parts)
     if breaks and not latency:
         return f"with {_users(users)}, more requests failed than promised"
     seconds = sum(share / point.throughput_rps.value for point, share in corners)
@@ -272,11 +271,12 @@ def _level(
         users=users,
         throughput_rps=1 / seconds,
         throughput_noise=mixed_noise(
-            [point.throughput_rps for point, _ in corners],
+            [_above(point.throughput_rps) for point, _ in corners],
             [share / point.throughput_rps.value for point, share in corners],
         ),
         latency_ms=latency,
-        latency_noise=noise,
+        latency_above=above,
+        latency_below=below,
         pss_mib=max(point.pss_mib for point, _ in corners),
     )
 
@@ -292,21 +292,27 @@ def _shares(values: Sequence[float], value: float) -> list[tuple[float, float]]:
     return []
 
 
-def mixed_noise(estimates: Sequence[Estimate], parts: Sequence[float]) -> float:
+def mixed_noise(halves: Iterable[float], parts: Sequence[float]) -> float:
     """Half the width of an interval, as a logarithm; the corners may all be off the same way.
 
     Args:
-        estimates: what was measured at each corner.
-        parts: what each adds to the sum that is predicted.
+        halves: the same of each corner.
+        parts: what each corner adds to the sum that is predicted.
     """
-    halves = [
-        math.log(each.high / each.value)
-        if math.isfinite(each.high) and each.high >= each.value > 0
-        else 0.0
-        for each in estimates
-    ]
     whole = sum(parts)
     return sum(map(operator.mul, parts, halves)) / whole if whole > 0 else 0.0
+
+
+def _above(estimate: Estimate) -> float:
+    """From a value to the upper end of its interval, as a logarithm; 0 where there is none."""
+    is_known = math.isfinite(estimate.high) and estimate.high >= estimate.value > 0
+    return math.log(estimate.high / estimate.value) if is_known else 0.0
+
+
+def _below(estimate: Estimate) -> float:
+    """From the lower end of its interval to a value."""
+    is_known = math.isfinite(estimate.value) and estimate.value >= estimate.low > 0
+    return math.log(estimate.value / estimate.low) if is_known else 0.0
 
 
 def _out_of_reach(axis: str, values: Sequence[float], value: float) -> str:
@@ -433,11 +439,12 @@ def _shifted(
             throughput_rps=level.throughput_rps
             * math.exp(sign * _together((level.throughput_noise, less))),
             latency_ms={
-                name: value * math.exp(-sign * _together((level.latency_noise[name], slower)))
+                name: value * math.exp(-sign * _together((noise[name], slower)))
                 for name, value in level.latency_ms.items()
             },
         )
         for level in found
+        for noise in [level.latency_above if is_worse else level.latency_below]
     ]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.analysis.saturation import threads_at_a_time
 from harness.models import (
     Analysis,
     BlockKey,
@@ -70,14 +71,13 @@ def left_idle(analysis: Analysis, block: BlockKey, stacks: Sequence[str]) -> lis
     """
     run = analysis.run
     users = next(each.load.users for each in run.blocks if each.key == block)
-    known, cores = {stack.label: stack for stack in run.plan.stacks}, len(run.placement.servers)
-
-    def threads(label: str) -> float:
-        stack = known[label]
-        return (stack.threads or math.inf) * stack.worker_processes(run.plan.workers, cores)
-
-    cells = cells_of(analysis, block, stacks)
-    return [cell.stack for cell in cells if cell.limited_by_users and threads(cell.stack) >= users]
+    known = {stack.label: stack for stack in run.plan.stacks}
+    return [
+        cell.stack
+        for cell in cells_of(analysis, block, stacks)
+        if cell.limited_by_users
+        and users <= (threads_at_a_time(run, known[cell.stack]) or math.inf)
+    ]
 
 
 def shared_rounds(one: Capacity, other: Capacity) -> int:

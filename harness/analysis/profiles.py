@@ -47,28 +47,24 @@ def analyse_profile(
     profiles: list[StackProfile] = []
     flames: list[Flame] = []
     by_round: dict[str, list[Counter[Group]]] = {}
-    costs_us: dict[str, list[float]] = {}
+    rounds_of: dict[str, list[ProfileRound]] = {}
     problems: list[str] = []
     for stack in record.plan.run.stacks:
         rounds = [each for each in record.rounds if each.stack == stack.label]
         if not rounds:
             continue
+        rounds_of[stack.label] = rounds
         sampled = [stacks_of(each) for each in rounds]
         by_round[stack.label] = [_by_group(stacks) for stacks in sampled]
-        costs_us[stack.label] = [_cpu_us_per_request(each) for each in rounds]
         merged = sum((Counter(stacks) for stacks in sampled), Counter())
-        whole = [(each, n) for each, n in zip(rounds, sampled, strict=True) if not each.cut_short]
-        profiles.append(
-            _profile(
-                record, stack, rounds, merged.total(), [(r, sum(n.values())) for r, n in whole]
-            )
-        )
+        counts = [sum(stacks.values()) for stacks in sampled]
+        profiles.append(_profile(record, stack, rounds, counts))
         problems += _problems(record, stack.label, rounds, merged.total())
         if merged:
             flames.append(flame(stack.label, merged))
     seen = [group for group in Group if any(n[group] for each in by_round.values() for n in each)]
     shares = [
-        _share(profile, group, by_round[profile.stack], costs_us[profile.stack])
+        _share(profile, group, rounds_of[profile.stack], by_round[profile.stack])
         for profile in profiles
         if profile.samples
         for group in seen
@@ -88,14 +84,14 @@ def _profile(
     record: ProfileRecord,
     stack: Stack,
     rounds: Sequence[ProfileRound],
-    samples: int,
-    whole: Sequence[tuple[ProfileRound, int]],
+    samples: Sequence[int],
 ) -> StackProfile:
     def per_request(figure: Callable[[ProfileRound], float]) -> Estimate:
         return _mean(
             [figure(each) / each.counted.requests for each in rounds if each.counted.requests]
         )
 
+    whole = [(each, n) for each, n in zip(rounds, samples, strict=True) if not each.cut_short]
     cpu_s = sum(each.sampled.cpu_s for each, _ in whole)
     slowed = [
         (each.sampled.requests / each.sampled.seconds)
@@ -107,7 +103,7 @@ def _profile(
         stack=stack.label,
         twin=stack.twin,
         rounds=len(rounds),
-        samples=samples,
+        samples=sum(samples),
         requests=sum(each.counted.requests for each in rounds),
         errors=sum(each.errors for each in rounds),
         cpu_us_per_request=per_request(lambda each: 1e6 * each.counted.cpu_s),
@@ -139,32 +135,33 @@ def _problems(
 # ------------------------------------------------------------------------------ shares
 
 
-def _cpu_us_per_request(of: ProfileRound) -> float:
-    return 1e6 * of.counted.cpu_s / of.counted.requests if of.counted.requests else math.nan
-
-
 def _share(
     profile: StackProfile,
     group: Group,
-    rounds: Sequence[Mapping[Group, int]],
-    costs_us: Sequence[float],
+    rounds: Sequence[ProfileRound],
+    sampled: Sequence[Mapping[Group, int]],
 ) -> GroupShare:
-    samples = sum(each.get(group, 0) for each in rounds)
+    samples = sum(each.get(group, 0) for each in sampled)
     share = samples / profile.samples
     by_chance = Estimate(share, *wilson(samples, profile.samples))
-    sampled = [
-        (each.get(group, 0) / sum(each.values()), cost_us)
-        for each, cost_us in zip(rounds, costs_us, strict=True)
+    parts = [
+        (each.get(group, 0) / sum(each.values()), of.counted)
+        for of, each in zip(rounds, sampled, strict=True)
         if each
     ]
-    between = _over_rounds(share, [part for part, _ in sampled])
+    between = _over_rounds(share, [part for part, _ in parts])
     between = Estimate(share, between.low, min(between.high, 1.0))  # NaN stays NaN
     # What the whole request costs differs from round to round too.
     total_us = covered(profile) * profile.cpu_us_per_request.value
     cost = share * total_us
     cost_by_chance = Estimate(cost, by_chance.low * total_us, by_chance.high * total_us)
     cost_between = _over_rounds(
-        cost, [covered(profile) * part * cost_us for part, cost_us in sampled]
+        cost,
+        [
+            covered(profile) * part * 1e6 * counted.cpu_s / counted.requests
+            for part, counted in parts
+            if counted.requests
+        ],
     )
     return GroupShare(
         stack=profile.stack,

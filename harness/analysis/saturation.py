@@ -95,6 +95,17 @@ def _mean_rps(rounds: Sequence[RoundFigures]) -> float:
     return sum(measured.throughput_rps for measured in rounds) / len(rounds)
 
 
+def threads_at_a_time(run: RunRecord, stack: Stack) -> int | None:
+    """How many requests a stack's threads handle at a time.
+
+    None where no threads bound that, and where their number follows from cores that nobody recorded.
+    """
+    cores = len(run.placement.servers)
+    if not stack.threads or (not cores and "n" in stack.workers):
+        return None
+    return stack.threads * stack.worker_processes(run.plan.workers, cores)
+
+
 def taken_share(rounds: Sequence[RoundFigures]) -> float:
     """Share of the servers' cores that the host and other programs took; 0 if nobody can tell."""
     usages = core_usages(rounds, SERVER_CORES)

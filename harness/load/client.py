@@ -190,9 +190,9 @@ class HttpConnection(Connection):
 
 def address(base_url: str) -> tuple[str, int, str]:
     """Split a base URL such as http://127.0.0.1:8000 into host, port and Host header."""
-    found = Address.of(base_url) if base_url.startswith("http://") else None
-    if found is None:
+    if not base_url.lower().startswith("http://"):
         raise ValueError(f"'{base_url}' is not an http:// address")
+    found = Address.of(base_url)
     return found.host, found.port, found.host_header
 
 

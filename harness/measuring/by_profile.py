@@ -93,6 +93,7 @@ def measure(plan: ProfilePlan, folder: Path, say: Callable[[str], None]) -> Prof
     )
     open_files.check(plan.run)
     with store.writing(folder):
+        store.forget_profile(folder)
         return _measure(record, folder, _Said(say), say)
 
 
@@ -186,6 +187,8 @@ def _sampled(
         sampled = _served(loaded, Turn(cell, 1, plan.seconds), before)
     file = f"samples/{label}.r{loaded.number:02}.txt"
     store.write_stacks(folder / file, sampling.samples())
+    ended = died(target, before)
+    cut_short = sampler.MAY_END_PROCESSES and bool(ended) and not ended_before
     return ProfileRound(
         round=loaded.number,
         stack=label,
@@ -193,8 +196,8 @@ def _sampled(
         counted=counted,
         sampled=sampled,
         errors=0,
-        died=ended_before or ("" if sampler.MAY_END_PROCESSES else died(target, before)),
-        cut_short=sampler.MAY_END_PROCESSES and not ended_before and bool(died(target, before)),
+        died="" if cut_short else ended_before or ended,
+        cut_short=cut_short,
     )
 
 

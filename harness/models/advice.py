@@ -56,7 +56,10 @@ class AtUsers:
     latency_ms: Mapping[
         str, float
     ]  # a key for each percentile that is promised; inf: errors broke it
-    latency_noise: Mapping[str, float]
+    latency_above: Mapping[
+        str, float
+    ]  # from the figure to the end of its interval where it is slower
+    latency_below: Mapping[str, float]  # and to the other end, which may be much nearer or farther
     pss_mib: float
 
 

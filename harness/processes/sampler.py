@@ -23,7 +23,7 @@ import struct
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,9 +44,6 @@ _CUT_OFF = "\n  ...\n"
 _OUTER = "… (other/…)"
 #: A thread between two calls of Python code, as when Python begins or ends.
 _NO_FRAME = "? (native/?)"
-
-#: Frames from the outermost to the innermost -> number of samples (models.Stacks).
-Samples = Mapping[tuple[str, ...], int]
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -192,22 +192,27 @@ def _share_table(analysis: ProfileAnalysis) -> Table:
                 (
                     Cell(str(group), is_strong=True),
                     *(_percent(shares[stack, group].share) for stack in stacks),
-                    *(_figure(shares[stack, group].cpu_us_per_request) for stack in stacks),
+                    *(_to_two_digits(shares[stack, group].cpu_us_per_request) for stack in stacks),
                     Cell(words.CONTENTS[group]),
                 )
             )
             for group in chart.groups(analysis)
         ),
+        is_dense=False,
     )
 
 
 def _percent(share: Estimate) -> Cell:
-    return Cell(
-        formats.number(100 * share.value, 2),
-        share.value,
-        detail=f"[{formats.number(100 * share.low, 2)},{formats.NBSP}"
-        f"{formats.number(100 * share.high, 2)}]",
+    return _to_two_digits(share, 100)
+
+
+def _to_two_digits(estimate: Estimate, factor: float = 1) -> Cell:
+    """As many digits as some hundred samples bear."""
+    value, low, high = (
+        formats.number(factor * figure, 2)
+        for figure in (estimate.value, estimate.low, estimate.high)
     )
+    return Cell(value, estimate.value, detail=f"[{low},{formats.NBSP}{high}]")
 
 
 def _flames(analysis: ProfileAnalysis) -> tuple[Section, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.analysis.axes import AXES, Axis, asked_words
+from harness.analysis.saturation import threads_at_a_time
 from harness.models import (
     Analysis,
     Arrivals,
@@ -450,11 +451,6 @@ class View:
             return None
         return worker_count(self.stacks[stack], self.plan.workers, cores)
 
-    def _threads(self, stack: str) -> int | None:
-        """Requests that a stack's threads handle at a time; None where no threads bound that."""
-        threads, workers = self.stacks[stack].threads, self.workers(stack)
-        return threads * workers if threads and workers else None
-
     def _part(self, plan: BlockPlan) -> Part:
         pairs = self._pairs(plan)
         return Part(
@@ -476,7 +472,8 @@ class View:
             threads={
                 stack: threads
                 for stack in plan.stacks
-                if (threads := self._threads(stack)) and threads < plan.load.users
+                if (threads := threads_at_a_time(self.run, self.stacks[stack]))
+                and threads < plan.load.users
             },
             round_s=self._round_s(plan),
             upstream_s=(

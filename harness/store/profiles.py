@@ -52,6 +52,11 @@ def write_profile(folder: Path, record: ProfileRecord) -> None:
     write_record(folder / _FILE, record)
 
 
+def forget_profile(folder: Path) -> None:
+    """Remove the record of a profile that is sampled anew, so that none has the samples of two."""
+    (folder / _FILE).unlink(missing_ok=True)
+
+
 def has_profile(folder: Path) -> bool:
     """Whether a round was sampled to its end."""
     return (folder / _FILE).is_file()
