@@ -81,10 +81,10 @@ def test_a_reason_names_gate_figure_and_bound() -> None:
 
 def test_a_reason_says_what_to_do_and_a_bound_does_not() -> None:
     gate = gates.possible([1.2])
-    assert gate.bound == "at most 105%, or 115% within its noise"
+    assert gate.bound == "at most 105%"
     assert gate.reason == (
         "throughput possible: the throughput implies 120% of the servers' cores "
-        "(at most 105%, or 115% within its noise: try a longer --slice)"
+        "(at most 105%: try a longer --slice)"
     )
 
 
@@ -151,6 +151,15 @@ def test_the_lag_gate_says_what_the_lag_would_have_added_to_which_percentile() -
 def test_a_throughput_is_impossible_only_beyond_what_the_rounds_spread_explains() -> None:
     assert gates.possible([1.0, 1.2, 0.95, 1.25, 1.0]).passed
     assert not gates.possible([1.14, 1.15, 1.16, 1.15, 1.14]).passed
+
+
+def test_a_throughput_of_few_replies_is_impossible_only_beyond_what_they_resolve() -> None:
+    """Two rounds of a short run that agree by luck say nothing of their error."""
+    assert not gates.possible([1.07, 1.073]).passed
+    assert gates.possible([1.07, 1.073], resolution=0.03).passed
+    assert gates.possible([1.03, 1.31], resolution=0.03).passed
+    assert not gates.possible([1.05, 1.33], resolution=0.03).passed
+    assert gates.possible([1.07, 1.07], resolution=0.03).bound == "at most 108%"
 
 
 # ----------------------------------------------------------------------- the servers' cores

@@ -78,6 +78,18 @@ def test_a_core_that_is_slow_in_some_rounds_is_not_more_than_busy() -> None:
     assert core_share(fake.record, block, stack, rounds) == pytest.approx(0.98)
 
 
+def test_a_throughput_is_impossible_where_replies_are_many_enough_to_tell() -> None:
+    def impossible(fake: FakeRun) -> bool:
+        failed = {gate.gate for gate in candidate(fake).gates if not gate.passed}
+        return "throughput possible" in failed
+
+    assert impossible(using(run(), 1.17))
+    few, many = (of_weather(50, rate_rps, 50.0) for rate_rps in (120.0, 1000.0))
+    assert not impossible(using(few, 1.17 * 1000 / 120))
+    assert impossible(using(few, 1.4 * 1000 / 120))
+    assert impossible(using(many, 1.17))
+
+
 def of_weather(users: int, rate_rps: float, wait_ms: float) -> FakeRun:
     """Users who wait for the upstream in each request."""
     made = make_plan(

@@ -111,7 +111,20 @@ def _possible(run: RunRecord, rounds: Sequence[RoundFigures]) -> Iterator[GateRe
         if cores and not math.isnan(measured.cpu_us_per_request)
     ]
     if shares:
-        yield gates.possible(shares)
+        yield gates.possible(shares, _resolution(rounds))
+
+
+def _resolution(rounds: Sequence[RoundFigures]) -> float:
+    """How exactly the replies of all windows tell a throughput, relative.
+
+    Whether the requests that are in flight when a window begins and ends count or not is chance, and so is
+    how far the server has come with them. In a window in which each user gets two replies, that is a
+    fourth of them.
+    """
+    windows = sum(len(measured.cell.slices) for measured in rounds)
+    replies = sum(len(measured.latency_ns) for measured in rounds)
+    in_flight = sum(measured.in_flight for measured in rounds) / len(rounds)
+    return 0.5 * in_flight * windows / max(1, replies) / math.sqrt(windows)
 
 
 def _service_cores(
