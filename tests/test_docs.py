@@ -211,6 +211,8 @@ def test_the_methods_table_of_gates_has_the_bounds_of_the_code() -> None:
         f"within {gates.MAX_LITTLE_GAP * 100:.1f} % of the users",
         f"within {gates.MAX_HALVES_RATIO * 100:.0f} % of the first",
         f"at most {gates.MAX_CORES_GIVEN * 100:.0f} % of the servers' cores",
+        f"plus the rounds' noise (at most {gates.MAX_CORES_BY_CHANCE * 100:.0f} %)",
+        f"by {gates.EDGE_SHARE:g} × requests in flight ÷ replies in a window",
         f"at least {gates.MIN_ROUNDS} |",
     ):
         assert bound in text, bound

@@ -58,8 +58,11 @@ def lag(
         ),
         (gates.little(50, 47.5, 47.5, 2.5), gates.little(50, 47.49, 47.49, 2.51)),
         (gates.settled([1.04, 1.04, 1.04]), gates.settled([1.06, 1.061, 1.06])),
-        (gates.possible([1.0499]), gates.possible([1.0501])),
-        (gates.possible([1.0, 1.298]), gates.possible([1.0, 1.302])),
+        (gates.possible([1.0499], resolution=0.0), gates.possible([1.0501], resolution=0.0)),
+        (
+            gates.possible([1.0, 1.298], resolution=0.0),
+            gates.possible([1.0, 1.302], resolution=0.0),
+        ),
         (foreign(core(own_s=9.51)), foreign(core(own_s=9.49))),
         (steal(core(steal_s=0.99)), steal(core(steal_s=1.01))),
         (gates.rounds(2), gates.rounds(1)),
@@ -80,7 +83,7 @@ def test_a_reason_names_gate_figure_and_bound() -> None:
 
 
 def test_a_reason_says_what_to_do_and_a_bound_does_not() -> None:
-    gate = gates.possible([1.2])
+    gate = gates.possible([1.2], resolution=0.0)
     assert gate.bound == "at most 105%"
     assert gate.reason == (
         "throughput possible: the throughput implies 120% of the servers' cores "
@@ -149,13 +152,13 @@ def test_the_lag_gate_says_what_the_lag_would_have_added_to_which_percentile() -
 
 
 def test_a_throughput_is_impossible_only_beyond_what_the_rounds_spread_explains() -> None:
-    assert gates.possible([1.0, 1.2, 0.95, 1.25, 1.0]).passed
-    assert not gates.possible([1.14, 1.15, 1.16, 1.15, 1.14]).passed
+    assert gates.possible([1.0, 1.2, 0.95, 1.25, 1.0], resolution=0.0).passed
+    assert not gates.possible([1.14, 1.15, 1.16, 1.15, 1.14], resolution=0.0).passed
 
 
 def test_a_throughput_of_few_replies_is_impossible_only_beyond_what_they_resolve() -> None:
     """Two rounds of a short run that agree by luck say nothing of their error."""
-    assert not gates.possible([1.07, 1.073]).passed
+    assert not gates.possible([1.07, 1.073], resolution=0.0).passed
     assert gates.possible([1.07, 1.073], resolution=0.03).passed
     assert gates.possible([1.03, 1.31], resolution=0.03).passed
     assert not gates.possible([1.05, 1.33], resolution=0.03).passed

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis.analyse import analyse
+from harness.analysis.cell_gates import resolution
 from harness.analysis.figures import round_figures
 from harness.analysis.saturation import core_share
 from harness.models import (
@@ -88,6 +89,29 @@ def test_a_throughput_is_impossible_where_replies_are_many_enough_to_tell() -> N
     assert not impossible(using(few, 1.17 * 1000 / 120))
     assert impossible(using(few, 1.4 * 1000 / 120))
     assert impossible(using(many, 1.17))
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "windows", "replies", "error"),
+    [
+        (50.0, 2, 212, 0.167),  # the example in METHOD.md
+        (4.0, 16, 1869, 0.0043),
+        (0.0, 0, 0, 0.0),  # nothing was played
+    ],
+)
+def test_few_replies_tell_a_throughput_inexactly(
+    in_flight: float, windows: int, replies: int, error: float
+) -> None:
+    fake = run()
+    (cell, *_) = fake.record.rounds[0].cells
+    some = round_figures(fake.record.plan.blocks[0], cell, fake.read(cell))
+    of_round = replace(
+        some,
+        in_flight=in_flight,
+        latency_ns=some.latency_ns[:1].repeat(replies // 2),
+        cell=replace(cell, slices=cell.slices[:1] * (windows // 2)),
+    )
+    assert resolution([of_round, of_round]) == pytest.approx(error, rel=0.01)
 
 
 def of_weather(users: int, rate_rps: float, wait_ms: float) -> FakeRun:

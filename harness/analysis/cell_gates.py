@@ -105,26 +105,19 @@ def _contract(block: BlockPlan, rounds: Sequence[RoundFigures]) -> Iterator[Gate
 def _possible(run: RunRecord, rounds: Sequence[RoundFigures]) -> Iterator[GateResult]:
     """Not asked where processes can't be metered, or where servers may use any core."""
     cores = len(run.placement.servers)
-    shares = [
-        measured.throughput_rps * measured.cpu_us_per_request / 1e6 / cores
-        for measured in rounds
-        if cores and not math.isnan(measured.cpu_us_per_request)
-    ]
-    if shares:
-        yield gates.possible(shares, _resolution(rounds))
+    metered = [each for each in rounds if not math.isnan(each.cpu_us_per_request)]
+    if cores and metered:
+        shares = [each.throughput_rps * each.cpu_us_per_request / 1e6 / cores for each in metered]
+        yield gates.possible(shares, resolution(metered))
 
 
-def _resolution(rounds: Sequence[RoundFigures]) -> float:
-    """How exactly the replies of all windows tell a throughput, relative.
-
-    Whether the requests that are in flight when a window begins and ends count or not is chance, and so is
-    how far the server has come with them. In a window in which each user gets two replies, that is a
-    fourth of them.
-    """
+def resolution(rounds: Sequence[RoundFigures]) -> float:
+    """How far a throughput may be off, relative, because it was told by so few replies."""
     windows = sum(len(measured.cell.slices) for measured in rounds)
     replies = sum(len(measured.latency_ns) for measured in rounds)
     in_flight = sum(measured.in_flight for measured in rounds) / len(rounds)
-    return 0.5 * in_flight * windows / max(1, replies) / math.sqrt(windows)
+    # In one window by in flight ÷ (replies ÷ windows); in the mean of all by its √windows-th part.
+    return gates.EDGE_SHARE * in_flight * math.sqrt(windows) / max(1, replies)
 
 
 def _service_cores(

@@ -82,6 +82,17 @@ def test_bounds_that_depend_on_the_cell_are_told_from_the_smallest_to_the_larges
     assert row["Bound"].text == "at most 1.00 ms to 12.50 ms"
 
 
+def test_two_bounds_are_told_in_their_order_whichever_cell_comes_first() -> None:
+    analysis = analyses.open_load(scenarios=["hello"])
+    first, *_ = analysis.cells
+    cells = tuple(
+        replace(first, gates=(GateResult("steal time", True, "2%", f"at most {share}%"),))
+        for share in (16, 15, 16)
+    )
+    (row,) = rows(replace(analysis, cells=cells), "gates")
+    assert row["Bound"].text == formats.clean("at most 15% or at most 16%")
+
+
 def test_servers_are_called_unequal_only_where_both_ran(whole: Analysis) -> None:
     assert any("parses HTTP in C" in note for note in unequal(View(whole)))
     assert unequal(View(analyses.against_itself())) == ()

@@ -101,10 +101,10 @@ def _figure(name: str, part: Part, cell: CellSummary, gate: GateResult) -> Row:
 
 def _bounds(bounds: Sequence[str]) -> str:
     """The bound, or the bounds where it depends on the cell."""
-    phrases = dict.fromkeys(bounds)
+    phrases = sorted(dict.fromkeys(bounds), key=_figures_in)
     if len(phrases) <= 2:
         return " or ".join(phrases)
-    first, *_, last = sorted(phrases, key=_figures_in)
+    first, *_, last = phrases
     return f"{first} to {last.removeprefix('at most ')}"
 
 
